@@ -1,0 +1,167 @@
+"""Every error that this package raises on purpose, in one tree.
+
+::
+
+    AplayError
+    ├── BadAddress (ValueError)    an address, a name or a pattern is not well formed
+    ├── NameTaken                  the parent has a child of that name
+    ├── NotBound                   an actor made by hand was asked for what a system gives
+    ├── MailboxFull                no room, and the overflow rule refuses
+    ├── ActorStopped               a request to an actor that cannot answer
+    ├── AskTimeout (TimeoutError)  no reply came in time
+    ├── Refuse                     a handler answers with an error without failing
+    ├── StartFailed                a start hook raised; the actor stays and keeps its mail
+    ├── ConfigError           78   aplay.toml cannot be used; carries all `problems`
+    ├── PluginError            1   a plugin cannot be used, and the host was told to insist
+    ├── HostBusy               7   another host holds the lock of this state directory
+    ├── StateDirError         78   the state directory cannot be used
+    └── CommandError               a command could not be carried out; its `kind` has the code
+
+The number is the process's exit code, ``exit_code`` on the class; the kernel's own errors
+never end a process and have none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from .kernel import (
+    ActorStopped,
+    AplayError,
+    AskTimeout,
+    BadAddress,
+    MailboxFull,
+    NameTaken,
+    NotBound,
+    Refuse,
+    StartFailed,
+)
+
+__all__ = [
+    "PROBLEM_KINDS",
+    "ActorStopped",
+    "AplayError",
+    "AskTimeout",
+    "BadAddress",
+    "CommandError",
+    "ConfigError",
+    "HostBusy",
+    "MailboxFull",
+    "NameTaken",
+    "NotBound",
+    "PluginError",
+    "Problem",
+    "ProblemKind",
+    "Refuse",
+    "StartFailed",
+    "StateDirError",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a configuration, with all that a person needs to mend it.
+
+    `line` and `column` count from 1 and `end_column` is one past the last marked character;
+    `line` 0 means that the mistake has no place in the file. `key` is the dotted TOML key;
+    `got` and `want` may be empty where the message says all; `code` is a stable word for
+    programs, such as ``unknown-key``.
+    """
+
+    file: str
+    line: int
+    column: int
+    end_column: int
+    key: str
+    code: str
+    message: str
+    got: Any = None
+    want: str = ""
+    hint: str = ""
+
+
+class ConfigError(AplayError):
+    """aplay.toml cannot be used; nothing was started. All problems are told at once.
+
+    `sound` is the configuration that is left without the problems, where there is one: a
+    later phase checks that too, so that its problems come with these.
+    """
+
+    exit_code: ClassVar[int] = 78
+
+    def __init__(self, text: str, problems: tuple[Problem, ...] = (), *, sound: Any = None) -> None:
+        super().__init__(text)
+        self.problems = problems
+        self.sound = sound
+
+
+class PluginError(AplayError):
+    """A plugin cannot be used, and the host was told to insist on it."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class HostBusy(AplayError):
+    """Another host holds the lock of this state directory."""
+
+    exit_code: ClassVar[int] = 7
+
+
+class StateDirError(AplayError):
+    """The state directory cannot be made, read or written."""
+
+    exit_code: ClassVar[int] = 78
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """One way in which a command can go wrong, the same for HTTP and for the command line."""
+
+    name: str
+    status: int
+    exit_code: int
+    title: str
+
+
+PROBLEM_KINDS = {
+    kind.name: kind
+    for kind in (
+        ProblemKind("handler-failed", 500, 1, "the handler raised"),
+        ProblemKind("internal", 500, 1, "the host made a mistake"),
+        ProblemKind("forbidden", 403, 1, "not allowed"),
+        ProblemKind("api-version", 400, 1, "client and host speak different versions"),
+        ProblemKind("bad-request", 400, 2, "the request cannot be understood"),
+        ProblemKind("too-large", 413, 2, "the request is too large"),
+        ProblemKind("no-host", 503, 3, "no host is running"),
+        ProblemKind("not-ready", 503, 3, "the host is not ready"),
+        ProblemKind("starting", 503, 3, "the host is starting"),
+        ProblemKind("timeout", 504, 4, "no answer in time"),
+        ProblemKind("no-such-actor", 404, 5, "no such actor"),
+        ProblemKind("no-such-plugin", 404, 5, "no such plugin"),
+        ProblemKind("no-such-route", 404, 5, "no such thing"),
+        ProblemKind("actor-stopped", 409, 7, "the actor is stopped"),
+        ProblemKind("actor-failed", 409, 7, "the actor has failed"),
+        ProblemKind("stopping", 409, 7, "the host is stopping"),
+        ProblemKind("mailbox-full", 429, 7, "the mailbox is full"),
+    )
+}
+"""Every problem that the control API may answer with; the exit codes are the contract's."""
+
+
+class CommandError(AplayError):
+    """A command could not be carried out: `detail` says why, `hint` what to do about it."""
+
+    def __init__(
+        self, kind: str, detail: str, *, hint: str = "", address: str | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.kind = PROBLEM_KINDS[kind]
+        self.detail = detail
+        self.hint = hint
+        self.address = address
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command that met this problem."""
+        return self.kind.exit_code
