@@ -1,0 +1,85 @@
+"""The actor runtime: addresses, cells, mail and the life of actors, on one asyncio loop.
+
+It is complete by itself and needs the standard library only: a short script runs a tree
+with it, and a test makes two systems side by side. It knows nothing of files, plugins,
+signals or sockets; those are the business of the floors above.
+
+Read it in this order: `address`, `spec`, `actor`, `ref`, `cell`, `drain`, `lifecycle`,
+`system`.
+"""
+
+from .actor import Actor, Group
+from .address import Address
+from .errors import (
+    ActorStopped,
+    AplayError,
+    AskTimeout,
+    BadAddress,
+    MailboxFull,
+    NameTaken,
+    NotBound,
+    Refuse,
+    StartFailed,
+)
+from .events import (
+    Abandoned,
+    DeadLettered,
+    Event,
+    EventStream,
+    HookFailed,
+    MessageFailed,
+    Removed,
+    Started,
+    StartRefused,
+    Stopped,
+    SystemStopped,
+    SystemStopping,
+)
+from .letters import DeadLetter, DeadLetters
+from .op import Op
+from .ref import ActorRef
+from .spec import SETTINGS, ActorSpec, MailboxSpec, TreeNode, TreePlan, class_settings
+from .status import ActorStatus, Failure, ShutdownReport, State
+from .system import ActorSystem
+
+__all__ = [
+    "SETTINGS",
+    "Abandoned",
+    "Actor",
+    "ActorRef",
+    "ActorSpec",
+    "ActorStatus",
+    "ActorStopped",
+    "ActorSystem",
+    "Address",
+    "AplayError",
+    "AskTimeout",
+    "BadAddress",
+    "DeadLetter",
+    "DeadLettered",
+    "DeadLetters",
+    "Event",
+    "EventStream",
+    "Failure",
+    "Group",
+    "HookFailed",
+    "MailboxFull",
+    "MailboxSpec",
+    "MessageFailed",
+    "NameTaken",
+    "NotBound",
+    "Op",
+    "Refuse",
+    "Removed",
+    "ShutdownReport",
+    "StartFailed",
+    "StartRefused",
+    "Started",
+    "State",
+    "Stopped",
+    "SystemStopped",
+    "SystemStopping",
+    "TreeNode",
+    "TreePlan",
+    "class_settings",
+]

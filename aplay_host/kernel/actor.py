@@ -1,0 +1,200 @@
+"""The class that users write: a handler, a few hooks, and what an actor can do."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Coroutine, Mapping, MutableMapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .address import Address
+from .errors import NotBound, StartFailed
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from .cell import ActorCell
+    from .ref import ActorRef
+    from .status import State
+    from .system import ActorSystem
+
+ASYNC_HOOKS = ("msg_handler", "on_start", "on_stop")
+
+
+class Actor:
+    """Something that handles one message after another, at an address of its own.
+
+    Order of the hooks: ``__init__`` (opens nothing), `on_start`, then `msg_handler` for each
+    message, `on_stop` at the end. `on_start` and `on_stop` are a pair and may run more than
+    once in an instance's life: what the one opens, the other closes.
+
+    A subclass may state settings as class attributes: ``max_tasks``, ``mailbox`` (a mapping
+    of ``capacity`` and ``overflow``), ``start_timeout``, ``stop_timeout``, and a model
+    ``Options`` for what aplay.toml may give it; they hold unless aplay.toml says otherwise.
+    """
+
+    max_tasks: ClassVar[int]
+    mailbox: ClassVar[Mapping[str, Any]]
+    start_timeout: ClassVar[float]
+    stop_timeout: ClassVar[float]
+    Options: ClassVar[type[Any]]
+
+    _cell: ActorCell | None = None
+
+    def __init__(
+        self, name: object = None, parent: object = None, loop: object = None, kernel: object = None
+    ) -> None:
+        """Accept and ignore what programs for aplay hand over; the cell knows it all."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a hook that is plain where a coroutine is wanted, with a `TypeError`."""
+        super().__init_subclass__(**kwargs)
+        for name in ASYNC_HOOKS:
+            hook = vars(cls).get(name)
+            if inspect.isfunction(hook) and not inspect.iscoroutinefunction(inspect.unwrap(hook)):
+                raise TypeError(f"{cls.__qualname__}.{name} must be written with 'async def'")
+
+    # ---- hooks ---------------------------------------------------------------------------
+
+    async def on_start(self) -> None:
+        """Open what the actor needs; runs before the first message, mail waits meanwhile.
+
+        Runs within `start_timeout` seconds. If it raises, the actor is ``failed`` and keeps
+        its mail, `on_stop` does not run, and the next start begins with a new instance.
+        """
+
+    async def msg_handler(self, msg: Any) -> Any:
+        """Handle one message; what it returns is the reply when the sender asks.
+
+        Raise for a message that is not known. An error counts the message as failed and the
+        next one is handled; `Refuse` answers with an error without failing.
+        """
+        raise NotImplementedError(f"{type(self).__qualname__} does not handle messages")
+
+    async def on_stop(self, reason: str) -> None:
+        """Close what `on_start` opened; `reason` is ``stop``, ``remove`` or ``shutdown``.
+
+        Runs once the message in hand is over, within what is left of `stop_timeout` seconds.
+        If it raises, that is logged and the stop goes on.
+        """
+
+    # ---- what an actor knows -------------------------------------------------------------
+
+    @property
+    def _here(self) -> ActorCell:
+        if self._cell is None:
+            raise NotBound(
+                f"{type(self).__qualname__}() was made by hand; actors are made by "
+                "system.spawn(...) or by a parent's self.spawn(...)"
+            )
+        return self._cell
+
+    @property
+    def name(self) -> str:
+        """The last segment of the address."""
+        return self._here.address.name
+
+    @property
+    def address(self) -> Address:
+        """Where the actor lives."""
+        return self._here.address
+
+    @property
+    def state(self) -> State:
+        """The actor's state."""
+        return self._here.state
+
+    @property
+    def held(self) -> bool:
+        """Tell whether a person stopped the actor."""
+        return self._here.held
+
+    @property
+    def options(self) -> Any:
+        """The options given in aplay.toml or to `spawn`; an `Options` where there is one."""
+        return self._here.spec.options
+
+    @property
+    def system(self) -> ActorSystem:
+        """The system that the actor lives in."""
+        return self._here.system
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The system's event loop."""
+        return self._here.system.loop
+
+    @property
+    def parent(self) -> ActorRef | None:
+        """The ref of the parent; None for the root."""
+        parent = self._here.parent
+        return None if parent is None else self.system.ref(parent.address)
+
+    @property
+    def kernel(self) -> ActorRef:
+        """The ref of the root."""
+        return self.system.ref("/")
+
+    @property
+    def children(self) -> Mapping[str, ActorRef]:
+        """The refs of the children by name, in the order in which they were made."""
+        children = self._here.children or {}
+        refs = {name: self.system.ref(child.address) for name, child in children.items()}
+        return MappingProxyType(refs)
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """The logger of the actor's module; each record carries the address as ``actor``."""
+        return ActorLog(logging.getLogger(type(self).__module__), {"actor": self.address})
+
+    # ---- what an actor can do ------------------------------------------------------------
+
+    def ref(self, address: str | None = None) -> ActorRef:
+        """Return the ref to `address`, or the actor's own."""
+        return self.system.ref(self.address if address is None else address)
+
+    async def spawn(self, cls: type[Actor], name: str, **settings: Any) -> ActorRef:
+        """Make and start a child; see `ActorSystem.spawn` for settings and errors."""
+        return await self.system.spawn(cls, name, parent=self.address, **settings)
+
+    def create_task(
+        self, coro: Coroutine[Any, Any, Any], name: str | None = None
+    ) -> asyncio.Task[Any]:
+        """Run `coro` as a task of this actor: it is cancelled when the actor stops.
+
+        The kernel holds the task; its exception is a failure of the actor.
+        """
+        what = name or getattr(coro, "__name__", "task")
+        return self._here.own(coro, f"{self.address} {what}")
+
+
+class Group(Actor):
+    """An actor that only stands above its children; it knows no message."""
+
+
+class Root(Group):
+    """The behaviour of ``/``."""
+
+
+class Faulty(Actor):
+    """Stands in for a class that could not be had: its start fails with the reason."""
+
+    def __init__(self, fault: str) -> None:
+        raise StartFailed(fault)
+
+
+class ActorLog(logging.LoggerAdapter[logging.Logger]):
+    """Adds the actor's address to each record, beside what the caller gives as ``extra``."""
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        """Return the message and its arguments with ``extra`` completed."""
+        kwargs["extra"] = {**(self.extra or {}), **kwargs.get("extra", {})}
+        return msg, kwargs
+
+
+def overrides(cls: type[Actor], hook: str) -> bool:
+    """Tell whether `cls` has a `hook` of its own."""
+    return getattr(cls, hook) is not getattr(Actor, hook)

@@ -1,0 +1,44 @@
+"""What the kernel raises; the whole tree is drawn in `aplay_host.errors`."""
+
+from __future__ import annotations
+
+
+class AplayError(Exception):
+    """The root of every error that this package raises on purpose."""
+
+
+class BadAddress(AplayError, ValueError):
+    """An address, a name or a pattern is not well formed."""
+
+
+class NameTaken(AplayError):
+    """The parent has a child of that name already."""
+
+
+class NotBound(AplayError):
+    """An actor made by hand was asked for something that only a system can give."""
+
+
+class MailboxFull(AplayError):
+    """The target's mailbox has no room and its overflow rule refuses new mail."""
+
+
+class ActorStopped(AplayError):
+    """A request was sent to an actor that cannot answer; `reason` says why."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"{address} cannot answer: {reason}")
+        self.address = address
+        self.reason = reason
+
+
+class AskTimeout(AplayError, TimeoutError):
+    """No reply came in time; the text tells where the request was by then."""
+
+
+class Refuse(AplayError):
+    """Raised by a handler to answer with an error: the asker gets it, the actor has not failed."""
+
+
+class StartFailed(AplayError):
+    """A start hook of the actor raised; the actor stays, with its mail, in state `failed`."""

@@ -1,0 +1,82 @@
+"""Running an actor's own coroutines: under a deadline, and never in the way of an operation."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .actor import overrides
+from .drain import CURRENT
+
+if TYPE_CHECKING:
+    from .cell import ActorCell
+
+CANCEL_SHARE = 0.1
+"""The last part of a hook's time, in which it is cancelled and may still end by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookOutcome:
+    """How a hook ended: `error` is None when it returned, `cut` when we had it cancelled."""
+
+    error: BaseException | None = None
+    cut: bool = False
+
+
+async def run_hook(cell: ActorCell, name: str, seconds: float, *args: Any) -> HookOutcome:
+    """Run the hook `name` of the behaviour for at most `seconds`; never raises for what it does.
+
+    A class without a hook of its own has nothing to run. Past the deadline the hook is
+    cancelled, and abandoned when it ignores that too. Whoever wants it over earlier calls
+    `ActorCell.cut_hook`.
+    """
+    if not overrides(cell.spec.cls, name):
+        return HookOutcome()
+    rare, seconds = cell.rare, max(0.0, seconds)
+    task = cell.system.create_task(_guarded(cell, name, args), f"{cell.address} {name}")
+    rare.hook, rare.hook_cut = task, False
+    try:
+        _, late = await asyncio.wait({task}, timeout=seconds * (1 - CANCEL_SHARE))
+        if late:
+            task.cancel()
+            await end_tasks(cell, late, seconds * CANCEL_SHARE)
+            error: BaseException | None = TimeoutError(f"it took longer than {seconds:.3g} s")
+        else:
+            error = asyncio.CancelledError() if task.cancelled() else task.result()
+        return HookOutcome(error, cut=error is not None and rare.hook_cut)
+    finally:
+        rare.hook = None
+
+
+async def end_tasks(
+    cell: ActorCell, tasks: set[asyncio.Task[Any]], seconds: float
+) -> set[asyncio.Task[Any]]:
+    """Give cancelled `tasks` that many seconds; name and return those that still run then."""
+    if not tasks:
+        return set()
+    _, stubborn = await asyncio.wait(tasks, timeout=max(0.0, seconds))
+    for task in stubborn:
+        cell.system.abandon(cell.address, task)
+    return stubborn
+
+
+def place_of(task: asyncio.Task[Any]) -> str:
+    """Return ``file:line in function`` of the innermost frame, asyncio's own left out."""
+    place = "unknown place"
+    awaited: object = task.get_coro()
+    while (frame := getattr(awaited, "cr_frame", None)) is not None:
+        if not frame.f_globals.get("__name__", "").startswith("asyncio."):
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        awaited = getattr(awaited, "cr_await", None)
+    return place
+
+
+async def _guarded(cell: ActorCell, name: str, args: tuple[Any, ...]) -> BaseException | None:
+    # Inside the task: SystemExit that leaves a task takes the whole loop down with it.
+    CURRENT.set(cell)
+    try:
+        await getattr(cell.behaviour, name)(*args)
+    except BaseException as error:
+        return error
+    return None

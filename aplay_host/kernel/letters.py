@@ -1,0 +1,70 @@
+"""Dead letters: the only way out of a mailbox besides a handler."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .events import DeadLettered
+
+if TYPE_CHECKING:
+    from .address import Address
+    from .events import EventStream
+    from .reports import Reports
+
+KEPT = 1000
+QUIET = frozenset({"expired", "asker_gone"})
+"""Reasons that are counted but neither told nor kept: the asker has its answer already."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that reached nobody; `time` is the loop's, `incarnation` the target's.
+
+    ==============  =========================================================
+    reason          when
+    ==============  =========================================================
+    ``no_actor``    nobody lives at the address
+    ``removed``     the actor was removed with the message waiting
+    ``stopped``     a request waited at an actor that was stopped
+    ``failed``      a request waited at an actor whose start failed
+    ``shutdown``    the system shut down with the message waiting
+    ``expired``     quiet: the request's time ran out before its turn
+    ``asker_gone``  quiet: the asker was cancelled before the request's turn
+    ==============  =========================================================
+    """
+
+    target: Address
+    message: Any
+    reason: str
+    error: str | None
+    time: float
+    incarnation: int
+    quiet: bool
+
+
+class DeadLetters:
+    """The last 1,000 letters that are not quiet, and the number of all by reason."""
+
+    def __init__(self, events: EventStream, reports: Reports) -> None:
+        self.counts: Counter[str] = Counter()
+        self._kept: deque[DeadLetter] = deque(maxlen=KEPT)
+        self._events = events
+        self._reports = reports
+
+    def __iter__(self) -> Iterator[DeadLetter]:
+        return iter(tuple(self._kept))
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, letter: DeadLetter) -> None:
+        """Count `letter`; unless it is quiet, keep it, log it and tell it as an event."""
+        self.counts[letter.reason] += 1
+        if letter.quiet:
+            return
+        self._kept.append(letter)
+        self._reports.dead_letter(letter)
+        self._events.tell(DeadLettered, letter.target, letter)

@@ -1,0 +1,157 @@
+"""The handle through which everybody reaches an actor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import lifecycle
+from .errors import ActorStopped
+from .request import Request
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from .address import Address
+    from .cell import ActorCell
+    from .op import Op
+    from .status import ActorStatus, State
+    from .system import ActorSystem
+
+ASK_TIMEOUT = 5.0
+
+
+class ActorRef:
+    """A handle on an address: it follows whoever lives there, through stops and restarts.
+
+    Two refs are equal when they name the same address of the same system. A ref to an
+    address without an actor is of use too: what is told to it becomes a dead letter.
+    """
+
+    __slots__ = ("_cell", "address", "system")
+
+    def __init__(self, system: ActorSystem, address: Address, cell: ActorCell) -> None:
+        self.system = system
+        self.address = address
+        self._cell = cell
+
+    # ---- mail ----------------------------------------------------------------------------
+
+    def tell_nowait(self, message: Any) -> None:
+        """Give `message` a place in line without waiting; raises `MailboxFull`."""
+        cell = self._cell
+        inbox = cell.inbox
+        if inbox is not None and len(inbox) < cell.limit:
+            inbox.append(message)
+            cell.accepted += 1
+        elif (living := self._living()) is not None:
+            living.admit(message)
+        else:
+            self.system.lose(self.address, message)
+
+    async def tell(self, message: Any) -> None:
+        """Give `message` a place in line, waiting for room where the overflow rule says so.
+
+        Returns when the message is accepted, not when it is handled. Raises `MailboxFull`
+        when the rule is ``reject``, or after 30 s of waiting.
+        """
+        cell = self._cell
+        inbox = cell.inbox
+        if inbox is not None and len(inbox) < cell.limit:
+            inbox.append(message)
+            cell.accepted += 1
+        elif (living := self._living()) is not None:
+            await living.admit_in_turn(message)
+        else:
+            self.system.lose(self.address, message)
+
+    async def ask(self, message: Any, timeout: float = ASK_TIMEOUT) -> Any:
+        """Send `message` and return what its handler returns, within `timeout` seconds.
+
+        Raises the handler's own exception with a note on where it comes from, `AskTimeout`
+        when time runs out (a request that has not begun by then is not run), `MailboxFull`,
+        and `ActorStopped` at once when the actor cannot answer.
+        """
+        cell = self._living()
+        if cell is None:
+            raise ActorStopped(self.address, "no actor lives there")
+        if cell.state in ("stopping", "stopped", "failed"):
+            raise ActorStopped(self.address, f"it is {cell.state}")
+        loop = self.system.loop
+        ends = loop.time() + timeout
+        request = Request(message, loop.create_future())
+        deadline: asyncio.TimerHandle | None = None
+        try:
+            if cell.is_full:
+                await cell.admit_in_turn(request, timeout)
+            else:
+                cell.admit(request)
+            deadline = loop.call_at(ends, request.expire, cell, timeout)
+            return await request.reply
+        finally:
+            request.reply.cancel()  # whoever goes, goes with it, even from the wait for room
+            if deadline is not None:
+                deadline.cancel()
+
+    # ---- lifecycle: each acts at once and returns an awaitable for its end ----------------
+
+    def start(self) -> Op:
+        """Start the actor; awaiting it raises `StartFailed` when the actor does not run."""
+        return lifecycle.start(self._needed())
+
+    def human_start(self) -> Op:
+        """End a person's hold and start the actor."""
+        return lifecycle.human_start(self._needed())
+
+    def stop(self) -> Op:
+        """Hold the actor: it keeps its address, state and mail, and begins no message."""
+        return lifecycle.stop(self._living() or self._cell)
+
+    def remove(self) -> Op:
+        """End the actor and its children; its waiting mail becomes dead letters."""
+        return lifecycle.remove(self._living() or self._cell)
+
+    # ---- looking -------------------------------------------------------------------------
+
+    def status(self) -> ActorStatus:
+        """Return the actor as it is now; raises `ActorStopped` where none lives."""
+        return self._needed().status()
+
+    @property
+    def name(self) -> str:
+        """The last segment of the address."""
+        return self.address.name
+
+    @property
+    def state(self) -> State:
+        """The actor's state; ``removed`` where none lives."""
+        cell = self._living()
+        return "removed" if cell is None else cell.state
+
+    @property
+    def held(self) -> bool:
+        """Tell whether a person stopped the actor."""
+        cell = self._living()
+        return cell is not None and cell.held
+
+    def _living(self) -> ActorCell | None:
+        """Return the cell at the address; a removed one gives way to whoever came after it."""
+        if self._cell.state == "removed":
+            self._cell = self.system.cell_at(self.address) or self._cell
+        return None if self._cell.state == "removed" else self._cell
+
+    def _needed(self) -> ActorCell:
+        cell = self._living()
+        if cell is None:
+            raise ActorStopped(self.address, "no actor lives there")
+        return cell
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ActorRef):
+            return NotImplemented
+        return self.address == other.address and self.system is other.system
+
+    def __hash__(self) -> int:
+        return hash(self.address)
+
+    def __repr__(self) -> str:
+        return f"<ActorRef {self.address} {self.state}>"

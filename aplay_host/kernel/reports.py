@@ -1,0 +1,57 @@
+"""What the kernel logs: once in full, then seldom, however often it happens."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from .limit import LogLimit
+
+if TYPE_CHECKING:
+    from .address import Address
+    from .letters import DeadLetter
+    from .status import Failure
+
+
+class Reports:
+    """Writes the kernel's log lines; each names the actor, as text and as ``actor``."""
+
+    def __init__(self) -> None:
+        self._log = logging.getLogger("aplay_host.kernel")
+        self._limit = LogLimit()
+
+    def failure(
+        self, address: Address, failure: Failure, error: BaseException, message_type: str | None
+    ) -> None:
+        """Log a failed message (or, without a type, a failed start or owned task)."""
+        what = f"failed on a message of type {message_type}" if message_type else "failed"
+        missed = self._limit.admit((address, type(error), what), failure.at)
+        if missed is None:
+            return
+        text = f"{address} {what}: {failure.type}: {failure.text}{_more(missed)}"
+        self._log.error(text, exc_info=error, extra={"actor": address})
+
+    def hook_failure(
+        self, address: Address, hook: str, failure: Failure, error: BaseException
+    ) -> None:
+        """Log a hook that raised while the operation went on."""
+        text = f"{address} {hook} failed: {failure.type}: {failure.text}"
+        self._log.error(text, exc_info=error, extra={"actor": address})
+
+    def abandoned(self, address: Address, task: str, line: str) -> None:
+        """Log a task that ignored its cancellation."""
+        text = f"{address} left a task behind that ignored its cancellation: {task} at {line}"
+        self._log.warning(text, extra={"actor": address})
+
+    def dead_letter(self, letter: DeadLetter) -> None:
+        """Log a letter; ten for a target and reason, then one a minute."""
+        missed = self._limit.admit((letter.target, letter.reason), letter.time)
+        if missed is None:
+            return
+        kind = type(letter.message).__qualname__
+        text = f"dead letter to {letter.target}: {letter.reason}, {kind}{_more(missed)}"
+        self._log.warning(text, extra={"actor": letter.target})
+
+
+def _more(missed: int) -> str:
+    return f" ({missed} more of these since the last line)" if missed else ""

@@ -1,0 +1,120 @@
+"""What an actor is to be: the frozen descriptions from which cells are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+if TYPE_CHECKING:
+    from .actor import Actor
+    from .address import Address
+
+Overflow = Literal["reject", "wait"]
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxSpec:
+    """How an actor keeps its waiting mail.
+
+    =========  ======================================  ==========================
+    overflow   ``await tell`` on a full mailbox        ``tell_nowait`` and ``ask``
+    =========  ======================================  ==========================
+    reject     `MailboxFull` at once                   `MailboxFull` at once
+    wait       waits for room, 30 s at most, then      `tell_nowait`: `MailboxFull`;
+               `MailboxFull`                           `ask`: waits within its time
+    =========  ======================================  ==========================
+    """
+
+    kind: str = "memory"
+    capacity: int = 10_000
+    overflow: Overflow = "reject"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.capacity, int) or self.capacity < 1:
+            raise ValueError(f"mailbox capacity: got {self.capacity!r}, want an integer >= 1")
+        if self.overflow not in get_args(Overflow):
+            wanted = " or ".join(get_args(Overflow))
+            raise ValueError(f"mailbox overflow: got {self.overflow!r}, want {wanted}")
+
+
+@dataclass(frozen=True, slots=True)
+class ActorSpec:
+    """One actor's class and settings, complete: nothing is looked up later.
+
+    Times are seconds. Made by `ActorSpec.of`, which knows where a setting may come from.
+    """
+
+    name: str
+    cls: type[Actor]
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    options: Any = None
+    max_tasks: int = 1
+    mailbox: MailboxSpec = field(default_factory=MailboxSpec)
+    start_timeout: float = 30.0
+    stop_timeout: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.max_tasks, int) or self.max_tasks < 1:
+            raise ValueError(f"max_tasks: got {self.max_tasks!r}, want an integer >= 1")
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        actor: type[Actor],
+        *,
+        kwargs: Mapping[str, Any] | None = None,
+        options: Any = None,
+        defaults: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> ActorSpec:
+        """Merge the layers of settings, later wins: built-in, `defaults`, class, `settings`.
+
+        A layer names any of `SETTINGS`; ``mailbox`` is itself a mapping and is merged key
+        by key. Raises `ValueError` for a value out of range and `TypeError` for a setting
+        that does not exist.
+        """
+        merged: dict[str, Any] = {}
+        mailbox: dict[str, Any] = {}
+        for layer in (defaults or {}, class_settings(actor), settings or {}):
+            merged.update({key: value for key, value in layer.items() if value is not None})
+            mailbox.update(merged.pop("mailbox", {}))
+        return cls(
+            name, actor, dict(kwargs or {}), options, mailbox=MailboxSpec(**mailbox), **merged
+        )
+
+
+SETTINGS = frozenset(
+    f.name for f in fields(ActorSpec) if f.name not in {"name", "cls", "kwargs", "options"}
+)
+"""The names of an actor's settings: class attributes, `spawn` arguments and aplay.toml keys."""
+
+
+def class_settings(actor: type[Actor]) -> dict[str, Any]:
+    """Return the settings that `actor` or a class it derives from states itself."""
+    stated: dict[str, Any] = {}
+    for base in reversed(actor.__mro__):
+        own = vars(base)
+        stated.update({name: own[name] for name in SETTINGS & own.keys()})
+    return stated
+
+
+@dataclass(frozen=True, slots=True)
+class TreeNode:
+    """One place in a planned tree: its actor, or the `fault` for which it has none.
+
+    A node with a fault gets a cell all the same: it stands in state `failed` with that
+    reason and keeps its mail.
+    """
+
+    address: Address
+    spec: ActorSpec | None = None
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TreePlan:
+    """A whole tree to plant, parents before children, siblings in their order of start."""
+
+    nodes: tuple[TreeNode, ...] = ()

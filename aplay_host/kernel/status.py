@@ -1,0 +1,74 @@
+"""What a person or a program is told about an actor: frozen snapshots."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from typing import Literal
+
+from .address import Address
+from .spec import ActorSpec
+
+State = Literal["new", "starting", "running", "stopping", "stopped", "failed", "removed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as text; a kept exception would keep its frames, and with them old code, alive.
+
+    `where` is ``file:line in function`` of the innermost frame, `at` the loop's time.
+    """
+
+    type: str
+    text: str
+    where: str
+    at: float
+
+    @classmethod
+    def of(cls, error: BaseException, at: float) -> Failure:
+        """Describe `error`, which happened `at` that time."""
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
+        try:
+            text = str(error)
+        except Exception as worse:
+            text = f"<no text: its __str__ raised {type(worse).__qualname__}>"
+        return cls(type(error).__qualname__, text, where, at)
+
+
+@dataclass(frozen=True, slots=True)
+class ActorStatus:
+    """One actor at one instant; ``accepted = handled + failed + dead + pending + in_hand``.
+
+    `since` is the loop's time at which the state was entered. `generation` is the number of
+    the generation whose code the actor runs, `restarts` how often it was made anew.
+    """
+
+    address: Address
+    state: State
+    held: bool
+    accepted: int
+    handled: int
+    failed: int
+    dead: int
+    pending: int
+    in_hand: int
+    spec: ActorSpec
+    restarts: int = 0
+    generation: int = 1
+    since: float = 0.0
+    last_error: Failure | None = None
+    children: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownReport:
+    """How a shutdown ended: `clean` when no handler was cut and no task left behind.
+
+    `abandoned` names the tasks that ignored their cancellation, `dead` counts the messages
+    that were still waiting.
+    """
+
+    clean: bool
+    abandoned: tuple[str, ...] = ()
+    dead: int = 0

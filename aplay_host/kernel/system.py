@@ -1,0 +1,376 @@
+"""The tree of actors on one event loop: its registry, its verbs and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Self, TypeVar
+
+from . import lifecycle
+from .actor import Actor, Faulty, Group, Root
+from .address import Address
+from .cell import ActorCell
+from .errors import BadAddress, NameTaken, StartFailed
+from .events import Abandoned, EventStream, Removed, SystemStopped, SystemStopping
+from .hooks import place_of
+from .letters import QUIET, DeadLetter, DeadLetters
+from .ref import ActorRef
+from .reports import Reports
+from .spec import SETTINGS, ActorSpec, TreeNode, TreePlan
+from .status import ActorStatus, Failure, ShutdownReport
+
+T = TypeVar("T")
+
+SHUTDOWN_SECONDS = 30.0
+LAST_SECOND = 1.0
+"""What a shutdown past its deadline gives the cancelled before it leaves them behind."""
+SPARE_INBOXES = 256
+COUNTS = ("accepted", "handled", "failed", "dead", "pending", "in_hand")
+
+
+class ActorSystem:
+    """A tree of actors, its root at ``/``; one system lives on one loop, in one thread.
+
+    Use it as ``async with ActorSystem("demo") as system``: leaving the block shuts the tree
+    down in order. From another thread, use ``loop.call_soon_threadsafe(ref.tell_nowait, m)``.
+    """
+
+    def __init__(self, name: str = "aplay") -> None:
+        self.name = name
+        self.events = EventStream(self.now)
+        self.reports = Reports()
+        self.dead_letters = DeadLetters(self.events, self.reports)
+        # How many drains run now, and the inboxes that are free to be used again.
+        self.active = 0
+        self.spare_inboxes: list[deque[Any]] = []
+        # What `fatal` ended the system, if anything did: a handler's SystemExit, say.
+        self.fatal: BaseException | None = None
+        self.cut = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._context = contextvars.Context()
+        self._registry: dict[Address, ActorCell] = {}
+        # The counts of actors that are gone, and of messages to addresses without one.
+        self._gone = dict.fromkeys(COUNTS, 0)
+        self._abandoned: dict[asyncio.Task[Any], str] = {}
+        self._quiet: asyncio.Event | None = None
+        self._ends: float | None = None
+        self._ending: asyncio.Task[ShutdownReport] | None = None
+        # What comes when time is up: first to abort, then to leave behind.
+        self._time_up: asyncio.TimerHandle | None = None
+        self._aborted = False
+        root = Address("/")
+        self._nowhere = ActorCell(self, root, None, ActorSpec.of("", Root))
+        self._nowhere.state = "removed"
+        self._root = ActorCell(self, root, None, ActorSpec.of("", Root))
+        self._registry[root] = self._root
+
+    async def __aenter__(self) -> Self:
+        self.open()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.shutdown()
+        if self.fatal is not None and exc[0] is None:
+            raise self.fatal
+
+    def open(self) -> None:
+        """Bind the system to the running loop; done once, by ``async with`` or by hand."""
+        self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
+        lifecycle.start_now(self._root)
+
+    # ---- the loop ------------------------------------------------------------------------
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that the system runs on; raises `RuntimeError` before it is open."""
+        if self._loop is None:
+            raise RuntimeError("the system is not open; use 'async with ActorSystem(...)'")
+        return self._loop
+
+    def now(self) -> float:
+        """Return the loop's time in seconds; 0 before the system is open."""
+        return self._loop.time() if self._loop is not None else 0.0
+
+    def create_task(self, coro: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Run `coro` in the system's base context, never in that of who happens to call."""
+        return self.loop.create_task(coro, name=name, context=self._context.copy())
+
+    # ---- making actors -------------------------------------------------------------------
+
+    async def spawn(
+        self,
+        cls: type[Actor],
+        name: str,
+        *,
+        parent: ActorRef | str = "/",
+        kwargs: Mapping[str, Any] | None = None,
+        options: Any = None,
+        **settings: Any,
+    ) -> ActorRef:
+        """Make the actor `name` below `parent` and return its ref when it has started.
+
+        `kwargs` go to ``__init__``, `options` are handed over as they are, `settings` are
+        any of ``max_tasks``, ``mailbox``, ``start_timeout`` and ``stop_timeout``. Raises
+        `NameTaken`, `BadAddress`, `ValueError` for a setting out of range, and what
+        ``__init__`` raises: all of these leave nothing behind. When `on_start` fails it
+        raises `StartFailed`, and the actor stays, ``failed``.
+        """
+        if unknown := settings.keys() - SETTINGS:
+            raise TypeError(f"unknown setting {sorted(unknown)}, want any of {sorted(SETTINGS)}")
+        above = self._cell_for(parent)
+        spec = ActorSpec.of(name, cls, kwargs=kwargs, options=options, settings=settings)
+        cell = self._add(above, spec)
+        try:
+            started = lifecycle.start_now(cell)
+        except BaseException:
+            self.forget(cell, "removed")
+            raise
+        if not started:
+            await lifecycle.start(cell)
+        return self._ref_of(cell)
+
+    def plant(self, plan: TreePlan) -> Coroutine[Any, Any, None]:
+        """Make all actors of `plan`; awaiting the result starts them, parents first.
+
+        Every address exists and keeps mail when this returns, before the first actor starts.
+        They start one after another; one that does not stands in ``failed`` and the next one
+        is started all the same: nothing is raised for it. Parents that the plan does not
+        name are made as `Group`.
+        """
+        return self._start_planted([self._plant_node(node) for node in plan.nodes])
+
+    async def _start_planted(self, cells: list[ActorCell]) -> None:
+        for cell in cells:
+            if cell.state == "new" and not self.stopping:
+                with suppress(StartFailed):
+                    await lifecycle.start(cell)
+
+    def _plant_node(self, node: TreeNode) -> ActorCell:
+        above = self._root
+        for ancestor in _ancestors(node.address):
+            found = self._registry.get(ancestor)
+            above = found or self._add(above, ActorSpec.of(ancestor.name, Group))
+            if found is None:
+                lifecycle.start_now(above)
+        fault = ActorSpec.of(node.address.name, Faulty, kwargs={"fault": node.fault})
+        cell = self._add(above, node.spec or fault)
+        if node.spec is None:
+            cell.rare.last_error = Failure("StartFailed", node.fault or "", "", self.now())
+            cell.want("down")
+            cell.enter("failed")
+        return cell
+
+    def _add(self, parent: ActorCell, spec: ActorSpec) -> ActorCell:
+        address = parent.address.child(spec.name)
+        if address in self._registry:
+            raise NameTaken(f"{address} exists already; choose another name or remove it first")
+        if parent.wanted == "gone":
+            raise BadAddress(f"cannot make {address}: {parent.address} is being removed")
+        cell = ActorCell(self, address, parent, spec)
+        if parent.children is None:
+            parent.children = {}
+        parent.children[spec.name] = cell
+        self._registry[address] = cell
+        return cell
+
+    def _cell_for(self, parent: ActorRef | str) -> ActorCell:
+        address = parent.address if isinstance(parent, ActorRef) else Address(parent)
+        cell = self._registry.get(address)
+        if cell is None:
+            raise BadAddress(f"parent {address}: no actor lives there")
+        return cell
+
+    # ---- reaching actors -----------------------------------------------------------------
+
+    def ref(self, address: str) -> ActorRef:
+        """Return the ref to `address`, whether an actor lives there or not."""
+        checked = Address(address)
+        cell = self._registry.get(checked)
+        return ActorRef(self, checked, self._nowhere) if cell is None else self._ref_of(cell)
+
+    def select(self, pattern: str) -> list[ActorRef]:
+        """Return the refs that `pattern` names: ``*`` is one segment, ``**`` any depth."""
+        return [self._ref_of(cell) for cell in self._cells() if cell.address.matches(pattern)]
+
+    def cell_at(self, address: Address) -> ActorCell | None:
+        """Return the cell that lives at `address` now."""
+        return self._registry.get(address)
+
+    def _ref_of(self, cell: ActorCell) -> ActorRef:
+        if cell.ref is None:
+            cell.ref = ActorRef(self, cell.address, cell)
+        return cell.ref
+
+    def _cells(self, below: ActorCell | None = None) -> Iterator[ActorCell]:
+        for child in tuple(((below or self._root).children or {}).values()):
+            yield child
+            yield from self._cells(child)
+
+    # ---- looking -------------------------------------------------------------------------
+
+    def tree(self) -> list[ActorStatus]:
+        """Return the status of every actor but the root, parents first, in order of creation."""
+        return [cell.status() for cell in self._cells()]
+
+    def status(self) -> ActorStatus:
+        """Return the sum over all actors, those that are gone included."""
+        every = [cell.status() for cell in self._registry.values()]
+        counts = {
+            name: self._gone[name] + sum(getattr(status, name) for status in every)
+            for name in COUNTS
+        }
+        return replace(self._root.status(), children=(), **counts)
+
+    # ---- what cells report ---------------------------------------------------------------
+
+    def keep_inbox(self, inbox: deque[Any]) -> None:
+        """Keep an empty inbox for the next actor that gets mail."""
+        if len(self.spare_inboxes) < SPARE_INBOXES:
+            self.spare_inboxes.append(inbox)
+
+    def end_activation(self) -> None:
+        """Note that a drain ended; with the last one the system is quiet."""
+        self.active -= 1
+        if self.active == 0 and self._quiet is not None:
+            self._quiet.set()
+
+    def forget(self, cell: ActorCell, reason: str) -> None:
+        """Take a cell out of registry and parent; its mail is dead, the sums keep its counts."""
+        cell.want("gone")
+        cell.bury_all(reason)
+        cell.enter("removed")
+        del self._registry[cell.address]
+        if cell.parent is not None and cell.parent.children is not None:
+            del cell.parent.children[cell.address.name]
+        self._retire(cell.accepted, cell.handled, cell.failed, cell.dead)
+
+    def lose(self, address: Address, message: Any) -> None:
+        """Make a dead letter of a message to an address where nobody lives."""
+        self._retire(1, 0, 0, 1)
+        self.add_dead_letter(address, message, "no_actor", 0)
+
+    def add_dead_letter(self, target: Address, message: Any, reason: str, incarnation: int) -> None:
+        """Keep, log and tell a letter that has been counted."""
+        quiet = reason in QUIET
+        now = self.now()
+        letter = DeadLetter(target, message, reason, None, now, incarnation, quiet)
+        self.dead_letters.add(letter)
+
+    def abandon(self, address: Address, task: asyncio.Task[Any]) -> None:
+        """Note a task that ignored its cancellation and is left behind."""
+        name, line = task.get_name(), place_of(task)
+        self._abandoned[task] = f"{name} at {line}"
+        self.reports.abandoned(address, name, line)
+        self.events.tell(Abandoned, address, name, line)
+
+    def _retire(self, accepted: int, handled: int, failed: int, dead: int) -> None:
+        for name, count in zip(COUNTS, (accepted, handled, failed, dead), strict=False):
+            self._gone[name] += count
+
+    # ---- the end -------------------------------------------------------------------------
+
+    @property
+    def stopping(self) -> bool:
+        """Tell whether the system is shutting down or has done so."""
+        return self._ending is not None
+
+    def time_left(self) -> float:
+        """Return what a shutdown leaves for one more operation, in seconds; else infinity."""
+        return float("inf") if self._ends is None else max(0.0, self._ends - self.now())
+
+    async def drain(self, seconds: float) -> bool:
+        """End all owned tasks, then let waiting mail be handled; False when time ran out."""
+        tasks = {task for cell in self._cells() for task in cell.owned_tasks}
+        for task in tasks:
+            task.cancel()
+        self._quiet = asyncio.Event()
+        try:
+            async with asyncio.timeout(seconds):
+                if tasks:
+                    await asyncio.wait(tasks)  # they may tell once more
+                while self.active:
+                    self._quiet.clear()
+                    await self._quiet.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def shutdown(self, deadline: float = SHUTDOWN_SECONDS) -> ShutdownReport:
+        """Remove all actors, the last made first, within `deadline` seconds; safe to repeat.
+
+        What runs past the deadline is cancelled, and left behind within a second. From the
+        call on no actor can be made.
+        """
+        return await asyncio.shield(self._ending or self._end_by(deadline, self.abort))
+
+    def abort(self) -> None:
+        """Shut down without waiting: cancel every handler, hook and owned task now."""
+        over = self._ending is not None and self._ending.done()
+        if self._loop is None or self._aborted or over:
+            return
+        self._aborted = True
+        self._end_by(LAST_SECOND, self._leave_behind)
+        for cell in self._cells():
+            lifecycle.remove(cell, "shutdown")
+            for drain in cell.drains:
+                drain.cancel()
+            for task in cell.owned_tasks:
+                task.cancel()
+            cell.cut_hook()
+
+    def condemn(self, error: BaseException) -> None:
+        """Begin an orderly shutdown if `error` is `SystemExit` or the like."""
+        if self.fatal is None and isinstance(error, KeyboardInterrupt | SystemExit):
+            self.fatal = error
+            if self._ending is None:
+                self._end_by(SHUTDOWN_SECONDS, self.abort)
+
+    def _end_by(self, seconds: float, time_up: Callable[[], None]) -> asyncio.Task[ShutdownReport]:
+        """Begin to shut down, or go on with it, with that many seconds until `time_up`."""
+        self._ends = self.now() + seconds
+        if self._time_up is not None:
+            self._time_up.cancel()
+        self._time_up = self.loop.call_at(self._ends, time_up)
+        if self._ending is None:
+            self._root.want("gone")
+            self._ending = self.create_task(self._shut_down(), "shutdown")
+            self.events.tell(SystemStopping, self._root.address)
+        return self._ending
+
+    async def _shut_down(self) -> ShutdownReport:
+        for cell in reversed(tuple((self._root.children or {}).values())):
+            await lifecycle.remove(cell, "shutdown")
+        assert self._time_up is not None
+        self._time_up.cancel()
+        self._root.enter("stopped")
+        clean = not self.cut and not self._abandoned
+        dead = self.dead_letters.counts["shutdown"]
+        report = ShutdownReport(clean, tuple(self._abandoned.values()), dead)
+        self.events.tell(SystemStopped, self._root.address, report)
+        return report
+
+    def _leave_behind(self) -> None:
+        """Forget what is still there after the last second, deepest first."""
+        for cell in reversed(list(self._cells())):
+            for task in (*(drain.task for drain in cell.drains), *cell.owned_tasks, cell.rare.hook):
+                if task is not None and not task.done():
+                    self.abandon(cell.address, task)
+            for drain in cell.drains:
+                drain.abandon()
+            if cell.steering is not None:
+                cell.steering.cancel()
+            self.forget(cell, "shutdown")
+            self.events.tell(Removed, cell.address, "shutdown")
+
+
+def _ancestors(address: Address) -> list[Address]:
+    """Return the addresses above `address`, the root left out, topmost first."""
+    above: list[Address] = []
+    while (address := address.parent) != "/":
+        above.append(address)
+    return above[::-1]

@@ -1,0 +1,153 @@
+"""Actors and small instruments that the tests of the kernel share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from aplay_host.kernel import Actor, ActorStatus, ActorSystem, Event
+from aplay_host.kernel import events as event_types
+
+Job = Callable[[Any], Awaitable[Any]]
+"""What a `Runner` is told: an async function of the actor."""
+
+
+class Recorder(Actor):
+    """Puts every message on `seen` and replies with it."""
+
+    def __init__(self, seen: list[Any] | None = None) -> None:
+        self.seen: list[Any] = [] if seen is None else seen
+
+    async def msg_handler(self, msg: Any) -> Any:
+        self.seen.append(msg)
+        return msg
+
+
+class Runner(Actor):
+    """Runs what it is told, within its handler: each test writes the handler it needs."""
+
+    async def msg_handler(self, msg: Job) -> Any:
+        return await msg(self)
+
+
+class Gate(Actor):
+    """Puts a message on `begun`, waits until `opened`, and puts it on `ended`."""
+
+    def __init__(self, opened: bool = False) -> None:
+        self.opened = asyncio.Event()
+        self.begun: list[Any] = []
+        self.ended: list[Any] = []
+        if opened:
+            self.opened.set()
+
+    async def msg_handler(self, msg: Any) -> Any:
+        self.begun.append(msg)
+        await self.opened.wait()
+        self.ended.append(msg)
+        return msg
+
+
+class Hooked(Runner):
+    """Runs `starting` and `ending` as its hooks."""
+
+    def __init__(self, starting: Job | None = None, ending: Job | None = None) -> None:
+        self.starting = starting
+        self.ending = ending
+
+    async def on_start(self) -> None:
+        if self.starting is not None:
+            await self.starting(self)
+
+    async def on_stop(self, reason: str) -> None:
+        if self.ending is not None:
+            await self.ending(reason)
+
+
+def behaviour(system: ActorSystem, address: str, cls: type[Any]) -> Any:
+    """Return the instance behind an address; its class is checked."""
+    actor = cell(system, address).behaviour
+    assert isinstance(actor, cls)
+    return actor
+
+
+def cell(system: ActorSystem, address: str) -> Any:
+    """Return the cell at an address, for a look inside."""
+    found = system.cell_at(system.ref(address).address)
+    assert found is not None
+    return found
+
+
+async def forever(_: object = None) -> None:
+    """Wait until cancelled."""
+    await asyncio.Event().wait()
+
+
+async def ignore_cancels(until: asyncio.Event) -> None:
+    """Wait, whoever cancels, until the test allows the end."""
+    while not until.is_set():
+        try:
+            await until.wait()
+        except asyncio.CancelledError:
+            continue
+
+
+def fail_with(error: BaseException) -> Job:
+    """Return a job that raises `error`."""
+
+    async def job(_: object) -> None:
+        raise error
+
+    return job
+
+
+async def settle(turns: int = 20) -> None:
+    """Give everything that is ready its turn; no time passes."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
+async def begin(coro: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """Start `coro` as a task and return when it waits for something."""
+    task = asyncio.create_task(coro)
+    await settle()
+    return task
+
+
+def now() -> float:
+    """Return the virtual time."""
+    return asyncio.get_running_loop().time()
+
+
+ALL_EVENTS: tuple[type[Event], ...] = tuple(
+    kind
+    for kind in vars(event_types).values()
+    if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
+)
+
+
+def listen(system: ActorSystem, *kinds: type[Event]) -> list[Any]:
+    """Return a list that fills with events of these kinds, or of all."""
+    heard: list[Event] = []
+    system.events.subscribe(kinds or ALL_EVENTS, heard.append)
+    return heard
+
+
+def check_account(system: ActorSystem) -> None:
+    """Check the equation for every actor and for the system, as they are right now."""
+    for status in (*system.tree(), system.ref("/").status(), system.status()):
+        counts = counts_of(status)
+        assert min(counts) >= 0, status
+        assert counts[0] == sum(counts[1:]), status
+
+
+def counts_of(status: ActorStatus) -> tuple[int, int, int, int, int, int]:
+    """Return accepted, handled, failed, dead, pending and in hand."""
+    return (
+        status.accepted,
+        status.handled,
+        status.failed,
+        status.dead,
+        status.pending,
+        status.in_hand,
+    )

@@ -1,0 +1,101 @@
+"""Settings come from four places, and the later one wins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aplay_host.kernel import SETTINGS, Actor, ActorSpec, ActorSystem, MailboxSpec, class_settings
+
+from .actors import Recorder
+
+
+class Base(Actor):
+    max_tasks = 2
+    mailbox = {"capacity": 5}  # noqa: RUF012 - the way an author writes it
+    stop_timeout = 1.0
+
+
+class Derived(Base):
+    max_tasks = 3
+
+
+def test_built_in_settings_hold_where_nobody_says_otherwise() -> None:
+    spec = ActorSpec.of("a", Actor)
+    assert spec == ActorSpec("a", Actor)
+    assert (spec.max_tasks, spec.start_timeout, spec.stop_timeout) == (1, 30.0, 5.0)
+    assert spec.mailbox == MailboxSpec("memory", 10_000, "reject")
+
+
+def test_later_layers_win_setting_by_setting() -> None:
+    spec = ActorSpec.of(
+        "a",
+        Derived,
+        defaults={"max_tasks": 9, "start_timeout": 8.0, "stop_timeout": 7.0},
+        settings={"stop_timeout": 2.0},
+    )
+    assert (spec.max_tasks, spec.start_timeout, spec.stop_timeout) == (3, 8.0, 2.0)
+
+
+def test_the_mailbox_is_merged_key_by_key() -> None:
+    spec = ActorSpec.of(
+        "a", Base, defaults={"mailbox": {"capacity": 9, "overflow": "wait"}}, settings={}
+    )
+    assert spec.mailbox == MailboxSpec(capacity=5, overflow="wait")
+    spec = ActorSpec.of("a", Base, settings={"mailbox": {"capacity": 1}})
+    assert spec.mailbox == MailboxSpec(capacity=1)
+
+
+def test_a_setting_of_none_says_nothing() -> None:
+    assert ActorSpec.of("a", Base, settings={"max_tasks": None, "mailbox": None}).max_tasks == 2
+
+
+def test_a_class_states_what_it_and_its_bases_state() -> None:
+    assert class_settings(Derived) == {
+        "max_tasks": 3,
+        "mailbox": {"capacity": 5},
+        "stop_timeout": 1.0,
+    }
+    assert class_settings(Recorder) == {}
+
+
+def test_the_names_of_settings_are_known() -> None:
+    assert SETTINGS == {"max_tasks", "mailbox", "start_timeout", "stop_timeout"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"max_tasks": 0}, "max_tasks: got 0"),
+        ({"max_tasks": 1.5}, "max_tasks: got 1.5"),
+        ({"mailbox": {"capacity": 0}}, "capacity: got 0"),
+        ({"mailbox": {"capacity": "9"}}, "capacity: got '9'"),
+        ({"mailbox": {"overflow": "explode"}}, "overflow: got 'explode', want reject or wait"),
+    ],
+)
+async def test_a_setting_out_of_range_is_refused_and_leaves_nothing(
+    system: ActorSystem, settings: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        await system.spawn(Recorder, "a", **settings)
+    assert system.tree() == []
+
+
+async def test_a_setting_that_does_not_exist_is_refused_with_those_that_do(
+    system: ActorSystem,
+) -> None:
+    with pytest.raises(TypeError, match=r"'max_task'.*max_tasks"):
+        await system.spawn(Recorder, "a", max_task=3)
+    with pytest.raises(TypeError, match="capazity"):
+        await system.spawn(Recorder, "a", mailbox={"capazity": 3})
+    assert system.tree() == []
+
+
+async def test_spawn_hands_options_over_as_they_are(system: ActorSystem) -> None:
+    options = {"path": object()}
+    await system.spawn(Recorder, "a", options=options)
+    actor = system.cell_at(system.ref("/a").address)
+    assert actor is not None
+    assert actor.behaviour is not None
+    assert actor.behaviour.options is options
