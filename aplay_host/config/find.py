@@ -1,0 +1,64 @@
+"""Which aplay.toml is meant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import ConfigError
+
+FILE_NAME = "aplay.toml"
+VARIABLE = "APLAY_CONFIG"
+
+
+def find_config(explicit: str | None, *, cwd: Path, environ: Mapping[str, str]) -> Path:
+    """Return the absolute path of the configuration file; it exists.
+
+    ==========================  =======================================================
+    first that holds            the file
+    ==========================  =======================================================
+    `explicit` (``-c``) given   that one
+    ``APLAY_CONFIG`` not empty  that one
+    otherwise                   the nearest ``aplay.toml``, from `cwd` upwards to ``/``
+    ==========================  =======================================================
+
+    Relative paths are relative to `cwd`. Raises `ConfigError` when there is no such file,
+    and when a file found by walking belongs to neither the running user nor root: what a
+    stranger left in a parent folder could name code to import.
+    """
+    if explicit is not None:
+        return _named(explicit, cwd, "-c")
+    if environ.get(VARIABLE):
+        return _named(environ[VARIABLE], cwd, VARIABLE)
+    return _nearest(cwd.resolve())
+
+
+def _named(text: str, cwd: Path, source: str) -> Path:
+    path = cwd / text
+    if os.path.isdir(path):
+        raise ConfigError(f"{path}, named by {source}, is a folder; name the file in it")
+    if not os.path.exists(path):
+        raise ConfigError(f"no file {path}, named by {source}; make it, or name another")
+    return path.resolve()
+
+
+def _nearest(cwd: Path) -> Path:
+    for folder in (cwd, *cwd.parents):
+        path = folder / FILE_NAME
+        if os.path.isfile(path):
+            _refuse_strangers(path)
+            return path.resolve()
+    raise ConfigError(
+        f"no {FILE_NAME} in {cwd} or a folder above it; make one, or name it with -c FILE"
+    )
+
+
+def _refuse_strangers(path: Path) -> None:
+    # Both ends of a link: a stranger must not point us to another file either.
+    owners = {path.lstat().st_uid, path.stat().st_uid} - {os.geteuid(), 0}
+    if owners:
+        raise ConfigError(
+            f"{path} belongs to uid {owners.pop()}, and was found by walking up the folders; "
+            f"if you trust it, give it with -c {path}"
+        )

@@ -1,0 +1,114 @@
+"""The tables of aplay.toml as models: which keys there are, of what type and range."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+)
+
+from .document import STATE_DIR, host_name, resolved
+from .duration import parse_duration
+
+FOLDER = "folder"
+"""Key of the validation context: the folder that relative paths are relative to."""
+
+
+def _resolved(value: object, info: ValidationInfo) -> Path:
+    return resolved(_folder(info), value)
+
+
+def _named(value: str, info: ValidationInfo) -> str:
+    return value or host_name(_folder(info))
+
+
+def _folder(info: ValidationInfo) -> Path:
+    context: dict[str, Path] = info.context or {}
+    return context[FOLDER]
+
+
+MailboxKind = Literal["memory"]
+MAILBOX_KINDS: tuple[str, ...] = get_args(MailboxKind)
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+FolderPath = Annotated[Path, BeforeValidator(_resolved)]
+
+
+class Table(BaseModel):
+    """What all tables have in common: literals are strict, and unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class HostTable(Table):
+    """``[host]``. An unstated `name` is the name of the file's folder."""
+
+    name: Annotated[str, AfterValidator(_named)] = Field("", validate_default=True)
+    state_dir: FolderPath = Field(Path(STATE_DIR), validate_default=True)
+    drain_timeout: Duration = 30.0
+
+
+class PluginsTable(Table):
+    """``[plugins]``; an empty `allow` allows all, and `disable` wins over it."""
+
+    allow: list[str] = []
+    disable: list[str] = []
+    strict: bool = False
+    paths: list[FolderPath] = []
+
+
+class LogTable(Table):
+    """``[log]``."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class MailboxTable(Table):
+    """A ``mailbox`` table, of one actor or of the defaults; what is not stated is None."""
+
+    kind: MailboxKind | None = None
+    capacity: Annotated[int, Field(ge=1)] | None = None
+    overflow: Literal["reject", "wait"] | None = None
+
+
+class Settings(Table):
+    """``[defaults]``, and the part of an actor's table that overrides it."""
+
+    max_tasks: Annotated[int, Field(ge=1)] | None = None
+    stop_timeout: Duration | None = None
+    mailbox: MailboxTable = MailboxTable()
+
+    def settings(self) -> dict[str, Any]:
+        """Return what is stated, as a layer of settings for `ActorSpec.of`."""
+        return self.model_dump(include=set(Settings.model_fields), exclude_none=True)
+
+
+class ActorEntry(Settings):
+    """One ``[actors."/address"]`` table.
+
+    `use` names the class, `options` are for its own ``Options``, and a host is ready while
+    no `required` actor has failed.
+    """
+
+    use: str
+    options: dict[str, Any] = {}
+    required: bool = True
+
+
+class Tables(Table):
+    """The whole file. The keys of `actors` are as they were written.
+
+    `host` has to be there, if only as an empty table: its defaults need the folder.
+    """
+
+    host: HostTable
+    plugins: PluginsTable = PluginsTable()
+    defaults: Settings = Settings()
+    actors: dict[str, ActorEntry] = {}
+    log: LogTable = LogTable()
