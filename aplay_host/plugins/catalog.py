@@ -1,0 +1,144 @@
+"""The names of everything that is installed, and what a ``use`` in aplay.toml means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from .entry import Door, Entry, Reason, canonical_id, plain_target
+from .settings import PluginSettings, names, plan_admission
+from .spelling import did_you_mean, suggest
+
+_OFFERED = ("found", "active", "failed")  # a failed one may be repaired, and is tried again
+_BAD = ("broken", "incompatible", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a ``use`` means: an actor class, not imported yet.
+
+    `id` is ``dist/name`` or ``module:Class``, `plugin` the distribution (None for a module).
+    """
+
+    id: str
+    plugin: str | None
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotOffered:
+    """Why a ``use`` means nothing, and what to do (may be empty)."""
+
+    message: str
+    hint: str = ""
+
+
+class Catalog:
+    """All entries under the rules of the settings; it never changes.
+
+    `entries` are sorted by door, distribution and name. `warnings` tells the items of the
+    settings that match nothing installed.
+    """
+
+    def __init__(self, entries: Iterable[Entry], settings: PluginSettings | None = None) -> None:
+        self.settings = settings or PluginSettings()
+        admitted = [_admitted(self.settings, entry) for entry in entries]
+        self.entries = tuple(sorted(admitted, key=Entry.key))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return a text for each item of the settings that names no entry."""
+        lists = {"disable": self.settings.disable, "allow": self.settings.allow}
+        return tuple(
+            suggest(f'[plugins] {key}: "{item}" matches nothing installed', item, self._names())
+            for key, items in lists.items()
+            for item in items
+            if not any(names(item, entry) for entry in self.entries)
+        )
+
+    def replaced(self, old: Entry, new: Entry) -> Catalog:
+        """Return a catalog in which `new` stands for `old`."""
+        return Catalog((new if one is old else one for one in self.entries), self.settings)
+
+    def extended(self, entries: Iterable[Entry]) -> Catalog:
+        """Return a catalog with `entries` in addition; the settings hold for them too."""
+        return Catalog((*self.entries, *entries), self.settings)
+
+    def entry(self, door: Door, id_: str) -> Entry | None:
+        """Return the entry ``dist/name`` of `door`, one that is shadowed excepted."""
+        same = (one for one in self.entries if one.door == door and one.id == id_)
+        return next((one for one in same if one.state != "shadowed"), None)
+
+    def find(self, use: str) -> Offer | NotOffered:
+        """Tell which actor class `use` means.
+
+        =============  ====================================================================
+        `use`          means
+        =============  ====================================================================
+        has a ``:``    that class of that module, which a person vouches for by naming it
+        has a ``/``    the identity ``dist/name``
+        anything else  a name, as long as exactly one admitted distribution offers it
+        =============  ====================================================================
+        """
+        if ":" in use:
+            return self._module(use)
+        id_ = canonical_id(use) if "/" in use else None
+        matching = [one for one in self._actors() if use == one.name or id_ == one.id]
+        return self._decide(use, matching)
+
+    def _actors(self) -> Iterable[Entry]:
+        return (one for one in self.entries if one.door == "actor")
+
+    def _names(self) -> set[str]:
+        return {name for one in self.entries for name in (one.dist, one.id)}
+
+    def _module(self, use: str) -> Offer | NotOffered:
+        target = plain_target(use)
+        if target is None or ":" not in target:
+            return NotOffered(f'"{use}" is not of the form "package.module:Class"')
+        for one in self.entries:
+            disabled = one.reason is not None and one.reason.type == "disable"
+            if disabled and one.target.partition(":")[0] == target.partition(":")[0]:
+                return _refused(use, one)
+        return Offer(target, None, target)
+
+    def _decide(self, use: str, matching: list[Entry]) -> Offer | NotOffered:
+        offered = [one for one in matching if one.state in _OFFERED]
+        if len(offered) == 1:
+            return Offer(offered[0].id, offered[0].dist, offered[0].target)
+        if offered:
+            ids = ", ".join(f'"{one.id}"' for one in offered)
+            return NotOffered(f'"{use}" is offered by several packages', f"use one of {ids}")
+        return _refused(use, matching[0]) if matching else self._unknown(use)
+
+    def _unknown(self, use: str) -> NotOffered:
+        offered = [one for one in self._actors() if one.state in _OFFERED]
+        hint = did_you_mean(use, [name for one in offered for name in (one.name, one.id)])
+        if not hint and offered:
+            hint = "installed: " + ", ".join(one.id for one in offered)
+        if not hint:
+            hint = "no installed package offers actors; pip install one, then "
+            hint += "`aplay-host plugins list`"
+        # What a plugin's code or unreadable metadata would have offered cannot be known.
+        suspects = [
+            f"{one.id} is {one.state}: {one.reason.line()}"
+            for one in self.entries
+            if one.state in _BAD and one.reason and (one.door == "plugin" or not one.name)
+        ]
+        return NotOffered(f'no installed package offers "{use}"', "; ".join([hint, *suspects]))
+
+
+def _admitted(settings: PluginSettings, entry: Entry) -> Entry:
+    if entry.state not in ("found", "broken"):
+        return entry
+    reason = plan_admission(settings, entry)
+    return replace(entry, state="disabled", reason=reason) if reason else entry
+
+
+def _refused(use: str, entry: Entry) -> NotOffered:
+    reason = entry.reason or Reason(entry.state, "", "")
+    if reason.type == "disable":
+        return NotOffered(f'"{use}" is disabled: {reason.message}', "take it out of that list")
+    if reason.type == "allow":
+        return NotOffered(f'"{use}" is disabled: {reason.message}', f'add "{entry.dist}" to it')
+    return NotOffered(f'"{use}" is {entry.state}: {reason.line()}', "see `aplay-host plugins list`")

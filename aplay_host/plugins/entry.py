@@ -1,0 +1,112 @@
+"""One entry point of one installed distribution, as a record, and the rules for its names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Door = Literal["actor", "plugin"]
+State = Literal["found", "disabled", "shadowed", "broken", "incompatible", "failed", "active"]
+
+GROUPS: dict[str, Door] = {"aplay_host.actors": "actor", "aplay_host.plugins": "plugin"}
+"""The entry-point groups that are read, and the door each one opens."""
+
+_SEPARATORS = re.compile(r"[-_.]+")
+_NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
+_DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+_TARGET = re.compile(rf"({_DOTTED})\s*(?::\s*({_DOTTED})\s*)?(?:\[.*\]\s*)?\Z")
+
+
+def canonical(name: str) -> str:
+    """Return the one spelling of a distribution's name under which it is compared."""
+    return _SEPARATORS.sub("-", name).lower()
+
+
+def canonical_id(text: str) -> str:
+    """Return a distribution or ``dist/name`` with the distribution's part made canonical."""
+    dist, slash, name = text.partition("/")
+    return canonical(dist) + slash + name
+
+
+def is_entry_name(name: str) -> bool:
+    """Tell whether `name` can be the second half of ``dist/name``."""
+    return _NAME.match(name) is not None
+
+
+def plain_target(text: str) -> str | None:
+    """Return `text` as ``module`` or ``module:attribute``, or None when it is neither.
+
+    Spaces, and extras in square brackets as packaging once allowed them, are taken out.
+    """
+    found = _TARGET.match(text)
+    if found is None:
+        return None
+    return f"{found[1]}:{found[2]}" if found[2] else found[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an entry is in its state, all of it text.
+
+    `phase` is the step that found it, `type` an exception's class or a short word of ours,
+    `place` a ``file:line`` (empty where there is none), `traceback` the text Python prints.
+    """
+
+    phase: str
+    type: str
+    message: str
+    place: str = ""
+    traceback: str = ""
+
+    def line(self) -> str:
+        """Return it as one line, such as ``import: needs "jwt", not installed (a/b.py:3)``."""
+        message = self.message.partition("\n")[0]
+        # Without a traceback, and for a missing module, the message is ours and says all.
+        if self.traceback and self.type != "ModuleNotFoundError":
+            message = f"{self.type}: {message}" if message else self.type
+        return f"{self.phase}: {message}" + (f" ({self.place})" if self.place else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that an installed distribution offers to the host.
+
+    ============  ================================================================
+    state         means
+    ============  ================================================================
+    found         admitted, nothing of it is imported
+    disabled      kept out by ``[plugins] disable`` or ``allow``
+    shadowed      another copy, or the same object under another name, is used
+    broken        its metadata cannot be used
+    incompatible  imported, but its hooks do not fit those of this host
+    failed        its code raised, or is not what the entry point promises
+    active        its hooks are registered, or its class was loaded for an actor
+    ============  ================================================================
+
+    `dist` is canonical. `name` is empty when the metadata is too broken to tell names.
+    `metadata` is the path of the ``.dist-info`` directory, `root` the project's directory of
+    an editable install. The flag ``degraded`` means that a hook of an active plugin failed;
+    `reason` then tells the last time.
+    """
+
+    dist: str
+    name: str
+    door: Door
+    version: str
+    target: str
+    state: State
+    metadata: str
+    reason: Reason | None = None
+    editable: bool = False
+    root: str | None = None
+    flags: tuple[str, ...] = ()
+
+    def key(self) -> tuple[str, str, str, bool]:
+        """Return what entries are sorted by: door, distribution, name, shadowed ones last."""
+        return self.door, self.dist, self.name, self.state == "shadowed"
+
+    @property
+    def id(self) -> str:
+        """The identity ``dist/name``, unique among the entries of one door."""
+        return f"{self.dist}/{self.name}" if self.name else self.dist

@@ -1,0 +1,191 @@
+"""The plugins of one host: what is loaded, in which state it is, and the calls to it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from . import hookspecs
+from .catalog import Catalog, NotOffered, Offer
+from .compatibility import PHASE as HOOKS_PHASE
+from .dispatch import Dispatcher
+from .entry import Entry, Reason, State
+from .failure import Failure, attempt
+from .guest import Guest
+from .hookplugin import HookPlugin, check_actor, make_hook_plugin
+from .loading import load
+from .records import ActorFailure, ActorRegistration, HookFailure, HostInfo
+
+if TYPE_CHECKING:
+    from ..kernel import Actor, ActorRef, ActorSpec, ActorSystem
+    from .settings import PluginSettings
+
+_BAD = ("broken", "incompatible", "failed")
+
+
+class PluginSet:
+    """The plugins of one host.
+
+    Two sets in one process share imported modules and nothing else. `catalog` is the current
+    one: states change and names are added by putting another in its place. `on_failure` is
+    told every hook that fails, after its plugin was marked ``degraded``.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        settings: PluginSettings,
+        on_failure: Callable[[HookFailure], None] | None = None,
+    ) -> None:
+        self.catalog = catalog
+        self._settings = settings
+        self._on_failure = on_failure
+        self._actors: dict[str, type[Actor] | Failure] = {}
+        self._objects: dict[str, object] = {}  # what the plugins' targets name, by id
+        self._manager = pluggy.PluginManager("aplay_host")
+        self._manager.add_hookspecs(hookspecs)
+        self._dispatcher = Dispatcher(self._manager.hook, self._degrade)
+
+    def add_paths(self) -> None:
+        """Make what lies in ``[plugins] paths`` importable, after everything else."""
+        for path in map(str, self._settings.paths):
+            if path not in sys.path:
+                sys.path.append(path)
+
+    @property
+    def leaked(self) -> int:
+        """Return how many hook calls ignored their cancellation and were left to themselves."""
+        return self._dispatcher.leaked
+
+    def rows(self) -> tuple[Entry, ...]:
+        """Return all entries in their current states, sorted by door, distribution and name."""
+        return self.catalog.entries
+
+    def refusals(self) -> tuple[str, ...]:
+        """Return why the host must not start: one text per bad entry, none unless ``strict``."""
+        if not self._settings.strict:
+            return ()
+        bad = [one for one in self.rows() if one.state in _BAD]
+        return tuple(f"{one.id}: {one.reason.line() if one.reason else one.state}" for one in bad)
+
+    def load_actor(self, use: str, *, retry: bool = False) -> type[Actor] | Failure:
+        """Return the class that `use` means, imported on first need, or why there is none.
+
+        The answer is kept for the next node; with `retry` a kept failure is tried anew.
+        """
+        offer = self.catalog.find(use)
+        if isinstance(offer, NotOffered):
+            text = f"{offer.message}; {offer.hint}" if offer.hint else offer.message
+            return Failure("find", "not-offered", text)
+        kept = self._actors.get(offer.id)
+        if kept is None or (retry and isinstance(kept, Failure)):
+            kept = self._actors[offer.id] = _import_actor(offer)
+        self._note_load(offer, kept)
+        return kept
+
+    def load_hooks(self, host: HostInfo) -> None:
+        """Import every admitted plugin of the second door and register its hooks; call once.
+
+        They come in the order of their ids. One that does not load is noted in its entry,
+        and leaves nothing behind but third-party modules.
+        """
+        for entry in self.rows():
+            if entry.door == "plugin" and entry.state == "found":
+                self._load_plugin(entry, host)
+
+    async def call_host_started(self, host: HostInfo, system: ActorSystem) -> None:
+        """Tell the plugins that the declared tree stands; each may take 10 s."""
+        await self._dispatcher.call("aplay_host_started", {"host": host, "system": system})
+
+    async def call_host_stopping(
+        self, host: HostInfo, system: ActorSystem, reason: str, seconds_left: float
+    ) -> None:
+        """Tell the plugins, last first, that the tree stops; all within `seconds_left`."""
+        told = {"host": host, "system": system, "reason": reason, "seconds_left": seconds_left}
+        await self._dispatcher.call("aplay_host_stopping", told, seconds=seconds_left, reverse=True)
+
+    def actor_failed(self, ref: ActorRef, spec: ActorSpec, failure: ActorFailure) -> None:
+        """Queue the news of an actor's failure for the plugins that listen; needs a loop."""
+        told = {"ref": ref, "spec": spec, "failure": failure}
+        self._dispatcher.enqueue("aplay_actor_failed", told)
+
+    async def close(self, seconds: float) -> None:
+        """Give queued calls `seconds` to be made, then end the tasks that make them."""
+        await self._dispatcher.close(seconds)
+
+    def _note_load(self, offer: Offer, got: type[Actor] | Failure) -> None:
+        entry = self.catalog.entry("actor", offer.id) if offer.plugin else None
+        if entry is not None:
+            failure = got if isinstance(got, Failure) else None
+            self._put(entry, "failed" if failure else "active", failure)
+
+    def _load_plugin(self, entry: Entry, host: HostInfo) -> None:
+        guest = Guest.of(entry.target, entry.dist)
+        got = load(entry.target, guest, partial(self._accept, entry, guest, host))
+        if isinstance(got, Failure):
+            self._put(entry, _state_after(got), got)
+            return
+        self._put(entry, "active", None)
+        for record in got.actors:
+            self._add_actor(entry, record)
+
+    def _accept(
+        self, entry: Entry, guest: Guest, host: HostInfo, found: object
+    ) -> HookPlugin | Failure:
+        for id_, one in self._objects.items():
+            if one is found:
+                return Failure("register", "shadowed", f"{id_} names the same object")
+        got = make_hook_plugin(found, guest, self._owners(entry), host)
+        if isinstance(got, Failure):
+            return got
+        done = attempt(partial(self._manager.register, got.instance, entry.id), "register", guest)
+        self._objects[entry.id] = found
+        return done if isinstance(done, Failure) else got
+
+    def _owners(self, entry: Entry) -> dict[str, str]:
+        own = entry.target.partition(":")[0]
+        others = [one for one in self.rows() if one.door == "plugin" and one.state != "disabled"]
+        modules = {one.target.partition(":")[0]: one.id for one in others}
+        return {module: id_ for module, id_ in modules.items() if module != own}
+
+    def _add_actor(self, plugin: Entry, record: ActorRegistration) -> None:
+        cls = record.actor
+        target = cls if isinstance(cls, str) else f"{cls.__module__}:{cls.__qualname__}"
+        entry = replace(plugin, name=record.name, door="actor", target=target)
+        if self.catalog.entry("actor", entry.id) is not None:
+            message = f'"{record.name}" is offered by {plugin.dist} already'
+            failure = Failure("aplay_actors", "duplicate-name", message)
+            self._degrade(HookFailure(plugin.id, "aplay_actors", failure))
+            return
+        self.catalog = self.catalog.extended([entry])
+        if not isinstance(cls, str):
+            self._actors[entry.id] = cls
+
+    def _degrade(self, failed: HookFailure) -> None:
+        entry = self.catalog.entry("plugin", failed.plugin)
+        if entry is not None:
+            self._put(entry, "active", failed.failure, ("degraded",))
+        if self._on_failure is not None:
+            self._on_failure(failed)
+
+    def _put(
+        self, entry: Entry, state: State, reason: Reason | None, flags: tuple[str, ...] = ()
+    ) -> None:
+        new = replace(entry, state=state, reason=reason, flags=flags)
+        if new != entry:
+            self.catalog = self.catalog.replaced(entry, new)
+
+
+def _import_actor(offer: Offer) -> type[Actor] | Failure:
+    return load(offer.target, Guest.of(offer.target, offer.plugin), check_actor)
+
+
+def _state_after(failure: Failure) -> State:
+    if failure.type == "shadowed":
+        return "shadowed"
+    return "incompatible" if failure.phase == HOOKS_PHASE else "failed"
