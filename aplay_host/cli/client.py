@@ -1,0 +1,134 @@
+"""The client of the control API: finds the running host and speaks to it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from ..config import peek
+from ..control import API_VERSION, PROBLEM_PREFIX, Instance, is_locked, read_instance
+from ..errors import PROBLEM_KINDS, CommandError
+from .options import Common
+
+
+class Answer:
+    """A host's answer: the HTTP status, the body as it came, and the body as an object."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self.status = status
+        self.body = body
+        self.document: dict[str, Any] = json.loads(body)
+
+    @property
+    def data(self) -> Any:
+        """What the verb answered."""
+        return self.document["data"]
+
+
+class Client:
+    """Speaks to the host that runs the configuration file of this call.
+
+    Every method raises `CommandError`: ``no-host`` where none runs, ``timeout`` where it does
+    not answer, and whatever the host itself reports.
+    """
+
+    def __init__(self, common: Common) -> None:
+        self._common = common
+        self._state_dir = peek(common.config_file()).state_dir
+
+    def get(self, path: str, query: list[tuple[str, str]] | None = None) -> Answer:
+        """Ask for `path`; an answer that is a problem is raised, a health report is not."""
+        return self._call("GET", f"{path}?{urlencode(query)}" if query else path, None)
+
+    def post(self, path: str, body: dict[str, Any]) -> Answer:
+        """Send `body` to `path`."""
+        return self._call("POST", path, json.dumps(body).encode("utf-8"))
+
+    def instance(self) -> Instance:
+        """Return the record of the host that runs; raises ``no-host``."""
+        instance = read_instance(self._state_dir)
+        if instance is None or instance.control is None:
+            raise self._no_host()
+        return instance
+
+    def _call(self, method: str, path: str, body: bytes | None) -> Answer:
+        instance = self.instance()
+        try:
+            connection = UnixConnection(Path(instance.control or ""), self._common.timeout)
+            headers = {"Aplay-Api": API_VERSION, "Content-Type": "application/json"}
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            answer = Answer(response.status, response.read())
+            connection.close()
+        except TimeoutError:
+            raise self._no_answer(instance) from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if is_locked(self._state_dir):
+                raise self._no_answer(instance, str(error)) from None
+            raise self._no_host() from None
+        if "type" in answer.document:
+            raise reported(answer.document)
+        return answer
+
+    def _no_host(self) -> CommandError:
+        detail = f"no host is running for {self._common.config_file()}"
+        return CommandError("no-host", detail, hint="start it: aplay-host serve")
+
+    def _no_answer(self, instance: Instance, why: str = "") -> CommandError:
+        waited = f" within {self._common.timeout:.3g} s" if self._common.timeout else ""
+        detail = f"the host (pid {instance.pid}) did not answer{waited}" + (f": {why}" * bool(why))
+        hint = "an actor may be blocking its loop; wait longer with --timeout"
+        return CommandError("timeout", detail, hint=hint)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over the Unix socket at `path`."""
+
+    def __init__(self, path: Path, timeout: float | None) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket; raises `OSError` where nobody listens."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def wait_until_ready(client: Client, seconds: float | None) -> Answer:
+    """Return the first health report that says ready, waiting for the host to come, too.
+
+    Raises the ``no-host`` or ``timeout`` that held when `seconds` were over.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while True:
+        late = deadline is not None and time.monotonic() >= deadline
+        try:
+            answer = client.get("/readyz")
+            if answer.status == 200:
+                return answer
+            problem = CommandError("timeout", "the host did not become ready in time")
+        except CommandError as error:
+            if error.kind.name not in ("no-host", "starting"):
+                raise
+            problem = error
+        if late:
+            raise problem
+        time.sleep(0.05)  # there is nothing to wait on: the host may not even be there
+
+
+def reported(document: dict[str, Any]) -> CommandError:
+    """Return the error that a problem document of a host describes."""
+    name = str(document["type"]).removeprefix(PROBLEM_PREFIX)
+    kind = name if name in PROBLEM_KINDS else "internal"
+    return CommandError(
+        kind,
+        str(document.get("detail", name)),
+        hint=str(document.get("hint", "")),
+        address=document.get("address"),
+    )

@@ -1,0 +1,105 @@
+"""The command ``aplay-host``: which verbs there are, and how every one of them ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from .._version import __version__
+from ..control import PROBLEM_PREFIX, dump, problem
+from ..errors import (
+    AplayError,
+    CommandError,
+    ConfigError,
+    HostBusy,
+    PluginError,
+    StateDirError,
+)
+from .lazygroup import LazyGroup
+from .options import Common, common_options
+from .output import visible
+
+VERBS = {
+    "serve": "Run the actors of aplay.toml until told to stop.",
+    "check": "Check aplay.toml and what it names, without starting anything.",
+    "status": "Show the actors: state, mail, counters.",
+    "tree": "Show the actors as a tree.",
+    "send": "Send a message to an actor.",
+    "ask": "Send a message to an actor and print its reply.",
+    "health": "Tell whether the host is ready for work.",
+    "plugins": "Show what installed packages offer.",
+}
+
+UNREAD = 1
+INTERRUPTED = 130
+PROBLEMS_OF_A_START: dict[type[AplayError], str] = {
+    ConfigError: "bad-config",
+    StateDirError: "bad-state-dir",
+    PluginError: "bad-plugin",
+    HostBusy: "host-busy",
+}
+"""What problem documents call the errors that no running host can answer with."""
+
+
+@click.group(
+    cls=LazyGroup,
+    verbs={verb: (f"aplay_host.cli.verbs.{verb}", text) for verb, text in VERBS.items()},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="aplay-host")
+@common_options
+def cli(common: Common) -> None:
+    """Host actors that installed packages offer and aplay.toml names.
+
+    Exit codes: 0 done, 1 failed, 2 usage, 3 not running or not ready, 4 no answer in time,
+    5 no such thing, 7 refused, 78 bad configuration.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line; every way it can end is a line on stderr and an exit code."""
+    common = Common()
+    try:
+        code = cli.main(obj=common, standalone_mode=False)
+        print(end="", flush=True)
+    except click.ClickException as error:
+        if common.is_json:
+            _tell(CommandError("bad-request", error.format_message()), common)
+        else:
+            error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains when it ends
+        code = UNREAD
+    except AplayError as error:
+        code = _tell(error, common)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell(error: AplayError, common: Common) -> int:
+    """Write an error to stderr, as JSON where the output is JSON; return the exit code."""
+    if common.is_json:
+        print(dump(_document(error)).decode(), file=sys.stderr)
+    elif isinstance(error, ConfigError):
+        print(error, file=sys.stderr)
+    else:
+        print(f"error: {visible(str(error))}", file=sys.stderr)
+        if isinstance(error, CommandError) and error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+    code: int = getattr(error, "exit_code", 1)
+    return code
+
+
+def _document(error: AplayError) -> dict[str, Any]:
+    if isinstance(error, CommandError):
+        return problem(error)
+    name = PROBLEMS_OF_A_START.get(type(error), "internal")
+    document: dict[str, Any] = {"type": PROBLEM_PREFIX + name, "detail": str(error)}
+    if isinstance(error, ConfigError):
+        document["errors"] = error.problems
+    return document

@@ -1,0 +1,57 @@
+"""``aplay-host check``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import click
+
+from ...control import envelope
+from ...errors import CommandError
+from ..options import Common, common_options
+from ..output import now, print_json
+
+BAD_CONFIG = 78
+CHILD_SECONDS = 60.0
+
+
+@click.command("check")
+@common_options
+@click.option("--no-import", "no_import", is_flag=True, help="Import no plugin: names only.")
+def command(common: Common, no_import: bool) -> int:
+    """Check aplay.toml and what it names, without starting anything."""
+    found = _check_in_a_child(str(common.config_file()), no_import)
+    report = {key: found[key] for key in ("file", "errors", "warnings")}
+    for error in report["errors"]:
+        error["source"] = f"{error.pop('file')}:{error['line']}:{error['column']}"
+    if common.is_json:
+        print_json(envelope("check", report, None, now()))
+    else:
+        for warning in found["warnings"]:
+            print(f"warning: {warning}", file=sys.stderr)
+        print(found["text"] or f"{found['file']}: sound")
+    return BAD_CONFIG if found["text"] else 0
+
+
+def _check_in_a_child(file: str, no_import: bool) -> dict[str, Any]:
+    """Return the report as an object; what plugins do while imported stays in the child."""
+    # -P: nothing in the current directory is imported in place of a plugin or a library.
+    child_of_ours = [sys.executable, "-P", "-m", "aplay_host.cli.child"]
+    try:
+        child = subprocess.run(
+            [*child_of_ours, file, "names" if no_import else ""],
+            stdout=subprocess.PIPE,
+            timeout=CHILD_SECONDS,
+            check=False,
+        )
+        report: dict[str, Any] = json.loads(child.stdout)
+    except subprocess.TimeoutExpired:
+        detail = f"importing the plugins of {file} took longer than {CHILD_SECONDS:.0f} s"
+        raise CommandError("internal", detail, hint="check names only: --no-import") from None
+    except ValueError:
+        detail = f"a plugin of {file} ended the process (code {child.returncode}) while imported"
+        raise CommandError("internal", detail, hint="check names only: --no-import") from None
+    return report

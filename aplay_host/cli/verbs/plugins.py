@@ -1,0 +1,20 @@
+"""``aplay-host plugins``: the verbs below it."""
+
+from __future__ import annotations
+
+import click
+
+from ..lazygroup import LazyGroup
+from ..options import Common, common_options
+
+VERBS = {"list": "List what installed packages offer, with its state."}
+
+
+@click.group(
+    "plugins",
+    cls=LazyGroup,
+    verbs={verb: (f"aplay_host.cli.verbs.plugins_{verb}", text) for verb, text in VERBS.items()},
+)
+@common_options
+def command(common: Common) -> None:
+    """Show what installed packages offer."""

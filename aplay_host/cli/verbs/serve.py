@@ -1,0 +1,81 @@
+"""``aplay-host serve``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from typing import Any
+
+import click
+
+from ...host import Host, Ready, load_host_config
+from ...telemetry import log_to
+from ..options import Common, common_options
+
+LAST_TASKS_SECONDS = 1.0
+
+_log = logging.getLogger("aplay_host")
+
+
+def _open_descriptor(ctx: click.Context, param: click.Parameter, value: int | None) -> int | None:
+    """Return `value` if it is a descriptor that the caller has handed over."""
+    try:
+        if value is not None:
+            os.fstat(value)
+    except (OSError, OverflowError):
+        raise click.BadParameter(
+            f"got {value}, and no such descriptor is open", ctx, param
+        ) from None
+    return value
+
+
+@click.command("serve")
+@common_options
+@click.option("--strict", is_flag=True, help="Refuse to start when any plugin is bad.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
+@click.option(
+    "--ready-fd",
+    type=int,
+    callback=_open_descriptor,
+    metavar="N",
+    help="Write one line to fd N when ready.",
+)
+def command(common: Common, strict: bool, log_level: str | None, ready_fd: int | None) -> int:
+    """Run the actors of aplay.toml until told to stop.
+
+    TERM and Ctrl-C end it in order: waiting mail is handled first. A second one cuts it off.
+    """
+    config = load_host_config(common.config_file())
+
+    def ready(told: Ready) -> None:
+        if ready_fd is not None:
+            _write_ready(ready_fd, told)
+
+    with log_to(sys.stderr, log_level or config.log.level):
+        return asyncio.run(_run(Host(config, strict=strict, on_ready=ready)))
+
+
+async def _run(host: Host) -> int:
+    """Run `host`; the process ends soon after it, whatever its actors have left running.
+
+    asyncio waits for ever for a task that ignores its cancellation, and for threads.
+    """
+    code = await host.run()
+    asyncio.get_running_loop().call_later(LAST_TASKS_SECONDS, os._exit, code)
+    return code
+
+
+def _write_ready(descriptor: int, told: Ready) -> None:
+    line: dict[str, Any] = {
+        "event": "ready",
+        "pid": told.pid,
+        "control": told.control,
+        "metrics": told.metrics,
+    }
+    try:
+        os.write(descriptor, json.dumps(line).encode("utf-8") + b"\n")
+    except OSError as error:  # whoever asked for the line has gone; the actors have not
+        _log.warning("nobody reads fd %d (--ready-fd): %s", descriptor, error.strerror)

@@ -1,0 +1,92 @@
+"""The way in from outside: a versioned HTTP API on a Unix socket, for one host.
+
+`records` and `port` say what can be asked and done; `routes` and `server` carry it over
+HTTP; `instance` says where a host is found. The two that
+load an HTTP server are loaded on first use: a client that looks for a host needs neither.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .envelope import API_VERSION, PROBLEM_PREFIX, envelope, problem, rfc3339
+from .instance import (
+    Instance,
+    hold_lock,
+    instance_id,
+    is_locked,
+    prepare_state_dir,
+    read_instance,
+    remove_instance,
+    socket_path,
+    write_instance,
+)
+from .jsonable import dump, plain
+from .port import ControlPort
+from .records import (
+    ActorRow,
+    AskReport,
+    CounterRow,
+    ErrorRow,
+    HealthCheck,
+    HealthReport,
+    HostRecord,
+    MailboxRow,
+    PluginRow,
+    ReasonRow,
+    SendReport,
+    SendResult,
+    TreeRow,
+)
+
+if TYPE_CHECKING:
+    from .routes import ControlApi
+    from .server import serve_control
+
+__all__ = [
+    "API_VERSION",
+    "PROBLEM_PREFIX",
+    "ActorRow",
+    "AskReport",
+    "ControlApi",
+    "ControlPort",
+    "CounterRow",
+    "ErrorRow",
+    "HealthCheck",
+    "HealthReport",
+    "HostRecord",
+    "Instance",
+    "MailboxRow",
+    "PluginRow",
+    "ReasonRow",
+    "SendReport",
+    "SendResult",
+    "TreeRow",
+    "dump",
+    "envelope",
+    "hold_lock",
+    "instance_id",
+    "is_locked",
+    "plain",
+    "prepare_state_dir",
+    "problem",
+    "read_instance",
+    "remove_instance",
+    "rfc3339",
+    "serve_control",
+    "socket_path",
+    "write_instance",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs an HTTP server."""
+    if name == "ControlApi":
+        from .routes import ControlApi
+
+        return ControlApi
+    if name == "serve_control":
+        from .server import serve_control
+
+        return serve_control
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,55 @@
+"""Making JSON of what actors and records hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+import json
+import math
+import os
+from collections.abc import Mapping, Set
+from typing import Any
+
+
+def dump(value: Any) -> bytes:
+    """Return `value` as one line of JSON; raises `TypeError` naming what JSON cannot hold.
+
+    Beyond JSON's own types: dataclasses become objects, tuples and sets arrays, enums their
+    values; dates, times and paths their text. Keys of objects become text.
+    """
+    return json.dumps(plain(value), ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def plain(value: Any) -> Any:
+    """Return `value` made of dicts, lists, text, numbers, booleans and None only.
+
+    Raises `TypeError` for what JSON cannot hold: objects of other types, NaN and the
+    infinities, and what is nested without end.
+    """
+    try:
+        return _plain(value)
+    except RecursionError:
+        raise TypeError("a value that is nested too deep cannot be shown as JSON") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        return _plain(value.value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise TypeError(f"{value} cannot be shown as JSON")
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | Set):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, os.PathLike):
+        return str(value)
+    raise TypeError(f"a value of type {type(value).__qualname__} cannot be shown as JSON")

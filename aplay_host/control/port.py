@@ -1,0 +1,60 @@
+"""What the control API may do with a host: everything, and nothing else, is here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from .records import (
+    ActorRow,
+    AskReport,
+    HealthReport,
+    HostRecord,
+    PluginRow,
+    SendReport,
+    TreeRow,
+)
+
+
+class ControlPort(Protocol):
+    """Implemented by the host; each method is one verb. All raise `CommandError`.
+
+    Addresses may be patterns (``/workers/*``) where a method takes several of them; one
+    that names no actor is ``no-such-actor``.
+    """
+
+    def host(self) -> HostRecord:
+        """Return what the host is and how it is."""
+        ...
+
+    def actors(self, addresses: Sequence[str]) -> list[ActorRow]:
+        """Return the rows of these actors, or of all but the root, in tree order."""
+        ...
+
+    def tree(self, root: str) -> TreeRow:
+        """Return the actor at `root` with all those below it."""
+        ...
+
+    async def send(self, addresses: Sequence[str], message: Any, seconds: float) -> SendReport:
+        """Tell `message` to each of these actors; waits at most `seconds` for room."""
+        ...
+
+    async def ask(self, address: str, message: Any, seconds: float) -> AskReport:
+        """Ask one actor and return its reply."""
+        ...
+
+    def plugins(self) -> list[PluginRow]:
+        """Return what installed packages offer, in order of distribution and name."""
+        ...
+
+    def live(self) -> HealthReport:
+        """Return at once: that this runs is the answer."""
+        ...
+
+    def ready(self) -> HealthReport:
+        """Tell whether work may be sent here, and what is wrong."""
+        ...
+
+    def started(self) -> HealthReport:
+        """Tell whether the first tree stands."""
+        ...

@@ -1,0 +1,196 @@
+"""What the control API answers with: each dataclass is the JSON object of its fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..plugins import Entry, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class HostRecord:
+    """The running host; `state` is ``starting``, ``running`` or ``stopping``."""
+
+    name: str
+    id: str
+    boot: str
+    pid: int
+    version: str
+    state: str
+    generation: int
+    config: str
+    pending_restart: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxRow:
+    """How an actor keeps its mail."""
+
+    kind: str
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class CounterRow:
+    """What became of the messages that an actor accepted."""
+
+    accepted: int
+    handled: int
+    failed: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """An actor's newest error; `where` is ``file:line in function``, `at` RFC 3339."""
+
+    type: str
+    text: str
+    where: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActorRow:
+    """One actor; ``accepted = handled + failed + dead + pending + in_hand`` over its numbers.
+
+    `type` is ``dist/name``, ``module:Class`` or ``group``; `plugin` the distribution it comes
+    from, if any; `since` the RFC 3339 time at which `state` was entered.
+    """
+
+    address: str
+    type: str
+    plugin: str | None
+    state: str
+    held: bool
+    required: bool
+    generation: int
+    since: str
+    restarts: int
+    pending: int
+    in_hand: int
+    mailbox: MailboxRow
+    counters: CounterRow
+    last_error: ErrorRow | None
+    children: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TreeRow:
+    """One actor with those below it."""
+
+    address: str
+    state: str
+    held: bool
+    type: str
+    pending: int
+    children: tuple[TreeRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """What became of one message to one actor; `problem` is None when it was accepted."""
+
+    address: str
+    ok: bool
+    message_id: str | None = None
+    problem: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendReport:
+    """How many actors accepted the message, and what each did."""
+
+    accepted: int
+    results: tuple[SendResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskReport:
+    """A reply, as JSON, and the seconds it took."""
+
+    address: str
+    reply: Any
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """One thing that was looked at; a failing `critical` one makes the host not ready."""
+
+    name: str
+    ok: bool
+    critical: bool
+    detail: str
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """``ok``, ``degraded`` (ready, yet something is wrong) or ``not ready``."""
+
+    status: str
+    checks: tuple[HealthCheck, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether work may be sent to this host."""
+        return self.status != "not ready"
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonRow:
+    """Why a plugin is in its state."""
+
+    phase: str
+    type: str
+    message: str
+    place: str | None
+
+    @classmethod
+    def of(cls, reason: Reason) -> ReasonRow:
+        """Return `reason` without its traceback."""
+        return cls(reason.phase, reason.type, reason.message, reason.place or None)
+
+
+@dataclass(frozen=True, slots=True)
+class PluginRow:
+    """One entry point of an installed package; `door` is ``actor`` or ``plugin``.
+
+    `actors` are the addresses that run the class; `root` is the source folder of an
+    editable installation.
+    """
+
+    id: str
+    door: str
+    dist: str
+    name: str
+    version: str
+    state: str
+    reason: ReasonRow | None
+    target: str
+    editable: bool
+    root: str | None
+    flags: tuple[str, ...] = ()
+    actors: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, entry: Entry, actors: tuple[str, ...] = ()) -> PluginRow:
+        """Return the row of `entry`."""
+        reason = entry.reason
+        return cls(
+            id=entry.id,
+            door=entry.door,
+            dist=entry.dist,
+            name=entry.name,
+            version=entry.version,
+            state=entry.state,
+            reason=None if reason is None else ReasonRow.of(reason),
+            target=entry.target,
+            editable=entry.editable,
+            root=entry.root,
+            flags=entry.flags,
+            actors=actors,
+        )

@@ -1,0 +1,170 @@
+"""The control API: one route per verb, one verb per route."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ..errors import CommandError
+from .envelope import API_VERSION, envelope, problem
+from .jsonable import dump
+from .port import ControlPort
+from .records import HealthReport
+
+LARGEST_BODY = 1024 * 1024
+LONGEST_WAIT = 24 * 3600.0
+
+_log = logging.getLogger("aplay_host.control")
+
+Handler = Callable[[Request], Awaitable[Any]]
+
+
+class ControlApi:
+    """Turns requests into calls of a `ControlPort`, and what it says into JSON."""
+
+    def __init__(self, port: ControlPort) -> None:
+        self.port = port
+
+    def app(self) -> Starlette:
+        """Return the application; its table of routes is the whole API."""
+        app = Starlette(
+            routes=[
+                self._route("GET", "/v1/host", "host", self._host),
+                self._route("GET", "/v1/actors", "status", self._actors),
+                self._route("GET", "/v1/tree", "tree", self._tree),
+                self._route("POST", "/v1/actors:send", "send", self._send),
+                self._route("POST", "/v1/actors:ask", "ask", self._ask),
+                self._route("GET", "/v1/plugins", "plugins.list", self._plugins),
+                self._route("GET", "/livez", "health", self._live),
+                self._route("GET", "/readyz", "health", self._ready),
+                self._route("GET", "/startupz", "health", self._started),
+            ],
+            exception_handlers={HTTPException: _on_http_error},
+        )
+        app.router.redirect_slashes = False  # a path that is not in the table is no such thing
+        return app
+
+    # ---- verbs ---------------------------------------------------------------------------
+
+    async def _host(self, request: Request) -> Any:
+        return self.port.host()
+
+    async def _actors(self, request: Request) -> Any:
+        return self.port.actors(request.query_params.getlist("address"))
+
+    async def _tree(self, request: Request) -> Any:
+        return self.port.tree(request.query_params.get("root", "/"))
+
+    async def _send(self, request: Request) -> Any:
+        body = await _body(request)
+        addresses = body.get("addresses")
+        if not isinstance(addresses, list) or not all(isinstance(a, str) for a in addresses):
+            raise CommandError("bad-request", f'"addresses": got {addresses!r}, want a list')
+        return await self.port.send(addresses, _message(body), _seconds(body))
+
+    async def _ask(self, request: Request) -> Any:
+        body = await _body(request)
+        addresses = body.get("addresses")
+        if not isinstance(addresses, list) or [type(a) for a in addresses] != [str]:
+            raise CommandError("bad-request", f'"addresses": got {addresses!r}, want one address')
+        return await self.port.ask(addresses[0], _message(body), _seconds(body))
+
+    async def _plugins(self, request: Request) -> Any:
+        return self.port.plugins()
+
+    async def _live(self, request: Request) -> Any:
+        return self.port.live()
+
+    async def _ready(self, request: Request) -> Any:
+        return self.port.ready()
+
+    async def _started(self, request: Request) -> Any:
+        return self.port.started()
+
+    # ---- answers -------------------------------------------------------------------------
+
+    def _route(self, method: str, path: str, verb: str, handler: Handler) -> Route:
+        async def answer(request: Request) -> Response:
+            try:
+                _admit(request)
+                data = await handler(request)
+                status = 503 if isinstance(data, HealthReport) and not data.ready else 200
+                now = datetime.datetime.now(datetime.UTC)
+                return _json(envelope(verb, data, self.port.host(), now), status)
+            except CommandError as error:
+                return _problem(error)
+            except Exception as error:  # ours; caught here, because further out it is told twice
+                _log.exception("control API: %s %s", method, path)
+                detail = f"{type(error).__name__}: {error}; the host's log has the traceback"
+                return _problem(CommandError("internal", detail))
+
+        return Route(path, answer, methods=[method], name=f"{method} {path}")
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    known = error.status_code in (404, 405)
+    kind = "no-such-route" if known else "bad-request"
+    return _problem(CommandError(kind, f"{request.method} {request.url.path}: {error.detail}"))
+
+
+def _problem(error: CommandError) -> Response:
+    return _json(dump(problem(error)), error.kind.status, "application/problem+json")
+
+
+def _json(body: bytes, status: int, media_type: str = "application/json") -> Response:
+    return Response(body, status, {"Aplay-Api": API_VERSION}, media_type)
+
+
+def _admit(request: Request) -> None:
+    """Let in root and the host's own user, and clients of our major version only."""
+    identity = request.client.host if request.client is not None else ""
+    if identity not in ("unix:uid=0", f"unix:uid={os.geteuid()}"):
+        detail = f"{identity or 'an unknown peer'} may not steer this host"
+        raise CommandError("forbidden", detail, hint="run the command as the host's own user")
+    theirs = request.headers.get("Aplay-Api", API_VERSION)
+    if theirs.partition(".")[0] != API_VERSION.partition(".")[0]:
+        detail = f"the client speaks version {theirs}, the host {API_VERSION}"
+        raise CommandError("api-version", detail, hint="install the same aplay-host for both")
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    received = bytearray()
+    try:
+        async for chunk in request.stream():
+            received += chunk
+            if len(received) > LARGEST_BODY:
+                detail = f"the body is larger than {LARGEST_BODY} bytes"
+                raise CommandError("too-large", detail, hint="send a smaller message")
+    except ClientDisconnect:
+        raise CommandError("bad-request", "the client went away") from None
+    try:
+        body = json.loads(bytes(received))
+    except (ValueError, RecursionError) as error:
+        raise CommandError("bad-request", f"the body is no JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise CommandError("bad-request", f"the body is {type(body).__name__}, want an object")
+    return body
+
+
+def _message(body: dict[str, Any]) -> Any:
+    if "message" not in body:
+        raise CommandError("bad-request", 'the body has no "message"')
+    return body["message"]
+
+
+def _seconds(body: dict[str, Any]) -> float:
+    seconds = body.get("timeout_s", 5.0)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        raise CommandError("bad-request", f'"timeout_s": got {seconds!r}, want seconds above 0')
+    return float(min(seconds, LONGEST_WAIT))

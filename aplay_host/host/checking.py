@@ -1,0 +1,94 @@
+"""Checking a configuration the way a start would, without starting anything."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config import HostConfig, Known, Mistake, Resolve, Unresolved, load_config, plan_tree
+from ..errors import ConfigError, Problem
+from ..plugins import Catalog, HostInfo, NotOffered, PluginSet, PluginSettings, scan
+from .origin import resolver
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What a start would say: `errors` keep it from starting, `warnings` do not.
+
+    `text` is the errors as they are printed, empty when there is none.
+    """
+
+    file: str
+    text: str = ""
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def load_host_config(path: Path, *, import_plugins: bool = True) -> HostConfig:
+    """Return the checked configuration; raises `ConfigError` with the mistakes of all phases.
+
+    A mistake in the shape of one table does not hide that another table names no actor or
+    gives options that its class does not know. So plugins are imported when there are
+    mistakes; without importing, names are looked up and options are not checked.
+    """
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        if error.sound is None:
+            raise
+        try:
+            plan_tree(error.sound, _resolver(_plugins_of(error.sound), import_plugins))
+        except ConfigError as more:
+            both = (*error.problems, *more.problems)
+            raise error.sound.document.refusal(both) from None
+        raise
+
+
+def check_config(path: Path, version: str, *, import_plugins: bool) -> CheckReport:
+    """Check `path` and, where asked to, import what it names: call that in a child process."""
+    try:
+        config = load_host_config(path, import_plugins=import_plugins)
+        plugins = _plugins_of(config)
+        if import_plugins:
+            plugins.load_hooks(HostInfo(config.host.name, version, config.host.state_dir))
+        plan = plan_tree(config, _resolver(plugins, import_plugins))
+        if refusals := plugins.refusals():
+            strict = ("plugins", "strict")
+            bad = [Mistake(strict, "bad-plugin", one, on="key") for one in refusals]
+            raise config.document.refusal(map(config.document.problem, bad))
+    except ConfigError as error:
+        return CheckReport(str(path), str(error), error.problems)
+    faults = [f"{node.address}: {node.fault}" for node in plan.nodes if node.fault is not None]
+    return CheckReport(str(path), warnings=(*plugins.catalog.warnings, *faults))
+
+
+def plugin_settings(config: HostConfig, *, strict: bool = False) -> PluginSettings:
+    """Return what the configuration says about plugins, for `plugins` to act on."""
+    return PluginSettings(
+        disable=tuple(config.plugins.disable),
+        allow=tuple(config.plugins.allow),
+        strict=strict or config.plugins.strict,
+        paths=tuple(config.plugins.paths),
+    )
+
+
+def _plugins_of(config: HostConfig) -> PluginSet:
+    settings = plugin_settings(config)
+    plugins = PluginSet(Catalog(scan(sys.path), settings), settings)
+    plugins.add_paths()
+    return plugins
+
+
+def _resolver(plugins: PluginSet, import_plugins: bool) -> Resolve:
+    return resolver(plugins) if import_plugins else _by_name(plugins)
+
+
+def _by_name(plugins: PluginSet) -> Resolve:
+    def resolve(use: str) -> Known | Unresolved:
+        found = plugins.catalog.find(use)
+        if isinstance(found, NotOffered):
+            return Unresolved(found.message, found.hint)
+        return Known()
+
+    return resolve

@@ -1,0 +1,47 @@
+"""Is the host well? Decided from what it is doing and from its actors' rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..control import ActorRow, HealthCheck, HealthReport
+
+
+def judge_readiness(phase: str, rows: Iterable[ActorRow]) -> HealthReport:
+    """Tell whether work may be sent here.
+
+    ======================================  =============
+    fact                                    status
+    ======================================  =============
+    the first tree does not stand yet       not ready
+    the host is stopping                    not ready
+    a required actor is failed              not ready
+    another actor is failed                 degraded
+    an actor is held by a person            degraded
+    none of these                           ok
+    ======================================  =============
+    """
+    checks = [HealthCheck("host", phase == "running", True, f"the host is {phase}")]
+    for row in rows:
+        if row.state == "failed":
+            error = row.last_error
+            detail = f"{row.address} is failed" + (f": {error.text}" if error else "")
+            checks.append(HealthCheck(row.address, False, row.required, detail, row.since))
+        elif row.held:
+            detail = f"{row.address} was stopped by a person"
+            checks.append(HealthCheck(row.address, False, False, detail, row.since))
+    if any(check.critical and not check.ok for check in checks):
+        return HealthReport("not ready", tuple(checks))
+    return HealthReport("ok" if all(check.ok for check in checks) else "degraded", tuple(checks))
+
+
+def judge_start(phase: str) -> HealthReport:
+    """Tell whether the first tree stands; once it does, it does for ever."""
+    stands = phase != "starting"
+    check = HealthCheck("start", stands, True, f"the host is {phase}")
+    return HealthReport("ok" if stands else "not ready", (check,))
+
+
+def alive() -> HealthReport:
+    """Tell that the loop runs, which this answer proves."""
+    return HealthReport("ok", (HealthCheck("loop", True, True, "the loop runs"),))

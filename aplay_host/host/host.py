@@ -1,0 +1,255 @@
+"""The daemon: what happens in which order from start to stop.
+
+Start: lock, control socket (which answers ``starting``), plugins found without importing,
+hook plugins loaded, tree planned, all cells made, actors started, plugins told, ready.
+
+Stop: no more mail from outside, plugins told, owned tasks ended, waiting mail handled until
+none is left or time is up, actors removed the last made first, socket and record removed.
+The lock goes last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import sys
+import traceback
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .._version import __version__
+from ..config import HostConfig, plan_tree
+from ..control import (
+    API_VERSION,
+    ControlApi,
+    HostRecord,
+    Instance,
+    hold_lock,
+    instance_id,
+    prepare_state_dir,
+    remove_instance,
+    rfc3339,
+    serve_control,
+    socket_path,
+    write_instance,
+)
+from ..errors import PluginError
+from ..kernel import ActorSystem, Address, Failure, MessageFailed, SystemStopping
+from ..plugins import ActorFailure, Catalog, HookFailure, HostInfo, PluginSet, scan
+from .checking import plugin_settings
+from .origin import Origin, declared_origins, resolver
+from .port import HostPort
+from .signals import StopSignals
+
+LAST_ACTORS_SECONDS = 5.0
+"""What the actors' own ends get at least, even when draining took all the time there was."""
+PLUGIN_SECONDS = 2.0
+
+_log = logging.getLogger("aplay_host")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Told once the first tree stands: every actor has started or is failed."""
+
+    pid: int
+    control: str | None
+    metrics: str | None
+
+
+class Host:
+    """One daemon for one aplay.toml. Making it does nothing yet; `run` does it all.
+
+    `phase` is ``starting``, ``running`` or ``stopping``; `planted` says that every declared
+    address exists.
+    """
+
+    def __init__(
+        self,
+        config: HostConfig,
+        *,
+        strict: bool = False,
+        on_ready: Callable[[Ready], None] = lambda ready: None,
+    ) -> None:
+        self.config = config
+        self.phase = "starting"
+        self.planted = False
+        self.origins: dict[Address, Origin] = {}
+        self.system = ActorSystem(config.host.name)
+        settings = plugin_settings(config, strict=strict)
+        self._settings = settings
+        self.plugins = PluginSet(Catalog((), settings), settings, _log_hook_failure)
+        self._on_ready = on_ready
+        self._control: Path | None = None
+        self._boot = secrets.token_hex(4)
+        self._stop_reason: asyncio.Future[str] | None = None
+
+    # ---- the whole life ------------------------------------------------------------------
+
+    async def run(self) -> int:
+        """Serve until a signal, or the tree itself, ends it; return the process's exit code.
+
+        0 after an orderly stop, 1 when handlers were cut off or the tree ended itself.
+        Raises `StateDirError`, `HostBusy`, `ConfigError` and `PluginError` when it cannot
+        start; then everything that was begun has been ended.
+        """
+        self._stop_reason = asyncio.get_running_loop().create_future()
+        state_dir = self.config.host.state_dir
+        prepare_state_dir(state_dir)
+        signals = StopSignals(self.stop, self.system.abort)
+        with hold_lock(state_dir), signals.captured():
+            async with self._control_socket():
+                return await self._live(self._stop_reason)
+
+    def stop(self, reason: str) -> None:
+        """Ask for an orderly stop; `run` then returns."""
+        if self._stop_reason is not None and not self._stop_reason.done():
+            self._stop_reason.set_result(reason)
+
+    async def _live(self, asked_to_stop: asyncio.Future[str]) -> int:
+        start = asyncio.create_task(self._start(), name="start")
+        either: set[asyncio.Future[Any]] = {start, asked_to_stop}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if asked_to_stop.done() and not start.done():
+            start.cancel()
+            await asyncio.wait({start})
+        failed = None if start.cancelled() else start.exception()
+        reason = await asked_to_stop if failed is None else "the start failed"
+        code = await self._stop(reason)
+        if failed is not None:
+            raise failed
+        return code
+
+    # ---- start ---------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        self.plugins = PluginSet(
+            Catalog(scan(sys.path), self._settings), self._settings, _log_hook_failure
+        )
+        for warning in self.plugins.catalog.warnings:
+            _log.warning("%s", warning)
+        self.plugins.add_paths()
+        self.plugins.load_hooks(self.info)
+        plan = plan_tree(self.config, resolver(self.plugins))
+        self.origins = declared_origins(self.config, self.plugins.catalog)
+        if refusals := self.plugins.refusals():
+            raise PluginError("\n".join(("plugins are strict and some are bad:", *refusals)))
+        for entry in self.plugins.rows():
+            if entry.reason is not None and entry.state in ("failed", "incompatible", "broken"):
+                _log.error("plugin %s is %s: %s", entry.id, entry.state, entry.reason.line())
+        self.system.open()
+        self.system.events.subscribe((MessageFailed,), self._tell_plugins)
+        self.system.events.subscribe((SystemStopping,), self._ended_by_the_tree)
+        planting = self.system.plant(plan)
+        self.planted = True
+        await planting
+        await self.plugins.call_host_started(self.info, self.system)
+        self.phase = "running"
+        control = None if self._control is None else str(self._control)
+        _log.info("ready: %d actors, pid %d", len(self.system.tree()), os.getpid())
+        self._on_ready(Ready(os.getpid(), control, None))
+
+    @property
+    def info(self) -> HostInfo:
+        """What plugins are told of this host."""
+        return HostInfo(self.config.host.name, __version__, self.config.host.state_dir)
+
+    def _tell_plugins(self, event: MessageFailed) -> None:
+        cell = self.system.cell_at(event.address)
+        if cell is not None:
+            error = Failure.of(event.error, event.time)
+            failure = ActorFailure(
+                error=error.type,
+                message=error.text,
+                place=error.where,
+                traceback="".join(traceback.format_exception(event.error)),
+                message_type=event.message_type,
+                count=cell.failed,
+            )
+            self.plugins.actor_failed(self.system.ref(event.address), cell.spec, failure)
+
+    def _ended_by_the_tree(self, event: SystemStopping) -> None:
+        if self.system.fatal is not None:
+            self.stop(f"a handler raised {self.system.fatal!r}")
+
+    # ---- stop ----------------------------------------------------------------------------
+
+    async def _stop(self, reason: str) -> int:
+        _log.info("stopping: %s", reason)
+        self.phase = "stopping"
+        if not self.planted:
+            await self.plugins.close(PLUGIN_SECONDS)
+            return 0
+        ends = self.system.now() + self.config.host.drain_timeout
+        await self.plugins.call_host_stopping(
+            self.info, self.system, reason, self.config.host.drain_timeout
+        )
+        drained = await self.system.drain(ends - self.system.now())
+        left = max(ends - self.system.now(), LAST_ACTORS_SECONDS)
+        report = await self.system.shutdown(left)
+        await self.plugins.close(PLUGIN_SECONDS)
+        orderly = drained and report.clean and self.system.fatal is None
+        if orderly:
+            _log.info("stopped in order")
+        else:
+            cut = "; ".join(report.abandoned) or "handlers were cut off"
+            why = cut if self.system.fatal is None else repr(self.system.fatal)
+            _log.warning("stopped, but not in order: %s", why)
+        return 0 if orderly else 1
+
+    # ---- being found ---------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _control_socket(self) -> AsyncIterator[None]:
+        """Answer the control API for the block; a socket that cannot be had is a warning."""
+        state_dir = self.config.host.state_dir
+        try:
+            path = socket_path(state_dir, instance_id(self.config.file))
+            async with serve_control(ControlApi(HostPort(self)).app(), path):
+                self._control = path
+                write_instance(state_dir, self._instance())
+                try:
+                    yield
+                finally:
+                    remove_instance(state_dir)
+        except OSError as error:
+            if self._control is not None:
+                raise
+            _log.warning("no control socket, running without: %s", error)
+            yield
+
+    def _instance(self) -> Instance:
+        return Instance(
+            id=instance_id(self.config.file),
+            boot=self._boot,
+            pid=os.getpid(),
+            started=rfc3339(datetime.now(UTC)),
+            config=str(self.config.file),
+            control=None if self._control is None else str(self._control),
+            metrics=None,
+            version=__version__,
+            api=API_VERSION,
+        )
+
+    def record(self) -> HostRecord:
+        """Return what the host is and how it is."""
+        return HostRecord(
+            name=self.config.host.name,
+            id=instance_id(self.config.file),
+            boot=self._boot,
+            pid=os.getpid(),
+            version=__version__,
+            state=self.phase,
+            generation=1,
+            config=str(self.config.file),
+        )
+
+
+def _log_hook_failure(failed: HookFailure) -> None:
+    _log.error("plugin %s: %s: %s", failed.plugin, failed.hook, failed.failure.line())

@@ -1,0 +1,57 @@
+"""Where an actor's class comes from, as people name it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..config import Faulty, HostConfig, Resolve, Resolved, Unresolved
+from ..kernel import Actor, Address, Group
+from ..plugins import Catalog, Failure, NotOffered, PluginSet
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """`type` is ``dist/name``, ``module:Class`` or ``group``; `plugin` the distribution."""
+
+    type: str
+    plugin: str | None
+
+
+def resolver(plugins: PluginSet) -> Resolve:
+    """Return what tells `plan_tree` the class behind a ``use``, loading it on first need."""
+
+    def resolve(use: str) -> Resolved | Faulty | Unresolved:
+        found = plugins.catalog.find(use)
+        if isinstance(found, NotOffered):
+            return Unresolved(found.message, found.hint)
+        loaded = plugins.load_actor(use)
+        if isinstance(loaded, Failure):
+            return Faulty(f'"{found.id}" cannot be loaded: {loaded.line()}')
+        return Resolved(loaded)
+
+    return resolve
+
+
+def declared_origins(config: HostConfig, catalog: Catalog) -> dict[Address, Origin]:
+    """Return the origin of each actor in the file; `plan_tree` found no mistake in it."""
+    origins = {}
+    for address, entry in config.actors.items():
+        found = None if entry.use == "group" else catalog.find(entry.use)
+        if found is None or isinstance(found, NotOffered):
+            origins[address] = Origin(entry.use, None)
+        else:
+            origins[address] = Origin(found.id, found.plugin)
+    return origins
+
+
+def origin_of(address: Address, cls: type[Actor], declared: Mapping[Address, Origin]) -> Origin:
+    """Return the origin of any actor: the file's word for it, or else its class."""
+    if address in declared:
+        return declared[address]
+    if issubclass(cls, Group):
+        return Origin("group", None)
+    return Origin(f"{cls.__module__}:{cls.__qualname__}", None)
+
+
+OriginOf = Callable[[Address, type[Actor]], Origin]

@@ -1,0 +1,205 @@
+"""The verbs of the control API, carried out on one host."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ..control import (
+    ActorRow,
+    AskReport,
+    HealthReport,
+    HostRecord,
+    PluginRow,
+    SendReport,
+    SendResult,
+    TreeRow,
+    plain,
+    problem,
+)
+from ..errors import (
+    ActorStopped,
+    AplayError,
+    AskTimeout,
+    BadAddress,
+    CommandError,
+    MailboxFull,
+    Refuse,
+)
+from ..kernel import ActorRef, ActorStatus, Address
+from .health import alive, judge_readiness, judge_start
+from .origin import origin_of
+from .rows import actor_row, tree_row
+
+if TYPE_CHECKING:
+    from .host import Host
+
+
+class HostPort:
+    """Implements `ControlPort`; see there for what each verb does."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    # ---- looking -------------------------------------------------------------------------
+
+    def host(self) -> HostRecord:
+        """Return what the host is and how it is."""
+        return self._host.record()
+
+    def actors(self, addresses: Sequence[str]) -> list[ActorRow]:
+        """Return the rows of these actors, or of all but the root, in tree order."""
+        self._must_have_a_tree()
+        rows = self._rows()
+        if not addresses:
+            return rows
+        wanted = {address for given in addresses for address in self._named(given)}
+        return [row for row in rows if row.address in wanted]
+
+    def tree(self, root: str) -> TreeRow:
+        """Return the actor at `root` with all those below it."""
+        self._must_have_a_tree()
+        rows = {row.address: row for row in self._rows()}
+        if root == "/":
+            return tree_row(self._row(self._host.system.ref("/").status()), rows)
+        return tree_row(rows[self._the_one(root)], rows)
+
+    def plugins(self) -> list[PluginRow]:
+        """Return what installed packages offer, and which actors run it."""
+        rows = self._rows() if self._host.planted else []
+        return [
+            PluginRow.of(entry, tuple(row.address for row in rows if row.type == entry.id))
+            if entry.door == "actor"
+            else PluginRow.of(entry)
+            for entry in self._host.plugins.rows()
+        ]
+
+    def live(self) -> HealthReport:
+        """Return at once: that this runs is the answer."""
+        return alive()
+
+    def ready(self) -> HealthReport:
+        """Tell whether work may be sent here, and what is wrong."""
+        return judge_readiness(self._host.phase, self._rows() if self._host.planted else [])
+
+    def started(self) -> HealthReport:
+        """Tell whether the first tree stands."""
+        return judge_start(self._host.phase)
+
+    def _rows(self) -> list[ActorRow]:
+        return [self._row(status) for status in self._host.system.tree()]
+
+    def _row(self, status: ActorStatus) -> ActorRow:
+        host = self._host
+        entry = host.config.actors.get(status.address)
+        required = entry is not None and entry.required
+        origin = origin_of(status.address, status.spec.cls, host.origins)
+        return actor_row(status, origin, required, self._wall)
+
+    def _wall(self, at: float) -> datetime:
+        return datetime.fromtimestamp(time.time() - self._host.system.now() + at, UTC)
+
+    # ---- acting --------------------------------------------------------------------------
+
+    async def send(self, addresses: Sequence[str], message: Any, seconds: float) -> SendReport:
+        """Tell `message` to each of these actors; waits at most `seconds` for room."""
+        self._must_take_mail()
+        refs = [self._ref(address) for given in addresses for address in self._named(given)]
+        results = [await _tell(ref, message, seconds) for ref in refs]
+        return SendReport(sum(result.ok for result in results), tuple(results))
+
+    async def ask(self, address: str, message: Any, seconds: float) -> AskReport:
+        """Ask one actor and return its reply."""
+        self._must_take_mail()
+        named = self._the_one(address)
+        began = time.monotonic()
+        reply = await _ask(self._ref(named), message, seconds)
+        return AskReport(named, reply, round(time.monotonic() - began, 6))
+
+    def _ref(self, address: str) -> ActorRef:
+        return self._host.system.ref(address)
+
+    # ---- what a verb needs ---------------------------------------------------------------
+
+    def _must_have_a_tree(self) -> None:
+        if not self._host.planted:
+            hint = "wait for it: aplay-host health --wait"
+            raise CommandError("starting", "the host is still starting", hint=hint)
+
+    def _must_take_mail(self) -> None:
+        self._must_have_a_tree()
+        if self._host.phase == "stopping":
+            raise CommandError("stopping", "the host is stopping and takes no more mail")
+
+    def _the_one(self, given: str) -> str:
+        """Return the one address that `given` names."""
+        named = self._named(given)
+        if len(named) != 1:
+            detail = f"{given} names {len(named)} actors, want one"
+            raise CommandError("bad-request", detail, hint="give the address of one actor")
+        return named[0]
+
+    def _named(self, given: str) -> list[str]:
+        """Return the addresses that `given` names: itself, or all that match its wildcards."""
+        text = given if given.startswith("/") else f"/{given}"
+        try:
+            known = [ref.address for ref in self._host.system.select("/**")]
+            named = [one for one in known if one.matches(text)] if "*" in text else [Address(text)]
+        except BadAddress as error:
+            raise CommandError("bad-request", str(error)) from None
+        if not named or named[0] not in known:
+            detail = f"{text} names no actor"
+            hint = "see them all: aplay-host status"
+            raise CommandError("no-such-actor", detail, hint=hint, address=text)
+        return [str(one) for one in named]
+
+
+async def _tell(ref: ActorRef, message: Any, seconds: float) -> SendResult:
+    try:
+        async with asyncio.timeout(seconds):
+            await ref.tell(message)
+    except (AplayError, TimeoutError) as error:
+        return SendResult(ref.address, False, problem=problem(_explained(ref, error)))
+    return SendResult(ref.address, True)
+
+
+async def _ask(ref: ActorRef, message: Any, seconds: float) -> Any:
+    try:
+        reply = await ref.ask(message, timeout=seconds)
+    except Exception as error:  # whatever a handler may raise: it is the answer
+        raise _explained(ref, error) from None
+    try:
+        return plain(reply)
+    except TypeError as error:
+        detail = f"{ref.address} replied, but {error}"
+        raise CommandError("handler-failed", detail, address=ref.address) from None
+
+
+def _explained(ref: ActorRef, error: BaseException) -> CommandError:
+    """Return the problem that an error of a send or an ask is.
+
+    A handler may raise the same classes, of whatever it did itself; its errors have a note.
+    """
+    address, state = ref.address, ref.state
+    match None if hasattr(error, "__notes__") else error:
+        case MailboxFull():
+            hint = f"try again later, or see what it does: aplay-host status {address}"
+            return CommandError("mailbox-full", str(error), hint=hint, address=address)
+        case ActorStopped():
+            kind = "actor-failed" if state == "failed" else "actor-stopped"
+            hint = f"see why: aplay-host status {address}"
+            return CommandError(kind, str(error), hint=hint, address=address)
+        case AskTimeout():
+            hint = "give it longer with --timeout"
+            return CommandError("timeout", str(error), hint=hint, address=address)
+        case TimeoutError():
+            detail = f"{address} had no room in time"
+            return CommandError("timeout", detail, address=address)
+    if isinstance(error, Refuse):
+        return CommandError("handler-failed", f"{address} refused: {error}", address=address)
+    detail = f"{address} failed: {type(error).__qualname__}: {error}"
+    hint = f"its log has the traceback; aplay-host status {address}"
+    return CommandError("handler-failed", detail, hint=hint, address=address)

@@ -1,0 +1,54 @@
+"""Statuses of the kernel as the rows that people and programs read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from ..control import (
+    ActorRow,
+    CounterRow,
+    ErrorRow,
+    MailboxRow,
+    TreeRow,
+    rfc3339,
+)
+from ..kernel import ActorStatus
+from .origin import Origin
+
+WallClock = Callable[[float], datetime]
+"""Turns a time of the loop into a date."""
+
+
+def actor_row(status: ActorStatus, origin: Origin, required: bool, wall: WallClock) -> ActorRow:
+    """Return the row of one actor."""
+    return ActorRow(
+        address=status.address,
+        type=origin.type,
+        plugin=origin.plugin,
+        state=status.state,
+        held=status.held,
+        required=required,
+        generation=status.generation,
+        since=rfc3339(wall(status.since)),
+        restarts=status.restarts,
+        pending=status.pending,
+        in_hand=status.in_hand,
+        mailbox=MailboxRow(status.spec.mailbox.kind, status.spec.mailbox.capacity),
+        counters=CounterRow(status.accepted, status.handled, status.failed, status.dead),
+        last_error=_error_row(status, wall),
+        children=tuple(status.children),
+    )
+
+
+def _error_row(status: ActorStatus, wall: WallClock) -> ErrorRow | None:
+    error = status.last_error
+    if error is None:
+        return None
+    return ErrorRow(error.type, error.text, error.where, rfc3339(wall(error.at)))
+
+
+def tree_row(top: ActorRow, rows: Mapping[str, ActorRow]) -> TreeRow:
+    """Return `top` with everything below it; `rows` has all actors by address."""
+    children = [tree_row(rows[child], rows) for child in top.children]
+    return TreeRow(top.address, top.state, top.held, top.type, top.pending, tuple(children))
