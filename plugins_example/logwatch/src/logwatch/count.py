@@ -1,0 +1,43 @@
+"""The actor that counts records."""
+
+from typing import ClassVar
+
+from aplay_host import Actor
+
+from .totals import Report, Totals
+
+
+class Count(Actor):
+    """Counts the records of `logwatch.parse` and answers with the totals.
+
+    =====================  ===============================
+    message                what it does
+    =====================  ===============================
+    a record               counts a good line
+    ``{"bad": line}``      counts a bad line
+    ``{"get": "totals"}``  answers with a `Report`
+    anything else          raises `ValueError`
+    =====================  ===============================
+    """
+
+    mailbox: ClassVar = {"overflow": "wait"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._totals = Totals()
+
+    async def msg_handler(self, msg: object) -> Report | None:
+        """Count `msg`, or return the totals if it asks for them."""
+        match msg:
+            case {"host": str(host), "status": int(status), "bytes": int(size)}:
+                self._totals.add(host, status, size)
+            case {"bad": str()}:
+                self._totals.add_bad()
+            case {"get": "totals"}:
+                return self._totals.report()
+            case _:
+                raise ValueError(
+                    'Count understands {"get": "totals"}, {"bad": line} and records with '
+                    f"host, status and bytes, got {msg!r:.100}"
+                )
+        return None
