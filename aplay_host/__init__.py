@@ -6,9 +6,9 @@ nothing and changes nothing in the process.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ._door import lazy
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -31,31 +31,6 @@ if TYPE_CHECKING:
         StartFailed,
     )
     from .plugins import ActorFailure, ActorRegistration, HostInfo, hookimpl
-
-_HOMES = {
-    **dict.fromkeys(
-        (
-            "Actor",
-            "ActorRef",
-            "ActorStatus",
-            "ActorStopped",
-            "ActorSystem",
-            "Address",
-            "AplayError",
-            "AskTimeout",
-            "BadAddress",
-            "DeadLetter",
-            "MailboxFull",
-            "NameTaken",
-            "NotBound",
-            "Refuse",
-            "StartFailed",
-        ),
-        ".kernel",
-    ),
-    **dict.fromkeys(("ConfigError", "PluginError"), ".errors"),
-    **dict.fromkeys(("ActorFailure", "ActorRegistration", "HostInfo", "hookimpl"), ".plugins"),
-}
 
 __all__ = [
     "Actor",
@@ -82,12 +57,38 @@ __all__ = [
     "hookimpl",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from the package that owns it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name], __name__), name)
+__getattr__ = lazy(
+    __name__,
+    {
+        "errors": (
+            "ConfigError",
+            "PluginError",
+        ),
+        "kernel": (
+            "Actor",
+            "ActorRef",
+            "ActorStatus",
+            "ActorStopped",
+            "ActorSystem",
+            "Address",
+            "AplayError",
+            "AskTimeout",
+            "BadAddress",
+            "DeadLetter",
+            "MailboxFull",
+            "NameTaken",
+            "NotBound",
+            "Refuse",
+            "StartFailed",
+        ),
+        "plugins": (
+            "ActorFailure",
+            "ActorRegistration",
+            "HostInfo",
+            "hookimpl",
+        ),
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Any, NoReturn
@@ -62,6 +63,8 @@ def cli(common: Common) -> None:
 def main() -> NoReturn:
     """Run the command line; every way it can end is a line on stderr and an exit code."""
     common = Common()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack letters of ours
     try:
         code = cli.main(obj=common, standalone_mode=False)
         print(end="", flush=True)

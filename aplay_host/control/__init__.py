@@ -1,45 +1,48 @@
 """The way in from outside: a versioned HTTP API on a Unix socket, for one host.
 
 `records` and `port` say what can be asked and done; `routes` and `server` carry it over
-HTTP; `instance` says where a host is found. The two that
-load an HTTP server are loaded on first use: a client that looks for a host needs neither.
+HTTP; `instance` says where a host is found. Names are loaded on first use: a client that
+looks for a host needs no HTTP server.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .._door import lazy
+
+# At once, because a function named like its file has to be bound after the file is.
 from .envelope import API_VERSION, PROBLEM_PREFIX, envelope, problem, rfc3339
-from .instance import (
-    Instance,
-    hold_lock,
-    instance_id,
-    is_locked,
-    prepare_state_dir,
-    read_instance,
-    remove_instance,
-    socket_path,
-    write_instance,
-)
-from .jsonable import dump, plain
-from .port import ControlPort
-from .records import (
-    ActorRow,
-    AskReport,
-    CounterRow,
-    ErrorRow,
-    HealthCheck,
-    HealthReport,
-    HostRecord,
-    MailboxRow,
-    PluginRow,
-    ReasonRow,
-    SendReport,
-    SendResult,
-    TreeRow,
-)
 
 if TYPE_CHECKING:
+    from .instance import (
+        Instance,
+        hold_lock,
+        instance_id,
+        is_locked,
+        prepare_state_dir,
+        read_instance,
+        remove_instance,
+        socket_path,
+        write_instance,
+    )
+    from .jsonable import dump, plain
+    from .port import ControlPort
+    from .records import (
+        ActorRow,
+        AskReport,
+        CounterRow,
+        ErrorRow,
+        HealthCheck,
+        HealthReport,
+        HostRecord,
+        MailboxRow,
+        PluginRow,
+        ReasonRow,
+        SendReport,
+        SendResult,
+        TreeRow,
+    )
     from .routes import ControlApi
     from .server import serve_control
 
@@ -78,15 +81,41 @@ __all__ = [
     "write_instance",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load what needs an HTTP server."""
-    if name == "ControlApi":
-        from .routes import ControlApi
-
-        return ControlApi
-    if name == "serve_control":
-        from .server import serve_control
-
-        return serve_control
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy(
+    __name__,
+    {
+        "instance": (
+            "Instance",
+            "hold_lock",
+            "instance_id",
+            "is_locked",
+            "prepare_state_dir",
+            "read_instance",
+            "remove_instance",
+            "socket_path",
+            "write_instance",
+        ),
+        "jsonable": (
+            "dump",
+            "plain",
+        ),
+        "port": ("ControlPort",),
+        "records": (
+            "ActorRow",
+            "AskReport",
+            "CounterRow",
+            "ErrorRow",
+            "HealthCheck",
+            "HealthReport",
+            "HostRecord",
+            "MailboxRow",
+            "PluginRow",
+            "ReasonRow",
+            "SendReport",
+            "SendResult",
+            "TreeRow",
+        ),
+        "routes": ("ControlApi",),
+        "server": ("serve_control",),
+    },
+)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CommandError
 from .jsonable import dump
-from .records import HostRecord
+
+if TYPE_CHECKING:
+    from .records import HostRecord
 
 API_VERSION = "1.0"
 PROBLEM_PREFIX = "urn:aplay:problem:"

@@ -4,43 +4,50 @@ It is complete by itself and needs the standard library only: a short script run
 with it, and a test makes two systems side by side. It knows nothing of files, plugins,
 signals or sockets; those are the business of the floors above.
 
-Read it in this order: `address`, `spec`, `actor`, `ref`, `cell`, `drain`, `lifecycle`,
-`system`.
+Its names are loaded on first use: whoever only needs an error does not load asyncio. Read it
+in this order: `address`, `spec`, `actor`, `ref`, `cell`, `drain`, `lifecycle`, `system`.
 """
 
-from .actor import Actor, Group
-from .address import Address
-from .errors import (
-    ActorStopped,
-    AplayError,
-    AskTimeout,
-    BadAddress,
-    MailboxFull,
-    NameTaken,
-    NotBound,
-    Refuse,
-    StartFailed,
-)
-from .events import (
-    Abandoned,
-    DeadLettered,
-    Event,
-    EventStream,
-    HookFailed,
-    MessageFailed,
-    Removed,
-    Started,
-    StartRefused,
-    Stopped,
-    SystemStopped,
-    SystemStopping,
-)
-from .letters import DeadLetter, DeadLetters
-from .op import Op
-from .ref import ActorRef
-from .spec import SETTINGS, ActorSpec, MailboxSpec, TreeNode, TreePlan, class_settings
-from .status import ActorStatus, Failure, ShutdownReport, State
-from .system import ActorSystem
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._door import lazy
+
+if TYPE_CHECKING:
+    from .actor import Actor, Group
+    from .address import Address
+    from .errors import (
+        ActorStopped,
+        AplayError,
+        AskTimeout,
+        BadAddress,
+        MailboxFull,
+        NameTaken,
+        NotBound,
+        Refuse,
+        StartFailed,
+    )
+    from .events import (
+        Abandoned,
+        DeadLettered,
+        Event,
+        EventStream,
+        HookFailed,
+        MessageFailed,
+        Removed,
+        Started,
+        StartRefused,
+        Stopped,
+        SystemStopped,
+        SystemStopping,
+    )
+    from .letters import DeadLetter, DeadLetters
+    from .op import Op
+    from .ref import ActorRef
+    from .spec import SETTINGS, ActorSpec, MailboxSpec, TreeNode, TreePlan, class_settings
+    from .status import ActorStatus, Failure, ShutdownReport, State
+    from .system import ActorSystem
 
 __all__ = [
     "SETTINGS",
@@ -83,3 +90,60 @@ __all__ = [
     "TreePlan",
     "class_settings",
 ]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "actor": (
+            "Actor",
+            "Group",
+        ),
+        "address": ("Address",),
+        "errors": (
+            "ActorStopped",
+            "AplayError",
+            "AskTimeout",
+            "BadAddress",
+            "MailboxFull",
+            "NameTaken",
+            "NotBound",
+            "Refuse",
+            "StartFailed",
+        ),
+        "events": (
+            "Abandoned",
+            "DeadLettered",
+            "Event",
+            "EventStream",
+            "HookFailed",
+            "MessageFailed",
+            "Removed",
+            "Started",
+            "StartRefused",
+            "Stopped",
+            "SystemStopped",
+            "SystemStopping",
+        ),
+        "letters": (
+            "DeadLetter",
+            "DeadLetters",
+        ),
+        "op": ("Op",),
+        "ref": ("ActorRef",),
+        "spec": (
+            "SETTINGS",
+            "ActorSpec",
+            "MailboxSpec",
+            "TreeNode",
+            "TreePlan",
+            "class_settings",
+        ),
+        "status": (
+            "ActorStatus",
+            "Failure",
+            "ShutdownReport",
+            "State",
+        ),
+        "system": ("ActorSystem",),
+    },
+)

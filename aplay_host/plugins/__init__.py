@@ -6,8 +6,9 @@ plugins needs, import neither pluggy nor the kernel nor any plugin.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .._door import lazy
 
 if TYPE_CHECKING:
     from .catalog import Catalog, NotOffered, Offer
@@ -42,20 +43,16 @@ __all__ = [
     "scan",
 ]
 
-_FILES = {
-    "catalog": ("Catalog", "NotOffered", "Offer"),
-    "discovery": ("scan",),
-    "entry": ("Door", "Entry", "Reason", "State", "canonical"),
-    "failure": ("Failure",),
-    "hookspecs": ("HOOK_RULES", "HookRule", "hookimpl", "hookspec"),
-    "pluginset": ("PluginSet",),
-    "records": ("ActorFailure", "ActorRegistration", "HookFailure", "HostInfo"),
-    "settings": ("PluginSettings",),
-}
-_HOMES = {name: file for file, names in _FILES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = lazy(
+    __name__,
+    {
+        "catalog": ("Catalog", "NotOffered", "Offer"),
+        "discovery": ("scan",),
+        "entry": ("Door", "Entry", "Reason", "State", "canonical"),
+        "failure": ("Failure",),
+        "hookspecs": ("HOOK_RULES", "HookRule", "hookimpl", "hookspec"),
+        "pluginset": ("PluginSet",),
+        "records": ("ActorFailure", "ActorRegistration", "HookFailure", "HostInfo"),
+        "settings": ("PluginSettings",),
+    },
+)
