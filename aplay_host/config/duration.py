@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _TEXT = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
@@ -15,19 +15,10 @@ def parse_duration(value: object) -> float:
 
     Raises `ValueError` for anything else, and for what is negative or without end.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    match = _TEXT.fullmatch(value) if isinstance(value, str) else None
+    seconds = float(match[1]) * _UNITS[match[2]] if match else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise ValueError(_WANTED)
-    seconds = _seconds(value)
-    if not 0 <= seconds < math.inf:
+    if not 0 <= seconds <= sys.float_info.max:
         raise ValueError(_WANTED)
-    return seconds
-
-
-def _seconds(value: float | str) -> float:
-    if isinstance(value, str):
-        match = _TEXT.fullmatch(value)
-        return float(match[1]) * _UNITS[match[2]] if match else math.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
+    return float(seconds)

@@ -1,15 +1,20 @@
-"""Which aplay.toml is meant."""
+"""Which aplay.toml is meant, and where its host keeps its state."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError
+from .document import Mistake, read_document
+from .render import told
 
 FILE_NAME = "aplay.toml"
 VARIABLE = "APLAY_CONFIG"
+STATE_DIR = ".aplay"
+"""The default of ``host.state_dir``."""
 
 
 def find_config(explicit: str | None, *, cwd: Path, environ: Mapping[str, str]) -> Path:
@@ -36,8 +41,6 @@ def find_config(explicit: str | None, *, cwd: Path, environ: Mapping[str, str]) 
 
 def _named(text: str, cwd: Path, source: str) -> Path:
     path = cwd / text
-    if os.path.isdir(path):
-        raise ConfigError(f"{path}, named by {source}, is a folder; name the file in it")
     if not os.path.exists(path):
         raise ConfigError(f"no file {path}, named by {source}; make it, or name another")
     return path.resolve()
@@ -62,3 +65,36 @@ def _refuse_strangers(path: Path) -> None:
             f"{path} belongs to uid {owners.pop()}, and was found by walking up the folders; "
             f"if you trust it, give it with -c {path}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """What a command needs to find the host of a file: its absolute state directory."""
+
+    state_dir: Path
+
+
+def peek(path: Path) -> Peek:
+    """Read where the host of `path` keeps its state; check nothing else.
+
+    Raises `ConfigError` for a file that is not TOML, or where that is no path.
+    """
+    document = read_document(path)
+    host = document.data.get("host", {})
+    stated = host.get("state_dir", STATE_DIR) if isinstance(host, dict) else host
+    try:
+        return Peek(resolved(document.path.parent, stated))
+    except ValueError as error:
+        at, message = ("host", "state_dir"), f"got {told(stated)}, {error}"
+        mistake = Mistake(at, "bad-value", message, got=told(stated), want="a path")
+        raise document.refusal([document.problem(mistake)]) from None
+
+
+def resolved(folder: Path, value: object) -> Path:
+    """Return the absolute path that `value`, written in a file in `folder`, means.
+
+    Raises `ValueError` for what is no path.
+    """
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("want a path")
+    return Path(os.path.abspath(folder / value))

@@ -1,12 +1,17 @@
-"""How a place in a document is written, and what its name tells."""
+"""The place of a key or a value in a document: how it is written, and what it leads to."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
+from .render import quoted
+
 KeyPath = tuple[str | int, ...]
 """A place in the document, such as ``("actors", "/tail", "mailbox", "capacity")``."""
+
+STARS = "********"
+"""What is told in place of a secret."""
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET = re.compile(r"password|secret|token|_key\Z", re.IGNORECASE)
@@ -14,29 +19,23 @@ _SECRET = re.compile(r"password|secret|token|_key\Z", re.IGNORECASE)
 
 def dotted(path: KeyPath) -> str:
     """Write `path` as TOML does: ``actors."/tail".mailbox.capacity``, indexes in brackets."""
-    written = "".join(f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in path)
-    return written.removeprefix(".")
+    return "".join(map(_step, path)).removeprefix(".")
 
 
-def quoted(text: str) -> str:
-    """Write `text` as a TOML string on one line, with nothing in it that is not printable."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
+def _step(part: str | int) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    return f".{part if _BARE.fullmatch(part) else quoted(part)}"
 
 
-def take_out(data: Any, path: KeyPath) -> None:
-    """Delete what stands at `path` in `data`; where a key is missing, the table missing it."""
-    for place, part in enumerate(path):
-        found = part in data if isinstance(data, dict) else isinstance(data, list)
-        if not found:
-            return
-        rest = path[place + 1 :]
-        below = data[part]
-        missing = len(rest) == 1 and isinstance(below, dict) and rest[0] not in below
-        if not rest or missing:
-            del data[part]
-            return
-        data = below
+def without(content: Any, path: KeyPath) -> Any:
+    """Return `content` with nothing at `path`, which is in it; `content` itself stays as it is."""
+    content = content.copy()
+    if len(path) == 1:
+        del content[path[0]]
+    else:
+        content[path[0]] = without(content[path[0]], path[1:])
+    return content
 
 
 def is_secret(path: KeyPath) -> bool:
@@ -46,7 +45,3 @@ def is_secret(path: KeyPath) -> bool:
     """
     names = path[2:] if path[:1] == ("actors",) else path
     return any(isinstance(name, str) and _SECRET.search(name) for name in names)
-
-
-def _key(part: str) -> str:
-    return part if _BARE.fullmatch(part) else quoted(part)

@@ -1,56 +1,16 @@
 """Where each key and value of a TOML text stands.
 
 The text is known to be sound, because tomli has accepted it, so nothing is checked here:
-the scanner walks over the tokens and notes where they begin and end.
+one walk over the tokens notes where they begin and end.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from contextlib import suppress
-from dataclasses import dataclass, field
 
 import tomli
 
 from .keypath import KeyPath
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One token: ``text[start:end]``.
-
-    `line` and `column` count from 1, in characters. `end_column` is one past the last
-    character on that line, also when the token goes on over further lines.
-    """
-
-    line: int
-    column: int
-    end_column: int
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Positions:
-    """The spans of a document by path: of every key, and of every value written out.
-
-    A table that only has headers or dotted keys has a key and no value. The element of an
-    ``[[array of tables]]`` is a key too, standing where its header names the array.
-    """
-
-    keys: dict[KeyPath, Span] = field(default_factory=dict)
-    values: dict[KeyPath, Span] = field(default_factory=dict)
-
-
-def scan(text: str) -> Positions:
-    """Locate every key and value of `text`, which tomli must have accepted."""
-    scanner = _Scanner(text.replace("\r\n", "\n"))
-    # Inline values nested some hundred deep: what was found up to there has to do.
-    with suppress(RecursionError):
-        scanner.document()
-    return scanner.found
-
 
 _BLANK = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
@@ -68,20 +28,30 @@ _SCALAR = re.compile(
 )
 
 
-class _Scanner:
-    """One walk over one text; `at` is the offset of what comes next."""
+class Positions:
+    """The slices of a text by path: of every key, and of every value written out.
+
+    A table that only has headers or dotted keys has a key and no value. The element of an
+    ``[[array of tables]]`` is a key too, standing where its header names the array.
+    """
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
-        self.found = Positions()
-        self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
-        self._elements: dict[KeyPath, int] = {}
+        self.keys: dict[KeyPath, slice] = {}
+        self.values: dict[KeyPath, slice] = {}
+        self._text = text
+        self._at = 0  # the offset of what comes next
+        self._open: list[tuple[KeyPath, int]] = []  # the arrays and inline tables begun
+        self._last: dict[KeyPath, int] = {}  # the index of the last element, by array
+        self._document()
 
-    def document(self) -> None:
+    def _document(self) -> None:
         table: KeyPath = ()
-        while self._next():
-            if self.text[self.at] == "[":
+        while char := self._next():
+            if char == ",":
+                self._at += 1
+            elif self._open:
+                self._inside(char)
+            elif char == "[":
                 table = self._header()
             else:
                 self._pair(table)
@@ -89,89 +59,86 @@ class _Scanner:
     def _next(self) -> str:
         """Pass over blanks, line ends and comments; return the character they end at."""
         self._take(_BLANK)
-        return self.text[self.at : self.at + 1]
+        return self._text[self._at : self._at + 1]
+
+    def _inside(self, char: str) -> None:
+        """Pass over one part of the innermost array or inline table, or over its end."""
+        path, start = self._open[-1]
+        if char in "]}":
+            self._at += 1
+            self._open.pop()
+            self.values[path] = slice(start, self._at)
+        elif self._text[start] == "[":
+            self._value(self._element(path))
+        else:
+            self._pair(path)
+
+    def _element(self, path: KeyPath) -> KeyPath:
+        """Add an element to the array at `path`; return the element's path."""
+        self._last[path] = self._last.get(path, -1) + 1
+        return (*path, self._last[path])
 
     def _header(self) -> KeyPath:
-        array = self.text.startswith("[[", self.at)
-        self.at += 1 + array
+        array = self._text.startswith("[[", self._at)
+        self._at += 1 + array
         path = self._key((), array=array)
-        self.at += 1 + array
+        self._at += 1 + array
         return path
 
     def _key(self, path: KeyPath, *, array: bool = False) -> KeyPath:
         """Pass over a dotted key below `path`; in a header, arrays lead to their last element."""
         while True:
             self._take(_SPACE)
-            start = self.at
+            start = self._at
             path = (*path, _unquoted(self._take(_KEY)))
-            span = self._span(start)
+            span = slice(start, self._at)
             self._take(_SPACE)
-            last = self.text[self.at] != "."
+            last = self._text[self._at] != "."
             if last and array:
-                self._elements[path] = self._elements.get(path, -1) + 1
-            if last and path not in self._elements:
-                self.found.keys[path] = span
-            self.found.keys.setdefault(path, span)
-            if path in self._elements:
-                path = (*path, self._elements[path])
-                self.found.keys.setdefault(path, span)
+                self._element(path)
+            if last and path not in self._last:
+                self.keys[path] = span
+            self.keys.setdefault(path, span)
+            if path in self._last:
+                path = (*path, self._last[path])
+                self.keys.setdefault(path, span)
             if last:
                 return path
-            self.at += 1
+            self._at += 1
 
     def _pair(self, table: KeyPath) -> None:
         path = self._key(table)
-        self.at += 1
+        self._at += 1
         self._take(_SPACE)
         self._value(path)
 
     def _value(self, path: KeyPath) -> None:
-        start = self.at
-        if self.text[start] == "[":
-            self._array(path)
-        elif self.text[start] == "{":
-            self._inline_table(path)
+        """Pass over a scalar, or into an array or an inline table."""
+        start = self._at
+        if self._text[start] in "[{":
+            self._at += 1
+            self._open.append((path, start))
         else:
             self._take(_SCALAR)
-        self.found.values[path] = self._span(start)
-
-    def _array(self, path: KeyPath) -> None:
-        index = 0
-        self.at += 1
-        while self._next() != "]":
-            if self.text[self.at] == ",":
-                self.at += 1
-                continue
-            self._value((*path, index))
-            index += 1
-        self.at += 1
-
-    def _inline_table(self, path: KeyPath) -> None:
-        self.at += 1
-        while self._next() != "}":
-            if self.text[self.at] == ",":
-                self.at += 1
-                continue
-            self._pair(path)
-        self.at += 1
+            self.values[path] = slice(start, self._at)
 
     def _take(self, pattern: re.Pattern[str]) -> str:
-        match = pattern.match(self.text, self.at)
-        assert match is not None, f"not TOML at offset {self.at}"
-        self.at = match.end()
+        match = pattern.match(self._text, self._at)
+        assert match is not None, f"not TOML at offset {self._at}"
+        self._at = match.end()
         return match[0]
-
-    def _span(self, start: int) -> Span:
-        line = bisect_right(self._lines, start)
-        begin = self._lines[line - 1]
-        stop = self.text.find("\n", start, self.at)
-        last = self.at if stop < 0 else stop
-        return Span(line, start - begin + 1, last - begin + 1, start, self.at)
 
 
 def _unquoted(token: str) -> str:
-    if token[0] not in "\"'":
-        return token
-    if token[0] == "'" or "\\" not in token:
-        return token[1:-1]
-    return str(tomli.loads(f"key = {token}")["key"])
+    return next(iter(tomli.loads(f"{token} = 0")))
+
+
+def place(text: str, span: slice) -> tuple[int, int, int]:
+    """Return the line, the column and the end column of ``text[span]``.
+
+    They count from 1, in characters. The end column is one past the last character on the
+    line of the first one.
+    """
+    column = span.start - text.rfind("\n", 0, span.start)
+    length = len(text[span].partition("\n")[0])
+    return text.count("\n", 0, span.start) + 1, column, column + max(1, length)

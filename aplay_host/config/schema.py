@@ -5,33 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
-from .document import STATE_DIR, host_name, resolved
 from .duration import parse_duration
-
-FOLDER = "folder"
-"""Key of the validation context: the folder that relative paths are relative to."""
+from .find import STATE_DIR, resolved
 
 
-def _resolved(value: object, info: ValidationInfo) -> Path:
-    return resolved(_folder(info), value)
+def _resolved(value: object, info: ValidationInfo[Path]) -> Path:
+    return resolved(info.context, value)
 
 
-def _named(value: str, info: ValidationInfo) -> str:
-    return value or host_name(_folder(info))
-
-
-def _folder(info: ValidationInfo) -> Path:
-    context: dict[str, Path] = info.context or {}
-    return context[FOLDER]
+def _named(value: str, info: ValidationInfo[Path]) -> str:
+    return value or info.context.name or "host"
 
 
 MailboxKind = Literal["memory"]
@@ -50,7 +35,7 @@ class HostTable(Table):
     """``[host]``. An unstated `name` is the name of the file's folder."""
 
     name: Annotated[str, AfterValidator(_named)] = Field("", validate_default=True)
-    state_dir: FolderPath = Field(Path(STATE_DIR), validate_default=True)
+    state_dir: FolderPath = Field(STATE_DIR, validate_default=True)
     drain_timeout: Duration = 30.0
 
 
@@ -104,10 +89,10 @@ class ActorEntry(Settings):
 class Tables(Table):
     """The whole file. The keys of `actors` are as they were written.
 
-    `host` has to be there, if only as an empty table: its defaults need the folder.
+    The context of its validation is the folder that relative paths are relative to.
     """
 
-    host: HostTable
+    host: HostTable = Field(default_factory=dict, validate_default=True)  # needs the folder
     plugins: PluginsTable = PluginsTable()
     defaults: Settings = Settings()
     actors: dict[str, ActorEntry] = {}

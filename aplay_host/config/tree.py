@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import PluginError, Problem
 from ..kernel import Actor, ActorSpec, Address, Group, TreeNode, TreePlan
 from .document import Mistake
-from .keypath import KeyPath
 from .load import HostConfig, key_of
 from .options import check_options
+from .render import told
 from .schema import MAILBOX_KINDS, ActorEntry
-from .value import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,6 @@ class Unresolved:
 
     message: str
     hint: str = ""
-    code: str = "unknown-actor"
 
 
 Resolve = Callable[[str], Resolved | Known | Faulty | Unresolved]
@@ -66,67 +64,55 @@ def plan_tree(config: HostConfig, resolve: Resolve) -> TreePlan:
     `ConfigError` with all problems when there is any.
     """
     planned = [_plan_actor(config, address, resolve) for address in _parents_first(config.actors)]
-    problems = [problem for one in planned for problem in one.problems]
+    problems = [it for found in planned if isinstance(found, tuple) for it in found]
     if problems:
         raise config.document.refusal(problems)
-    return TreePlan(tuple(one.node for one in planned if one.node))
+    return TreePlan(tuple(node for node in planned if isinstance(node, TreeNode)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """What became of one actor: its node, or problems, or neither."""
-
-    node: TreeNode | None = None
-    problems: tuple[Problem, ...] = ()
-
-
-def _parents_first(actors: Mapping[Address, ActorEntry]) -> Iterator[Address]:
+def _parents_first(actors: Mapping[Address, ActorEntry]) -> Iterable[Address]:
     ordered: dict[Address, None] = {}
     for address in actors:
-        ordered |= dict.fromkeys(one for one in _lineage(address) if one in actors)
-    return iter(ordered)
+        lineage = [address]
+        while lineage[0].parent != "/":
+            lineage.insert(0, lineage[0].parent)
+        ordered |= dict.fromkeys(one for one in lineage if one in actors)
+    return ordered
 
 
-def _lineage(address: Address) -> list[Address]:
-    """Return `address` and its ancestors, the uppermost first, without the root."""
-    lineage: list[Address] = []
-    while address != "/":
-        lineage.insert(0, address)
-        address = address.parent
-    return lineage
-
-
-def _plan_actor(config: HostConfig, address: Address, resolve: Resolve) -> _Planned:
-    use = config.actors[address].use
-    answer = Resolved(Group) if use == "group" else resolve(use)
-    match answer:
+def _plan_actor(
+    config: HostConfig, address: Address, resolve: Resolve
+) -> TreeNode | tuple[Problem, ...]:
+    """Return the node of one actor, or the problems for which it has none."""
+    use, key = config.actors[address].use, key_of(config.document, address)
+    match Resolved(Group) if use == "group" else resolve(use):
         case Resolved(cls):
             return _resolved(config, address, cls)
         case Faulty(reason):
-            return _Planned(TreeNode(address, fault=reason))
-        case Unresolved(message, hint, code):
-            path = (*_path(config, address), "use")
-            mistake = Mistake(path, code, message, got=use, hint=hint)
-            return _Planned(problems=(config.document.problem(mistake),))
+            return TreeNode(address, fault=reason)
+        case Unresolved(message, hint):
+            mistake = Mistake(
+                ("actors", key, "use"), "unknown-actor", message, got=told(use), hint=hint
+            )
+            return (config.document.problem(mistake),)
         case Known():
-            return _Planned()
+            return ()
 
 
-def _resolved(config: HostConfig, address: Address, cls: type[Actor]) -> _Planned:
-    entry = config.actors[address]
+def _resolved(
+    config: HostConfig, address: Address, cls: type[Actor]
+) -> TreeNode | tuple[Problem, ...]:
     try:
         options, problems = check_options(
             getattr(cls, "Options", None),
-            entry.options,
-            at=(*_path(config, address), "options"),
+            config.actors[address].options,
+            at=("actors", key_of(config.document, address), "options"),
             document=config.document,
-            owner=f"{cls.__module__}:{cls.__qualname__}",
+            owner=_owner(cls),
         )
-        if problems:
-            return _Planned(problems=problems)
-        return _Planned(TreeNode(address, _spec(config, address, cls, options)))
+        return problems or TreeNode(address, _spec(config, address, cls, options))
     except PluginError as error:
-        return _Planned(TreeNode(address, fault=str(error)))
+        return TreeNode(address, fault=str(error))
 
 
 def _spec(config: HostConfig, address: Address, cls: type[Actor], options: Any) -> ActorSpec:
@@ -139,18 +125,13 @@ def _spec(config: HostConfig, address: Address, cls: type[Actor], options: Any) 
             defaults=config.defaults.settings(),
             settings=config.actors[address].settings(),
         )
+        if (kind := spec.mailbox.kind) not in MAILBOX_KINDS:
+            raise ValueError(f"mailbox kind: got {told(kind)}, want {told(MAILBOX_KINDS[0])}")
     except (TypeError, ValueError) as error:
         # The file's own settings were checked when it was loaded.
-        raise PluginError(_class_setting(cls, str(error))) from error
-    if spec.mailbox.kind not in MAILBOX_KINDS:
-        wrong = f"mailbox kind: got {told(spec.mailbox.kind)}, want {told(MAILBOX_KINDS[0])}"
-        raise PluginError(_class_setting(cls, wrong))
+        raise PluginError(f"class setting of {_owner(cls)}: {error}") from error
     return spec
 
 
-def _class_setting(cls: type[Actor], wrong: str) -> str:
-    return f"class setting of {cls.__module__}:{cls.__qualname__}: {wrong}"
-
-
-def _path(config: HostConfig, address: Address) -> KeyPath:
-    return ("actors", key_of(config.document, address))
+def _owner(cls: type[Actor]) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"

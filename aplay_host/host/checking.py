@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import HostConfig, Known, Mistake, Resolve, Unresolved, load_config, plan_tree
+from ..config import HostConfig, Known, Resolve, Unresolved, load_config, plan_tree
 from ..errors import ConfigError, Problem
 from ..plugins import Catalog, HostInfo, NotOffered, PluginSet, PluginSettings, scan
 from .origin import resolver
@@ -54,9 +54,8 @@ def check_config(path: Path, version: str, *, import_plugins: bool) -> CheckRepo
             plugins.load_hooks(HostInfo(config.host.name, version, config.host.state_dir))
         plan = plan_tree(config, _resolver(plugins, import_plugins))
         if refusals := plugins.refusals():
-            strict = ("plugins", "strict")
-            bad = [Mistake(strict, "bad-plugin", one, on="key") for one in refusals]
-            raise config.document.refusal(map(config.document.problem, bad))
+            place = (str(path), 0, 0, 0, "plugins.strict", "bad-plugin")
+            raise config.document.refusal(Problem(*place, one) for one in refusals)
     except ConfigError as error:
         return CheckReport(str(path), str(error), error.problems)
     faults = [f"{node.address}: {node.fault}" for node in plan.nodes if node.fault is not None]

@@ -83,11 +83,6 @@ def test_a_named_file_that_is_missing_says_who_named_it(
     assert str(caught.value).startswith(f"no file {tmp_path}/x.toml, named by {source};")
 
 
-def test_a_named_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is a folder; name the file in it"):
-        find_config(str(tmp_path), cwd=tmp_path, environ={})
-
-
 def disown(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make `path` a stranger's: root can give it away, others become somebody else."""
     if os.geteuid() == 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ import aplay_host.config as config
 LIGHT = """
 import sys
 from pathlib import Path
-from aplay_host.config import find_config, parse_duration, peek, read_document, render
+from aplay_host.config import find_config, parse_duration, peek, read_document
 file = find_config(None, cwd=Path.cwd(), environ={})
 peek(file)
 read_document(file)
@@ -42,11 +41,6 @@ def test_every_name_of_the_door_is_there(name: str) -> None:
     assert getattr(config, name).__module__.startswith(
         ("aplay_host.config.", "typing", "types", "collections")
     )
-
-
-def test_a_function_named_like_its_module_is_the_function() -> None:
-    import_module("aplay_host.config.render")
-    assert callable(config.render)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

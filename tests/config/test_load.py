@@ -27,7 +27,6 @@ def only(error: ConfigError) -> Problem:
 def test_an_empty_file_is_sound_and_has_every_default(load: Load, folder: Path) -> None:
     config = load("")
     assert config.file == folder / "aplay.toml"
-    assert config.folder == folder
     assert config.host.name == "project"
     assert config.host.state_dir == folder / ".aplay"
     assert config.host.drain_timeout == 30.0
@@ -78,11 +77,9 @@ def test_every_key_is_read(load: Load, folder: Path) -> None:
 
 
 def test_a_configuration_cannot_be_changed(load: Load) -> None:
-    config = load("[actors.a]\nuse = 'x'\n")
+    config = load("")
     with pytest.raises(ValidationError):
         config.host.name = "other"
-    with pytest.raises(TypeError):
-        config.actors[Address("/b")] = config.actors[Address("/a")]  # type: ignore[index]
 
 
 def test_actors_keep_the_order_of_the_file(load: Load) -> None:
@@ -173,18 +170,18 @@ def test_a_number_of_seconds_beyond_a_float_is_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "key", "message"),
     [
-        ("host = 5", "host", "got 5 (integer), want a table"),
-        ("host.name = 5", "host.name", "got 5 (integer), want a string"),
-        ("host.name = 1979-05-27", "host.name", "got 1979-05-27 (date), want a string"),
+        ("host = 5", "host", "got 5, want a table"),
+        ("host.name = 5", "host.name", "got 5, want a string"),
+        ("host.name = 1979-05-27", "host.name", "got 1979-05-27, want a string"),
         ("host.state_dir = 5", "host.state_dir", "got 5, want a path"),
-        ('plugins.strict = "yes"', "plugins.strict", 'got "yes" (string), want true or false'),
-        ("plugins.strict = 1", "plugins.strict", "got 1 (integer), want true or false"),
-        ("plugins.allow = 'a'", "plugins.allow", 'got "a" (string), want an array'),
-        ("plugins.allow = ['a', 5]", "plugins.allow[1]", "got 5 (integer), want a string"),
+        ('plugins.strict = "yes"', "plugins.strict", 'got "yes", want true or false'),
+        ("plugins.strict = 1", "plugins.strict", "got 1, want true or false"),
+        ("plugins.allow = 'a'", "plugins.allow", 'got "a", want an array'),
+        ("plugins.allow = ['a', 5]", "plugins.allow[1]", "got 5, want a string"),
         ("defaults.max_tasks = 0", "defaults.max_tasks", "got 0, want an integer >= 1"),
-        ("defaults.max_tasks = true", "defaults.max_tasks", "got true (boolean), want an integer"),
-        ("defaults.max_tasks = 1.5", "defaults.max_tasks", "got 1.5 (float), want an integer"),
-        ("defaults.max_tasks = '2'", "defaults.max_tasks", 'got "2" (string), want an integer'),
+        ("defaults.max_tasks = true", "defaults.max_tasks", "got true, want an integer"),
+        ("defaults.max_tasks = 1.5", "defaults.max_tasks", "got 1.5, want an integer"),
+        ("defaults.max_tasks = '2'", "defaults.max_tasks", 'got "2", want an integer'),
         ("defaults.mailbox = []", "defaults.mailbox", "got an array, want a table"),
         (
             "defaults.mailbox.kind = 'sqlite'",
@@ -201,9 +198,9 @@ def test_a_number_of_seconds_beyond_a_float_is_refused() -> None:
             "log.level",
             'got "loud", want "debug", "info", "warning" or "error"',
         ),
-        ("log.level = 5", "log.level", 'got 5 (integer), want "debug", "info", "warning"'),
+        ("log.level = 5", "log.level", 'got 5, want "debug", "info", "warning"'),
         ("actors = []", "actors", "got an array, want a table"),
-        ("actors.a = 'x'", "actors.a", 'got "x" (string), want a table'),
+        ("actors.a = 'x'", "actors.a", 'got "x", want a table'),
         ("actors.a = { use = {} }", "actors.a.use", "got a table, want a string"),
         ("[actors.a.use]", "actors.a.use", "got a table, want a string"),
     ],
@@ -264,9 +261,12 @@ def test_the_leading_slash_of_an_address_is_optional(load: Load) -> None:
 
 
 def test_one_address_written_in_two_ways_shows_both_places(mistakes: Mistakes) -> None:
-    problem = only(mistakes("[actors.'/tail']\nuse = 'x'\n\n[actors.tail]\nuse = 'y'\n"))
-    assert (problem.line, problem.column, problem.key) == (4, 9, "actors.tail")
-    assert problem.message == 'the same actor as actors."/tail" at aplay.toml:1:9'
+    error = mistakes("[actors.'/tail']\nuse = 'x'\n\n[actors.tail]\nuse = 'y'\n")
+    assert [(it.line, it.column, it.key) for it in error.problems] == [
+        (1, 9, 'actors."/tail"'),
+        (4, 9, "actors.tail"),
+    ]
+    assert {it.message for it in error.problems} == {"/tail is declared twice"}
 
 
 @pytest.mark.parametrize("key", ["/", ""])
@@ -276,25 +276,17 @@ def test_the_root_is_the_hosts_own(mistakes: Mistakes, key: str) -> None:
     assert problem.message == '"/" is the host itself'
 
 
-@pytest.mark.parametrize("key", ["/*", "/a/**", "wo*ker"])
-def test_wildcards_are_refused(mistakes: Mistakes, key: str) -> None:
-    problem = only(mistakes(f"[actors.'{key}']\nuse = 'x'\n"))
-    assert (problem.line, problem.code) == (1, "bad-address")
-    assert problem.message == "a wildcard cannot be an address"
-
-
-@pytest.mark.parametrize("key", ["/a/", "//a", "/a b", "/é", "a:b", "/a\\n"])
-def test_bad_segments_are_refused(mistakes: Mistakes, key: str) -> None:
+@pytest.mark.parametrize(
+    "key", ["/a/", "//a", "/a b", "/é", "a:b", "/a\\n", "/*", "/a/**", "wo*ker"]
+)
+def test_what_is_no_address_is_refused(mistakes: Mistakes, key: str) -> None:
     problem = only(mistakes(f"[actors.'{key}']\nuse = 'x'\n"))
     assert (problem.line, problem.column, problem.code) == (1, 9, "bad-address")
     assert "is no address" in problem.message
 
 
-@pytest.mark.parametrize("parent", ['"/tail"', "tail"])
-def test_a_table_below_an_actor_is_told_how_a_child_is_written(
-    mistakes: Mistakes, parent: str
-) -> None:
-    problem = only(mistakes(f"[actors.{parent}]\nuse = 'x'\n[actors.{parent}.parse]\nuse = 'y'\n"))
+def test_a_table_below_an_actor_is_told_how_a_child_is_written(mistakes: Mistakes) -> None:
+    problem = only(mistakes("[actors.'/tail']\nuse = 'x'\n[actors.'/tail'.parse]\nuse = 'y'\n"))
     assert (problem.line, problem.code) == (3, "unknown-key")
     assert problem.hint == 'a child has a table of its own: [actors."/tail/parse"]'
 
@@ -306,7 +298,7 @@ def test_a_misspelt_table_of_an_actor_is_not_taken_for_a_child(mistakes: Mistake
 
 def test_a_child_whose_name_is_almost_a_key_is_still_a_child(mistakes: Mistakes) -> None:
     text = "[actors.a]\nuse = 'x'\n[actors.a.option]\nuse = 'y'\n"
-    assert only(mistakes(text)).hint.endswith('[actors."/a/option"]')
+    assert only(mistakes(text)).hint.endswith('[actors."a/option"]')
 
 
 def test_an_unknown_value_of_an_actor_is_not_taken_for_a_child(mistakes: Mistakes) -> None:
@@ -336,31 +328,70 @@ def test_all_mistakes_come_in_one_run_in_the_order_of_the_file(mistakes: Mistake
         (3, 'actors."/a/*".use'),
         (4, 'actors."/a/*".max_tasks'),
         (5, 'actors."/a/*".usee'),
+        (6, "actors.b"),
         (8, 'actors."/b"'),
         (11, "host.name"),
     ]
-    assert str(error).endswith("7 errors in aplay.toml; nothing was started")
+    assert str(error).endswith("8 errors in aplay.toml; nothing was started")
 
 
 def test_a_path_that_the_system_cannot_hold_is_a_mistake(mistakes: Mistakes) -> None:
     assert only(mistakes('plugins.paths = ["a\\u0000b"]')).key == "plugins.paths[0]"
 
 
-def test_a_link_that_leads_to_itself_is_a_mistake(mistakes: Mistakes, folder: Path) -> None:
-    (folder / "loop").symlink_to("loop")
-    assert only(mistakes("host.state_dir = 'loop'")).message == 'got "loop", want a path'
-
-
-def test_a_number_of_very_many_digits_is_told_shortly(mistakes: Mistakes) -> None:
-    problem = only(mistakes(f"host.name = 0x{'f' * 5000}"))
-    assert problem.message.startswith("got a number with very many digits")
-
-
 def test_a_secret_is_never_printed(mistakes: Mistakes) -> None:
-    # `peers_key` is unknown, and its line is shown all the same.
     error = mistakes("actors.a = { use = 5, options = { api_token = 'hunter2' } }\n")
     assert "hunter2" not in str(error)
     assert "api_token = *********" in str(error)
+
+
+def sound(error: ConfigError) -> HostConfig:
+    assert isinstance(error.sound, HostConfig)
+    return error.sound
+
+
+def test_what_is_left_without_the_mistakes_is_handed_on(mistakes: Mistakes, folder: Path) -> None:
+    left = sound(
+        mistakes(
+            """
+            host.drain_timeout = "soon"
+            plugins.paths = [1, "lib", 2]
+            [defaults]
+            mailbox = { capacity = 0, overflow = "wait" }
+            [actors.a]
+            use = "x"
+            max_task = 1
+            options = { b = 1 }
+            """
+        )
+    )
+    assert left.host.drain_timeout == 30.0
+    assert left.plugins.paths == [folder / "lib"]
+    assert left.defaults.settings() == {"mailbox": {"overflow": "wait"}}
+    assert left.actors[Address("/a")].options == {"b": 1}
+
+
+def test_an_actor_without_a_sound_use_or_address_is_left_out(mistakes: Mistakes) -> None:
+    left = sound(
+        mistakes(
+            """
+            [actors.a]
+            max_tasks = 0
+            [actors.b]
+            use = 5
+            [actors.'/c*']
+            use = "x"
+            max_tasks = 0
+            [actors.d]
+            use = "x"
+            [actors."/d"]
+            use = "x"
+            [actors.e]
+            use = "x"
+            """
+        )
+    )
+    assert list(left.actors) == ["/e"]
 
 
 def test_the_mistakes_of_a_large_file_are_told_in_a_second(mistakes: Mistakes) -> None:
@@ -427,7 +458,7 @@ def refusal(file: Path) -> ConfigError | None:
 @settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(documents(TABLES))
 @example('[host]\nstate_dir = "\\u0000"\n')
-@example(f"host.drain_timeout = 0x{'f' * 5000}\n")
+@example("plugins.allow = [1, 2]\n")
 @example(f"more = {'[' * 300}{']' * 300}\nlog = 5\n")
 def test_any_toml_is_loaded_or_refused_with_places(
     tmp_path_factory: pytest.TempPathFactory, text: str
@@ -437,6 +468,7 @@ def test_any_toml_is_loaded_or_refused_with_places(
     error = refusal(file)
     if error is not None:
         assert error.problems
+        assert isinstance(error.sound, HostConfig)
         assert all(problem.line >= 1 and problem.column >= 1 for problem in error.problems)
         assert "Input should" not in str(error)
         assert "Field required" not in str(error)

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from aplay_host.config import render
+from aplay_host.config.render import render
 from aplay_host.errors import Problem
 
 from .conftest import Mistakes
@@ -51,7 +51,7 @@ def test_the_fields_of_a_problem_agree_with_its_text(mistakes: Mistakes) -> None
             'actors."/tail".max_tasks',
             "bad-value",
             "got 0, want an integer >= 1",
-            got=0,
+            got="0",
             want="an integer >= 1",
         ),
         Problem(
@@ -76,9 +76,9 @@ def test_one_error_is_counted_in_the_singular() -> None:
 
 
 def test_a_problem_without_a_place_is_one_line() -> None:
-    lost = replace(UNKNOWN, line=0, key="", message="cannot be read", hint="make it readable")
+    lost = replace(UNKNOWN, line=0, key="", message="cannot be read")
     first = render([lost]).splitlines()[0]
-    assert first == "aplay.toml: error: cannot be read; make it readable"
+    assert first == "aplay.toml: error: cannot be read"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,6 @@ def test_a_problem_without_a_place_is_one_line() -> None:
     [
         ("\tkey\t= 5", 8, 9, "\t   \t  "),
         ("'中é' = 5", 8, 9, "        "),
-        ("'e\u0301' = 5", 8, 9, "      "),
         ("a = 5", 5, 6, "    "),
     ],
 )
@@ -106,13 +105,6 @@ def test_a_place_at_the_end_of_a_line_has_a_caret() -> None:
 
 def test_characters_that_command_a_terminal_are_not_shown() -> None:
     assert "\x9b" not in render([UNKNOWN], "a = '\x9b2J'")
-
-
-def test_hidden_parts_are_stars_and_move_no_caret() -> None:
-    shown = render(
-        [replace(UNKNOWN, column=10, end_column=11)], "k='abcd' b=1", [slice(2, 8)]
-    ).splitlines()
-    assert shown[1:3] == ["    1 | k=****** b=1", "      |          ^"]
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
