@@ -84,12 +84,14 @@ async def forever(_: object = None) -> None:
 
 
 async def ignore_cancels(until: asyncio.Event) -> None:
-    """Wait, whoever cancels, until the test allows the end."""
+    """Wait, whoever cancels, until the test allows the end; for hours if it never does."""
+    last_resort = asyncio.get_running_loop().call_later(10_000, until.set)
     while not until.is_set():
         try:
             await until.wait()
         except asyncio.CancelledError:
             continue
+    last_resort.cancel()
 
 
 def fail_with(error: BaseException) -> Job:

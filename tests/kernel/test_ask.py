@@ -169,8 +169,8 @@ async def test_no_timer_is_left_behind_by_an_ask_that_was_answered(system: Actor
     await ref.ask(1, timeout=1000.0)
     await system.shutdown()
     await asyncio.sleep(0)
-    live = [timer for timer in vars(asyncio.get_running_loop())["_scheduled"] if not timer._cancelled]
-    assert live == []
+    timers = vars(asyncio.get_running_loop())["_scheduled"]
+    assert [timer for timer in timers if not timer.cancelled()] == []
 
 
 # The answer of the dead

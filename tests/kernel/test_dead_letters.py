@@ -143,9 +143,10 @@ async def test_ten_letters_of_a_kind_are_logged_and_then_one_a_minute(
         system.ref("/nobody").tell_nowait(n)
         await asyncio.sleep(1)
     assert caplog.messages[:2] == ["dead letter to /nobody: no_actor, int"] * 2
-    assert caplog.messages[10:] == [
-        "dead letter to /nobody: no_actor, int (59 more of these since the last line)"
-    ] * 3
+    assert (
+        caplog.messages[10:]
+        == ["dead letter to /nobody: no_actor, int (59 more of these since the last line)"] * 3
+    )
     system.ref("/other").tell_nowait(0)
     assert caplog.messages[-1] == "dead letter to /other: no_actor, int"
     assert {vars(record)["actor"] for record in caplog.records} == {"/nobody", "/other"}

@@ -13,6 +13,7 @@ from aplay_host.kernel import (
     Abandoned,
     Actor,
     ActorSystem,
+    Event,
     Group,
     HookFailed,
     MessageFailed,
@@ -105,7 +106,7 @@ async def test_a_class_without_hooks_starts_before_spawn_waits(system: ActorSyst
 async def test_events_tell_of_a_life_after_each_state_is_set(system: ActorSystem) -> None:
     states: list[tuple[str, str]] = []
 
-    def note(event: Started | Stopped | Removed) -> None:
+    def note(event: Event) -> None:
         states.append((type(event).__name__, system.ref(event.address).state))
 
     system.events.subscribe((Started, Stopped, Removed), note)
@@ -125,7 +126,7 @@ async def test_events_tell_of_a_life_after_each_state_is_set(system: ActorSystem
 
 
 async def test_on_start_past_its_deadline_is_a_failed_start(system: ActorSystem) -> None:
-    with pytest.raises(StartFailed, match="TimeoutError.*longer than 2 s"):
+    with pytest.raises(StartFailed, match=r"TimeoutError.*longer than 2 s"):
         await system.spawn(Hooked, "a", kwargs={"starting": forever}, start_timeout=2.0)
     assert now() == pytest.approx(1.8)  # the last tenth is for ending by itself
     assert system.ref("/a").state == "failed"

@@ -53,12 +53,15 @@ async def test_actors_of_two_systems_may_talk() -> None:
 
 
 async def test_a_system_ends_with_the_error_of_its_own_actor_only() -> None:
+    async def exit_from(system: ActorSystem) -> None:
+        async with system:
+            ref = await system.spawn(Runner, "a")
+            ref.tell_nowait(fail_with(SystemExit(1)))
+            await settle()
+
     async with ActorSystem("two") as two:
         with pytest.raises(SystemExit):
-            async with ActorSystem("one") as one:
-                ref = await one.spawn(Runner, "a")
-                ref.tell_nowait(fail_with(SystemExit(1)))
-                await settle()
+            await exit_from(ActorSystem("one"))
         assert two.fatal is None
         assert not two.stopping
 

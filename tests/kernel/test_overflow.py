@@ -48,7 +48,7 @@ async def test_tell_nowait_into_a_full_mailbox_is_refused(
     system: ActorSystem, overflow: str
 ) -> None:
     ref = await full_gate(system, overflow)
-    with pytest.raises(MailboxFull, match=rf"/gate is full: 2 of 2 waiting, overflow is {overflow}"):
+    with pytest.raises(MailboxFull, match=rf"/gate is full: 2 of 2 waiting.* {overflow}"):
         ref.tell_nowait(3)
     assert counts_of(ref.status()) == (3, 0, 0, 0, 2, 1)
 
@@ -360,9 +360,9 @@ async def test_an_ask_cancelled_just_as_it_gets_its_room_is_not_run(system: Acto
     asking = await begin(ref.ask("asked"))
     gate.opened.set()
     gate.opened.clear()
-    while ref.status().accepted < 3:  # it has a place in line and does not know it yet
-        await asyncio.sleep(0)
-    asking.cancel()
+    while ref.status().accepted < 3:
+        await settle(1)
+    asking.cancel()  # it has a place in line and does not know it yet
     gate.opened.set()
     await settle()
     assert asking.cancelled()

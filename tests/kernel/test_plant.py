@@ -154,7 +154,7 @@ async def test_a_node_with_a_fault_stands_failed_with_its_reason_and_keeps_its_m
         await bad.ask("answered at once")
     await planting
     assert [event.address for event in heard] == ["/bad/child"]
-    with pytest.raises(StartFailed, match="/bad did not start: .*no module named 'nonsense'"):
+    with pytest.raises(StartFailed, match=r"/bad did not start: .*no module named 'nonsense'"):
         await bad.start()
     assert bad.state == "failed"
     error = bad.status().last_error
@@ -197,7 +197,7 @@ async def test_nothing_starts_any_more_once_the_system_is_ending(system: ActorSy
 async def test_an_address_that_is_taken_cannot_be_planted(system: ActorSystem) -> None:
     await system.spawn(Recorder, "a")
     with pytest.raises(NameTaken, match="/a exists already"):
-        system.plant(TreePlan((node("/a"),)))
+        await system.plant(TreePlan((node("/a"),)))
 
 
 async def test_a_plan_joins_what_is_there(system: ActorSystem) -> None:

@@ -20,7 +20,6 @@ from aplay_host.kernel import (
 )
 
 from .actors import (
-    Gate,
     Hooked,
     Job,
     Recorder,
@@ -300,79 +299,6 @@ async def test_an_abort_after_the_end_or_before_the_beginning_does_nothing() -> 
     await asyncio.sleep(5)
 
 
-# Drain
-
-
-async def test_a_drain_lets_all_mail_be_handled_along_the_line(system: ActorSystem) -> None:
-    seen: list[Any] = []
-
-    class Forward(Actor):
-        async def msg_handler(self, msg: int) -> None:
-            await asyncio.sleep(0.1)
-            await self.ref("/end").tell(msg)
-
-    await system.spawn(Recorder, "end", kwargs={"seen": seen})
-    ref = await system.spawn(Forward, "forward")
-    for n in range(10):
-        ref.tell_nowait(n)
-    assert await system.drain(5.0)
-    assert seen == list(range(10))
-    assert now() == pytest.approx(1.0)
-    assert counts_of(system.status()) == (20, 20, 0, 0, 0, 0)
-
-
-async def test_a_drain_of_a_quiet_system_takes_no_time(system: ActorSystem) -> None:
-    await system.spawn(Recorder, "a")
-    assert await system.drain(5.0)
-    assert now() == 0.0
-
-
-async def test_a_drain_ends_the_owned_tasks_and_waits_for_their_last_words(
-    system: ActorSystem,
-) -> None:
-    seen: list[Any] = []
-
-    class Source(Hooked):
-        async def on_start(self) -> None:
-            self.create_task(self.produce())
-
-        async def produce(self) -> None:
-            try:
-                await forever()
-            finally:
-                await asyncio.sleep(0.2)
-                await self.ref("/end").tell("last words")
-
-    await system.spawn(Recorder, "end", kwargs={"seen": seen})
-    await system.spawn(Source, "source")
-    await settle()
-    assert await system.drain(5.0)
-    assert seen == ["last words"]
-    assert now() == 0.2
-
-
-@pytest.mark.parametrize("what", ["handler", "task"])
-async def test_a_drain_that_runs_out_of_time_says_so(system: ActorSystem, what: str) -> None:
-    end = asyncio.Event()
-
-    async def task(actor: Actor) -> None:
-        actor.create_task(ignore_cancels(end))
-
-    await spawn_busy(system, forever if what == "handler" else task, "a")
-    assert not await system.drain(3.0)
-    assert now() == 3.0
-    end.set()
-    await settle()
-
-
-async def test_a_drain_leaves_the_mail_of_a_stopped_actor_alone(system: ActorSystem) -> None:
-    ref = await system.spawn(Gate, "a")
-    await ref.stop()
-    ref.tell_nowait("waits")
-    assert await system.drain(3.0)
-    assert ref.status().pending == 1
-
-
 # SystemExit
 
 
@@ -413,17 +339,17 @@ async def test_system_exit_anywhere_in_an_actor_ends_the_system_in_order(
 
         actor.create_task(task())
 
-    kwargs = {
+    choices: dict[str, dict[str, Any]] = {
         "on_start": {"starting": fail_with(error)},
         "on_stop": {"ending": fail_with(error)},
         "task": {"starting": begin_task},
-    }[where]
+    }
     system = ActorSystem()
     system.open()
     over = asyncio.Event()
     system.events.subscribe((SystemStopped,), lambda _: over.set())
     with suppress(StartFailed):  # the system may end before spawn has returned
-        await system.spawn(Hooked, "a", kwargs=kwargs)
+        await system.spawn(Hooked, "a", kwargs=choices[where])
         await system.ref("/a").stop()
     await over.wait()
     assert system.fatal is error

@@ -61,7 +61,7 @@ def test_a_class_states_what_it_and_its_bases_state() -> None:
 
 
 def test_the_names_of_settings_are_known() -> None:
-    assert SETTINGS == {"max_tasks", "mailbox", "start_timeout", "stop_timeout"}
+    assert {"max_tasks", "mailbox", "start_timeout", "stop_timeout"} == SETTINGS
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,130 @@
+"""Removing: whole families, in order, and the address is free again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from aplay_host.kernel import (
+    Actor,
+    ActorStopped,
+    ActorSystem,
+    BadAddress,
+    NameTaken,
+    Removed,
+)
+
+from .actors import (
+    Hooked,
+    Recorder,
+    Runner,
+    listen,
+    settle,
+)
+
+# Removing
+
+
+async def family(system: ActorSystem, log: list[str]) -> None:
+    def note(name: str) -> Any:
+        async def ending(reason: str) -> None:
+            log.append(f"{name} {reason}")
+
+        return ending
+
+    for parent, name in (("/", "p"), ("/p", "a"), ("/p", "b"), ("/p/a", "x"), ("/p", "c")):
+        await system.spawn(Hooked, name, parent=parent, kwargs={"ending": note(name)})
+
+
+async def test_a_removal_goes_children_first_and_last_made_first(system: ActorSystem) -> None:
+    log: list[str] = []
+    await family(system, log)
+    heard = listen(system, Removed)
+    await system.ref("/p").remove()
+    assert log == ["c remove", "b remove", "x remove", "a remove", "p remove"]
+    assert [event.address for event in heard] == ["/p/c", "/p/b", "/p/a/x", "/p/a", "/p"]
+    assert system.tree() == []
+
+
+async def test_a_parents_message_in_hand_ends_before_its_children_go(system: ActorSystem) -> None:
+    log: list[str] = []
+    await family(system, log)
+    ref = system.ref("/p")
+
+    async def work(actor: Actor) -> None:
+        await asyncio.sleep(1)
+        log.append(f"children at work: {sorted(actor.children)}")
+
+    ref.tell_nowait(work)
+    await settle()
+    await ref.remove()
+    assert log[0] == "children at work: ['a', 'b', 'c']"
+
+
+async def test_a_stop_leaves_the_children_running(system: ActorSystem) -> None:
+    log: list[str] = []
+    await family(system, log)
+    await system.ref("/p").stop()
+    assert log == ["p stop"]
+    assert {ref.address: ref.state for ref in system.select("/p/**")} == {
+        "/p": "stopped",
+        "/p/a": "running",
+        "/p/a/x": "running",
+        "/p/b": "running",
+        "/p/c": "running",
+    }
+
+
+async def test_nobody_is_born_below_an_actor_that_goes(system: ActorSystem) -> None:
+    outcome: list[object] = []
+
+    async def have_a_child(actor: Actor) -> None:
+        actor.ref().remove()
+        try:
+            await actor.spawn(Recorder, "child")
+        except BadAddress as error:
+            outcome.append(str(error))
+
+    ref = await system.spawn(Runner, "a")
+    ref.tell_nowait(have_a_child)
+    await settle()
+    assert outcome == ["cannot make /a/child: /a is being removed"]
+    assert system.tree() == []
+
+
+async def test_an_address_is_free_again_after_a_removal_and_refs_follow(
+    system: ActorSystem,
+) -> None:
+    seen: list[Any] = []
+    old = await system.spawn(Recorder, "a")
+    with pytest.raises(NameTaken, match="/a exists already"):
+        await system.spawn(Recorder, "a")
+    removing = old.remove()
+    with pytest.raises(NameTaken):
+        await system.spawn(Recorder, "a")
+    await removing
+    new = await system.spawn(Recorder, "a", kwargs={"seen": seen})
+    assert old == new
+    assert hash(old) == hash(new)
+    old.tell_nowait("through the old ref")
+    await settle()
+    assert seen == ["through the old ref"]
+    assert old.state == "running"
+    assert old.status() == new.status()
+    await old.remove()
+    assert new.state == "removed"
+    assert system.tree() == []
+
+
+async def test_refs_of_two_addresses_differ(system: ActorSystem) -> None:
+    assert system.ref("/a") == system.ref("/a")
+    assert system.ref("/a") != system.ref("/b")
+    assert system.ref("/a") != "/a"
+    assert len({system.ref("/a"), system.ref("/a"), system.ref("/b")}) == 2
+
+
+async def test_status_is_asked_of_the_living(system: ActorSystem) -> None:
+    with pytest.raises(ActorStopped, match="/a cannot answer: no actor lives there"):
+        system.ref("/a").status()
