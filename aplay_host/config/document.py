@@ -138,13 +138,18 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         data = tomli.loads(text)
         repr(data)  # whatever cannot be written fails here, and nowhere later
     except tomli.TOMLDecodeError as error:
-        sentence = f"no TOML: {error.msg[:1].lower()}{error.msg[1:]}"
-        hint = 'a key with a slash needs quotes: "/tail"' if text[error.pos :][:1] == "/" else ""
-        raise _no_toml(path, text, error.pos, sentence, hint) from None
+        sentence = f"not TOML: {error.msg[:1].lower()}{error.msg[1:]}"
+        raise _no_toml(path, text, error.pos, sentence, _syntax_hint(text, error)) from None
     except (RecursionError, ValueError):
         message = "a value is nested too deep, or a number has too many digits"
         raise _no_toml(path, text, 0, message) from None
     return data
+
+
+def _syntax_hint(text: str, error: tomli.TOMLDecodeError) -> str:
+    if text[error.pos : error.pos + 1] == "/":
+        return 'a key with a slash needs quotes: "/tail"'
+    return 'a string needs quotes: "..."' if error.msg == "Invalid value" else ""
 
 
 def _no_toml(path: Path, text: str, at: int, message: str, hint: str = "") -> ConfigError:

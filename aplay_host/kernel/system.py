@@ -122,6 +122,8 @@ class ActorSystem:
         """
         if unknown := settings.keys() - SETTINGS:
             raise TypeError(f"unknown setting {sorted(unknown)}, want any of {sorted(SETTINGS)}")
+        if not (isinstance(cls, type) and issubclass(cls, Actor)):
+            raise TypeError(f"spawn: got {cls!r}, want a class derived from Actor")
         above = self._cell_for(parent)
         spec = ActorSpec.of(name, cls, kwargs=kwargs, options=options, settings=settings)
         cell = self._add(above, spec)

@@ -167,7 +167,7 @@ def test_peek_minds_nothing_else(write: Write) -> None:
         ("host = 5\n", "aplay.toml:1:8: error: host.state_dir: got 5, want a path"),
         ("[host]\nstate_dir = []\n", "aplay.toml:2:13: error: host.state_dir: got an array, want"),
         ("[host]\nstate_dir = 'a\\0'\n".replace("'", '"').replace("\\0", "\\u0000"), "want a path"),
-        ("[host\n", "aplay.toml:1:6: error: no TOML: "),
+        ("[host\n", "aplay.toml:1:6: error: not TOML: "),
     ],
 )
 def test_peek_refuses_what_it_cannot_use(write: Write, text: str, message: str) -> None:
