@@ -216,7 +216,6 @@ class ActorCell:
             raise self.full()
         waiter = Waiter(message, self.system.loop.create_future())
         self.rare.waiters.append(waiter)
-        self._set_limit()
         self.curtail()  # the first waiter gets its room after the message in hand
         try:
             async with asyncio.timeout(timeout):
@@ -229,9 +228,11 @@ class ActorCell:
 
     @property
     def is_full(self) -> bool:
-        """Tell whether new mail has no place; waiting senders go before newcomers."""
-        waiting = len(self.inbox) if self.inbox is not None else 0
-        return waiting >= self.spec.mailbox.capacity or self.has_waiters
+        """Tell whether new mail has no place.
+
+        While senders wait it has none: whoever makes room lets them in before anybody else.
+        """
+        return self.inbox is not None and len(self.inbox) >= self.spec.mailbox.capacity
 
     def full(self) -> MailboxFull:
         """Return the error for a sender that found no room."""
@@ -267,17 +268,15 @@ class ActorCell:
             if not waiter.room.done():
                 waiter.room.set_result(None)
                 self._append(waiter.message)
-        self._set_limit()
 
     def _forget(self, waiter: Waiter) -> None:
         if waiter in self.rare.waiters:
             self.rare.waiters.remove(waiter)
-            self._set_limit()
 
     def _set_limit(self) -> None:
-        # With several tasks each message may need another drain, and with senders waiting
-        # newcomers queue behind them: then, as for the last letters, every send is slow.
-        slow = self.spec.max_tasks > 1 or self.has_waiters or self.wanted == "gone"
+        # With several tasks each message may need another drain; then, and for the mail of
+        # one that is to go, every send is slow.
+        slow = self.spec.max_tasks > 1 or self.wanted == "gone"
         self.limit = 0 if slow else self.spec.mailbox.capacity
 
     def want(self, wanted: Wanted) -> None:

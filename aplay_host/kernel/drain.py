@@ -30,8 +30,8 @@ MOST_MESSAGES = 1024  # under virtual time no clock would ever end a turn
 class Drain:
     """Handles the waiting mail of one cell, in order, until none is left or the gate closes.
 
-    `cut` is set before the kernel cancels `task`, to tell our cancellation from anybody
-    else's. An `abandoned` drain ignored that cancellation; its late result is not counted.
+    `cut` tells that the kernel has cancelled the handler. An `abandoned` drain ignored that;
+    its late result is not counted.
     """
 
     __slots__ = ("_batch", "_request", "_size", "abandoned", "cell", "cut", "task")
@@ -114,8 +114,7 @@ class Drain:
                 await asyncio.sleep(0)  # the loop's turn
                 await self._turn()
         except asyncio.CancelledError:
-            if not self.cut:
-                raise
+            pass  # its message has failed; whatever still waits gets another task
         finally:
             if not self.abandoned:
                 self._end()

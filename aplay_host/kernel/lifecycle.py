@@ -156,11 +156,10 @@ async def _open(cell: ActorCell) -> HookOutcome:
 
 
 def _opened(cell: ActorCell) -> None:
-    """Begin to handle mail, unless a verb that came meanwhile wants the actor away."""
+    """Begin to handle mail; a verb that came meanwhile is what the next step is about."""
     cell.enter("running")
     cell.system.events.tell(Started, cell.address, "start")
-    if cell.wanted == "up":
-        cell.wake()
+    cell.wake()
 
 
 async def _undo_start(cell: ActorCell, before: set[str]) -> None:

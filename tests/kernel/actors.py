@@ -6,8 +6,22 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from aplay_host.kernel import Actor, ActorStatus, ActorSystem, Event
-from aplay_host.kernel import events as event_types
+from aplay_host.kernel import (
+    Abandoned,
+    Actor,
+    ActorStatus,
+    ActorSystem,
+    DeadLettered,
+    Event,
+    HookFailed,
+    MessageFailed,
+    Removed,
+    Started,
+    StartRefused,
+    Stopped,
+    SystemStopped,
+    SystemStopping,
+)
 
 Job = Callable[[Any], Awaitable[Any]]
 """What a `Runner` is told: an async function of the actor."""
@@ -121,10 +135,23 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-ALL_EVENTS: tuple[type[Event], ...] = tuple(
-    kind
-    for kind in vars(event_types).values()
-    if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
+def timers() -> list[asyncio.TimerHandle]:
+    """Return what the loop still has to call at some time."""
+    scheduled: list[asyncio.TimerHandle] = vars(asyncio.get_running_loop())["_scheduled"]
+    return [timer for timer in scheduled if not timer.cancelled()]
+
+
+ALL_EVENTS: tuple[type[Event], ...] = (
+    Started,
+    Stopped,
+    Removed,
+    MessageFailed,
+    HookFailed,
+    StartRefused,
+    Abandoned,
+    DeadLettered,
+    SystemStopping,
+    SystemStopped,
 )
 
 

@@ -11,6 +11,7 @@ import pytest
 from aplay_host.kernel import (
     Actor,
     ActorRef,
+    ActorSpec,
     ActorStopped,
     ActorSystem,
     AplayError,
@@ -18,6 +19,8 @@ from aplay_host.kernel import (
     MessageFailed,
     Refuse,
     StartFailed,
+    TreeNode,
+    TreePlan,
 )
 
 from .actors import (
@@ -35,6 +38,7 @@ from .actors import (
     listen,
     now,
     settle,
+    timers,
 )
 
 
@@ -169,8 +173,7 @@ async def test_no_timer_is_left_behind_by_an_ask_that_was_answered(system: Actor
     await ref.ask(1, timeout=1000.0)
     await system.shutdown()
     await asyncio.sleep(0)
-    timers = vars(asyncio.get_running_loop())["_scheduled"]
-    assert [timer for timer in timers if not timer.cancelled()] == []
+    assert timers() == []
 
 
 # The answer of the dead
@@ -279,6 +282,20 @@ async def test_a_stop_during_the_start_answers_the_requests_that_wait(
     with pytest.raises(StartFailed):
         await spawning
     assert counts_of(ref.status()) == (1, 0, 0, 1, 0, 0)
+
+
+async def test_a_stop_before_the_start_answers_the_requests_that_wait(
+    system: ActorSystem,
+) -> None:
+    address = system.ref("/a").address
+    planting = system.plant(TreePlan((TreeNode(address, ActorSpec.of("a", Recorder)),)))
+    ref = system.ref("/a")
+    asking = await begin(ref.ask(1, timeout=60))
+    ref.stop()
+    with pytest.raises(ActorStopped):
+        await asking
+    assert now() == 0.0
+    await planting
 
 
 async def test_a_shutdown_answers_the_requests_that_wait(system: ActorSystem) -> None:

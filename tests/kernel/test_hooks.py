@@ -248,6 +248,26 @@ async def test_an_on_stop_that_raises_is_told_and_the_operation_goes_on(
     assert system.status().failed == 0
 
 
+async def test_an_on_stop_that_raises_is_told_even_after_a_start_that_was_cut(
+    system: ActorSystem,
+) -> None:
+    heard = listen(system, HookFailed)
+    starts = [forever, settle]
+
+    async def starting(_: Actor) -> None:
+        await starts.pop(0)()
+
+    kwargs = {"starting": starting, "ending": fail_with(ValueError("cannot close"))}
+    spawning = await begin(system.spawn(Hooked, "a", kwargs=kwargs))
+    ref = system.ref("/a")
+    await ref.stop()
+    with pytest.raises(StartFailed):
+        await spawning
+    await ref.human_start()
+    await ref.stop()
+    assert [event.hook for event in heard] == ["on_stop"]
+
+
 async def test_an_on_stop_past_its_deadline_is_told_as_a_time_out(system: ActorSystem) -> None:
     heard = listen(system, HookFailed)
     ref = await system.spawn(Hooked, "a", kwargs={"ending": forever}, stop_timeout=2.0)

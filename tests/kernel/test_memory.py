@@ -9,9 +9,9 @@ import weakref
 
 import pytest
 
-from aplay_host.kernel import ActorSystem
+from aplay_host.kernel import ActorSystem, MailboxFull
 
-from .actors import Gate, Hooked, Recorder, behaviour, cell, settle
+from .actors import Gate, Hooked, Recorder, begin, behaviour, cell, settle
 
 
 def tasks() -> int:
@@ -71,6 +71,17 @@ async def test_a_stopped_actor_with_mail_has_an_inbox_and_no_task(system: ActorS
     ref.tell_nowait(1)
     assert len(cell(system, "/a").inbox) == 1
     assert tasks() == before
+
+
+async def test_a_sender_that_gave_up_waiting_leaves_nothing_behind(system: ActorSystem) -> None:
+    ref = await system.spawn(Gate, "a", mailbox={"capacity": 1, "overflow": "wait"})
+    await ref.stop()
+    ref.tell_nowait(1)
+    cancelled = await begin(ref.tell(2))
+    cancelled.cancel()
+    with pytest.raises(MailboxFull):
+        await ref.tell(3)
+    assert not cell(system, "/a").has_waiters
 
 
 async def test_a_removed_actor_is_collected(system: ActorSystem) -> None:

@@ -184,12 +184,14 @@ async def test_a_node_that_was_stopped_or_removed_meanwhile_is_not_started(
 
 async def test_nothing_starts_any_more_once_the_system_is_ending(system: ActorSystem) -> None:
     log: list[str] = []
-    plan = TreePlan(tuple(node(one, Starter, log=log) for one in ("/a", "/b", "/c")))
+    plan = TreePlan(tuple(node(one, Starter, log=log) for one in ("/a", "/b", "/a/x")))
     planting = await begin(system.plant(plan))
+    await asyncio.sleep(1)
+    await settle()
     report = await system.shutdown()
     await planting
     assert report.clean
-    assert log == ["init /a", "begin /a"]
+    assert log == ["init /a", "begin /a", "end /a", "init /b", "begin /b"]
     assert system.tree() == []
     check_account(system)
 

@@ -20,6 +20,8 @@ from .actors import (
     Hooked,
     Recorder,
     Runner,
+    begin,
+    forever,
     listen,
     settle,
 )
@@ -128,3 +130,40 @@ async def test_refs_of_two_addresses_differ(system: ActorSystem) -> None:
 async def test_status_is_asked_of_the_living(system: ActorSystem) -> None:
     with pytest.raises(ActorStopped, match="/a cannot answer: no actor lives there"):
         system.ref("/a").status()
+
+
+@pytest.mark.parametrize("verb", ["stop", "remove"])
+async def test_a_verb_through_an_old_ref_reaches_who_lives_there_now(
+    system: ActorSystem, verb: str
+) -> None:
+    old = await system.spawn(Recorder, "a")
+    await old.remove()
+    new = await system.spawn(Recorder, "a")
+    await getattr(old, verb)()
+    assert new.state == ("stopped" if verb == "stop" else "removed")
+
+
+async def test_the_first_reason_of_a_removal_holds(system: ActorSystem) -> None:
+    heard = listen(system, Removed)
+    ref = await system.spawn(Hooked, "a", kwargs={"ending": forever})
+    removing = ref.remove()
+    stopping = await begin(system.shutdown())
+    ref.tell_nowait("late")
+    await removing
+    await stopping
+    assert [event.reason for event in heard] == ["removed"]
+    assert system.dead_letters.counts == {"removed": 1}
+
+
+async def test_mail_for_one_that_goes_is_dead_at_once_and_what_waited_at_the_end(
+    system: ActorSystem,
+) -> None:
+    ref = await system.spawn(Runner, "a")
+    ref.tell_nowait(forever)
+    await settle()
+    ref.tell_nowait("waiting")
+    removing = ref.remove()
+    ref.tell_nowait("late")
+    assert [letter.message for letter in system.dead_letters] == ["late"]
+    await removing
+    assert [letter.message for letter in system.dead_letters] == ["late", "waiting"]

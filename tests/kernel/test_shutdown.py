@@ -13,6 +13,7 @@ from aplay_host.kernel import (
     ActorSystem,
     BadAddress,
     Event,
+    HookFailed,
     Removed,
     StartFailed,
     SystemStopped,
@@ -33,6 +34,7 @@ from .actors import (
     listen,
     now,
     settle,
+    timers,
 )
 
 
@@ -263,10 +265,51 @@ async def test_an_abort_ends_within_a_second_even_in_the_middle_of_a_shutdown(
     assert now() == 2.0
     assert sorted(text.split()[0] for text in report.abandoned) == ["/a", "/b"]
     assert system.tree() == []
+    assert [timer.when() for timer in timers() if timer.when() < 1000] == []
     check_account(system)
     end.set()
     await settle()
     assert leftovers() == set()
+
+
+async def test_an_abort_cuts_an_on_stop_that_is_running(system: ActorSystem) -> None:
+    heard = listen(system, HookFailed)
+    ref = await system.spawn(Hooked, "a", kwargs={"ending": forever})
+    ref.stop()
+    await settle()
+    system.abort()
+    await system.shutdown()
+    assert now() == 0.0
+    assert heard == []  # it was cut and has not failed
+
+
+async def test_an_abort_cancels_owned_tasks_before_the_handler_has_ended(
+    system: ActorSystem,
+) -> None:
+    ended: list[tuple[str, float]] = []
+
+    def tidy(name: str, seconds: float) -> Job:
+        async def job(_: object) -> None:
+            try:
+                await forever()
+            finally:
+                await asyncio.sleep(seconds)
+                ended.append((name, now()))
+
+        return job
+
+    async def starting(actor: Actor) -> None:
+        async def task() -> None:
+            await tidy("task", 0.0)(actor)
+
+        actor.create_task(task())
+
+    ref = await system.spawn(Hooked, "a", kwargs={"starting": starting})
+    ref.tell_nowait(tidy("handler", 0.7))
+    await settle()
+    system.abort()
+    await system.shutdown()
+    assert ended == [("task", 0.0), ("handler", 0.7)]
 
 
 async def test_an_abort_gives_the_cancelled_a_second_to_end_by_themselves(

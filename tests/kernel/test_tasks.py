@@ -200,6 +200,26 @@ async def test_a_task_has_time_to_end_by_itself_and_is_cancelled_once(
     assert ended == ["tidied up"]
 
 
+async def test_a_task_that_is_ending_already_is_not_cancelled_again(system: ActorSystem) -> None:
+    ended: list[str] = []
+
+    async def tidy() -> None:
+        try:
+            await forever()
+        finally:
+            await asyncio.sleep(0.4)
+            ended.append("tidied up")
+
+    async def work(actor: Actor) -> None:
+        actor.create_task(tidy())
+
+    ref = await system.spawn(Runner, "a")
+    await ref.ask(work)
+    assert not await system.drain(0.1)
+    await ref.stop()
+    assert ended == ["tidied up"]
+
+
 async def test_the_late_failure_of_an_abandoned_task_is_ignored(system: ActorSystem) -> None:
     end = asyncio.Event()
     heard = listen(system, MessageFailed)

@@ -125,6 +125,9 @@ async def test_a_handler_that_is_cancelled_by_somebody_else_fails_and_the_actor_
         await inner
 
     async def next_one(_: Actor) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0  # another message's cancellation is none of its business
         done.append("next")
 
     ref = await system.spawn(Runner, "a")
