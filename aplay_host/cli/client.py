@@ -15,6 +15,8 @@ from ..control import API_VERSION, PROBLEM_PREFIX, Instance, is_locked, read_ins
 from ..errors import PROBLEM_KINDS, CommandError
 from .options import Common
 
+WITHOUT_LIMIT = 24 * 3600.0
+
 
 class Answer:
     """A host's answer: the HTTP status, the body as it came, and the body as an object."""
@@ -45,9 +47,15 @@ class Client:
         """Ask for `path`; an answer that is a problem is raised, a health report is not."""
         return self._call("GET", f"{path}?{urlencode(query)}" if query else path, None)
 
-    def post(self, path: str, body: dict[str, Any]) -> Answer:
-        """Send `body` to `path`."""
-        return self._call("POST", path, json.dumps(body).encode("utf-8"))
+    def deliver(self, verb: str, address: str, message: Any) -> Answer:
+        """Have the host ``send`` or ``ask``; it gives that as long as this call may take.
+
+        We wait a little longer than the host does, because its answer to a late reply says
+        more than ours.
+        """
+        seconds = self._common.timeout or WITHOUT_LIMIT
+        body = {"addresses": [address], "message": message, "timeout_s": seconds}
+        return self._call("POST", f"/v1/actors:{verb}", json.dumps(body).encode("utf-8"), 1.0)
 
     def instance(self) -> Instance:
         """Return the record of the host that runs; raises ``no-host``."""
@@ -56,10 +64,11 @@ class Client:
             raise self._no_host()
         return instance
 
-    def _call(self, method: str, path: str, body: bytes | None) -> Answer:
+    def _call(self, method: str, path: str, body: bytes | None, patience: float = 0.0) -> Answer:
         instance = self.instance()
+        timeout = None if self._common.timeout is None else self._common.timeout + patience
         try:
-            connection = UnixConnection(Path(instance.control or ""), self._common.timeout)
+            connection = UnixConnection(Path(instance.control or ""), timeout)
             headers = {"Aplay-Api": API_VERSION, "Content-Type": "application/json"}
             connection.request(method, path, body, headers)
             response = connection.getresponse()

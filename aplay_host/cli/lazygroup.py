@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from collections.abc import Mapping
 from typing import Any
@@ -35,9 +36,11 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; the error for an unknown one names them all."""
+        """Find the command; the error for an unknown one names what comes closest, or all."""
         if args and args[0] not in self._verbs and not args[0].startswith("-"):
-            ctx.fail(f"no such command {args[0]!r}; there are: {', '.join(self._verbs)}")
+            close = difflib.get_close_matches(args[0], self._verbs, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(self._verbs)}"
+            ctx.fail(f"no such command {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -75,6 +75,7 @@ def main() -> NoReturn:
             error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
+        print("interrupted; what was sent already stays sent", file=sys.stderr)
         code = INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains when it ends

@@ -50,6 +50,7 @@ async def serve_control(app: ASGIApp, path: Path) -> AsyncIterator[None]:
             http=PeerProtocol,
             ws="none",
             lifespan="off",
+            proxy_headers=False,  # who is there is what the socket says, not what they say
             log_config=None,
             log_level="warning",
             access_log=False,
@@ -77,7 +78,10 @@ def bind_socket(path: Path) -> socket.socket:
     mask = os.umask(0o177)  # between bind and chmod the socket would be open to others
     try:
         listener.bind(os.fspath(path))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
     finally:
         os.umask(mask)
-    listener.listen(BACKLOG)
     return listener

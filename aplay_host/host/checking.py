@@ -59,6 +59,8 @@ def check_config(path: Path, version: str, *, import_plugins: bool) -> CheckRepo
     except ConfigError as error:
         return CheckReport(str(path), str(error), error.problems)
     faults = [f"{node.address}: {node.fault}" for node in plan.nodes if node.fault is not None]
+    if not config.actors:
+        faults.append(f"{path.name} names no actor")
     return CheckReport(str(path), warnings=(*plugins.catalog.warnings, *faults))
 
 

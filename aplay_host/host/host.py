@@ -40,7 +40,7 @@ from ..control import (
     write_instance,
 )
 from ..errors import PluginError
-from ..kernel import ActorSystem, Address, Failure, MessageFailed, SystemStopping
+from ..kernel import ActorSystem, Address, Failure, MessageFailed, SystemStopping, TreePlan
 from ..plugins import ActorFailure, Catalog, HookFailure, HostInfo, PluginSet, scan
 from .checking import plugin_settings
 from .origin import Origin, declared_origins, resolver
@@ -50,6 +50,8 @@ from .signals import StopSignals
 LAST_ACTORS_SECONDS = 5.0
 """What the actors' own ends get at least, even when draining took all the time there was."""
 PLUGIN_SECONDS = 2.0
+PATIENCE = 1.0
+"""How long a stop may take, in seconds, before the log says what it waits for."""
 
 _log = logging.getLogger("aplay_host")
 
@@ -129,6 +131,7 @@ class Host:
     # ---- start ---------------------------------------------------------------------------
 
     async def _start(self) -> None:
+        _log.info("starting %s from %s", self.config.host.name, self.config.file)
         self.plugins = PluginSet(
             Catalog(scan(sys.path), self._settings), self._settings, _log_hook_failure
         )
@@ -139,10 +142,8 @@ class Host:
         plan = plan_tree(self.config, resolver(self.plugins))
         self.origins = declared_origins(self.config, self.plugins.catalog)
         if refusals := self.plugins.refusals():
-            raise PluginError("\n".join(("plugins are strict and some are bad:", *refusals)))
-        for entry in self.plugins.rows():
-            if entry.reason is not None and entry.state in ("failed", "incompatible", "broken"):
-                _log.error("plugin %s is %s: %s", entry.id, entry.state, entry.reason.line())
+            raise PluginError("\n".join(("strict, and these plugins are bad:", *refusals)))
+        _log_faults(plan, self.plugins)
         self.system.open()
         self.system.events.subscribe((MessageFailed,), self._tell_plugins)
         self.system.events.subscribe((SystemStopping,), self._ended_by_the_tree)
@@ -151,8 +152,19 @@ class Host:
         await planting
         await self.plugins.call_host_started(self.info, self.system)
         self.phase = "running"
+        self._tell_ready()
+
+    def _tell_ready(self) -> None:
+        actors = self.system.tree()
+        failed = [status.address for status in actors if status.state == "failed"]
+        count = f"{len(actors)} actor{'' if len(actors) == 1 else 's'}, pid {os.getpid()}"
+        if failed:
+            _log.warning("started, %s; failed: %s", count, ", ".join(failed))
+        else:
+            _log.info("ready, %s", count)
+        if not actors:
+            _log.warning("%s names no actor", self.config.file)
         control = None if self._control is None else str(self._control)
-        _log.info("ready: %d actors, pid %d", len(self.system.tree()), os.getpid())
         self._on_ready(Ready(os.getpid(), control, None))
 
     @property
@@ -181,27 +193,37 @@ class Host:
     # ---- stop ----------------------------------------------------------------------------
 
     async def _stop(self, reason: str) -> int:
-        _log.info("stopping: %s", reason)
         self.phase = "stopping"
         if not self.planted:
             await self.plugins.close(PLUGIN_SECONDS)
             return 0
-        ends = self.system.now() + self.config.host.drain_timeout
-        await self.plugins.call_host_stopping(
-            self.info, self.system, reason, self.config.host.drain_timeout
-        )
+        _log.info("stopping: %s", reason)
+        seconds = self.config.host.drain_timeout
+        ends = self.system.now() + seconds
+        patience = self.system.loop.call_later(PATIENCE, self._tell_busy, seconds)
+        await self.plugins.call_host_stopping(self.info, self.system, reason, seconds)
         drained = await self.system.drain(ends - self.system.now())
         left = max(ends - self.system.now(), LAST_ACTORS_SECONDS)
         report = await self.system.shutdown(left)
+        patience.cancel()
         await self.plugins.close(PLUGIN_SECONDS)
         orderly = drained and report.clean and self.system.fatal is None
         if orderly:
             _log.info("stopped in order")
         else:
             cut = "; ".join(report.abandoned) or "handlers were cut off"
-            why = cut if self.system.fatal is None else repr(self.system.fatal)
-            _log.warning("stopped, but not in order: %s", why)
+            _log.warning("stopped, but not in order: %s", self.system.fatal or cut)
         return 0 if orderly else 1
+
+    def _tell_busy(self, seconds: float) -> None:
+        busy = [
+            f"{status.address} ({status.in_hand} in hand, {status.pending} waiting)"
+            for status in self.system.tree()
+            if status.in_hand or (status.pending and status.state == "running")
+        ]
+        if busy:
+            text = "waiting up to %g s for %s; a second signal cuts them off"
+            _log.info(text, seconds, ", ".join(busy))
 
     # ---- being found ---------------------------------------------------------------------
 
@@ -249,6 +271,17 @@ class Host:
             generation=1,
             config=str(self.config.file),
         )
+
+
+def _log_faults(plan: TreePlan, plugins: PluginSet) -> None:
+    """Log the bad plugins, and each declared actor that has no class."""
+    for entry in plugins.rows():
+        if entry.reason is not None and entry.state in ("failed", "incompatible", "broken"):
+            _log.error("plugin %s is %s: %s", entry.id, entry.state, entry.reason.line())
+            _log.debug("plugin %s: %s", entry.id, entry.reason.traceback)
+    for node in plan.nodes:
+        if node.fault is not None:
+            _log.error("%s is failed: %s", node.address, node.fault, extra={"actor": node.address})
 
 
 def _log_hook_failure(failed: HookFailure) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -152,7 +153,8 @@ class HostPort:
             raise CommandError("bad-request", str(error)) from None
         if not named or named[0] not in known:
             detail = f"{text} names no actor"
-            hint = "see them all: aplay-host status"
+            close = difflib.get_close_matches(text, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else "see them all: aplay-host status"
             raise CommandError("no-such-actor", detail, hint=hint, address=text)
         return [str(one) for one in named]
 
@@ -193,7 +195,9 @@ def _explained(ref: ActorRef, error: BaseException) -> CommandError:
             hint = f"see why: aplay-host status {address}"
             return CommandError(kind, str(error), hint=hint, address=address)
         case AskTimeout():
-            hint = "give it longer with --timeout"
+            hint = (
+                f"give it longer with --timeout, or see what it does: aplay-host status {address}"
+            )
             return CommandError("timeout", str(error), hint=hint, address=address)
         case TimeoutError():
             detail = f"{address} had no room in time"
@@ -201,5 +205,5 @@ def _explained(ref: ActorRef, error: BaseException) -> CommandError:
     if isinstance(error, Refuse):
         return CommandError("handler-failed", f"{address} refused: {error}", address=address)
     detail = f"{address} failed: {type(error).__qualname__}: {error}"
-    hint = f"its log has the traceback; aplay-host status {address}"
+    hint = "the log, which serve writes to stderr, has the traceback"
     return CommandError("handler-failed", detail, hint=hint, address=address)

@@ -9,9 +9,6 @@ from ..message import read_message
 from ..options import Common, common_options
 from ..output import print_json, print_value
 
-WITHOUT_LIMIT = 24 * 3600.0
-REPLY_SECONDS = 1.0
-
 
 @click.command("ask")
 @common_options
@@ -22,14 +19,7 @@ def command(common: Common, address: str, message: str) -> int:
 
     MESSAGE is JSON text, @file, or - for stdin.
     """
-    body = {
-        "addresses": [address],
-        "message": read_message(message),
-        "timeout_s": common.timeout or WITHOUT_LIMIT,
-    }
-    if common.timeout is not None:  # the host's own answer to a late reply says more than ours
-        common.timeout += REPLY_SECONDS
-    answer = Client(common).post("/v1/actors:ask", body)
+    answer = Client(common).deliver("ask", address, read_message(message))
     if common.is_json:
         print_json(answer.body)
     else:

@@ -32,8 +32,14 @@ def command(common: Common, no_import: bool) -> int:
     else:
         for warning in found["warnings"]:
             print(f"warning: {warning}", file=sys.stderr)
-        print(found["text"] or f"{found['file']}: sound")
+        print(found["text"] or f"{found['file']}: {_verdict(len(found['warnings']))}")
     return BAD_CONFIG if found["text"] else 0
+
+
+def _verdict(warnings: int) -> str:
+    if not warnings:
+        return "sound"
+    return f"can be served, with {warnings} warning{'' if warnings == 1 else 's'}"
 
 
 def _check_in_a_child(file: str, no_import: bool) -> dict[str, Any]:

@@ -13,8 +13,6 @@ from ..message import read_message
 from ..options import Common, common_options
 from ..output import print_json
 
-WITHOUT_LIMIT = 24 * 3600.0
-
 
 @click.command("send")
 @common_options
@@ -28,14 +26,10 @@ def command(common: Common, address: str, message: str, yes: bool) -> int:
     """
     payload = read_message(message)
     client = Client(common)
-    if "*" in address and not yes:
-        _confirm(len(client.get("/v1/actors", [("address", address)]).data), address)
-    body = {
-        "addresses": [address],
-        "message": payload,
-        "timeout_s": common.timeout or WITHOUT_LIMIT,
-    }
-    answer = client.post("/v1/actors:send", body)
+    if "*" in address and not yes and not _confirmed(client, address):
+        print("nothing sent", file=sys.stderr)
+        return 1
+    answer = client.deliver("send", address, payload)
     refused = [result for result in answer.data["results"] if not result["ok"]]
     if refused:
         raise _first_problem(refused)
@@ -46,12 +40,14 @@ def command(common: Common, address: str, message: str, yes: bool) -> int:
     return 0
 
 
-def _confirm(count: int, pattern: str) -> None:
+def _confirmed(client: Client, pattern: str) -> bool:
+    """Ask before sending to several; without a terminal to ask on it is a usage error."""
+    count = len(client.get("/v1/actors", [("address", pattern)]).data)
     if count == 1:
-        return
+        return True
     if not sys.stdin.isatty():
         raise click.UsageError(f"{pattern} names {count} actors; say --yes to send to all")
-    click.confirm(f"Send to {count} actors?", abort=True, err=True)
+    return click.confirm(f"Send to {count} actors?", err=True)
 
 
 def _first_problem(refused: list[dict[str, Any]]) -> CommandError:

@@ -28,12 +28,23 @@ def command(common: Common, addresses: tuple[str, ...]) -> int:
         print_host(answer)
         at = answer.document["at"]
         print_table(
-            ("ADDRESS", "STATE", "PENDING", "HANDLED", "FAILED", "DEAD", "SINCE", "TYPE"),
+            (
+                "ADDRESS",
+                "STATE",
+                "PENDING",
+                "IN-HAND",
+                "HANDLED",
+                "FAILED",
+                "DEAD",
+                "SINCE",
+                "TYPE",
+            ),
             [
                 (
                     row["address"],
                     shown_state(row),
-                    row["pending"] + row["in_hand"],
+                    row["pending"],
+                    row["in_hand"],
                     row["counters"]["handled"],
                     row["counters"]["failed"],
                     row["counters"]["dead"],
@@ -42,7 +53,7 @@ def command(common: Common, addresses: tuple[str, ...]) -> int:
                 )
                 for row in rows
             ],
-            right="PENDING HANDLED FAILED DEAD",
+            right="PENDING IN-HAND HANDLED FAILED DEAD",
         )
         for row in rows:
             if error := row["last_error"]:

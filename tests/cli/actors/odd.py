@@ -1,0 +1,43 @@
+"""Actors that behave as badly as the tests ask them to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from aplay_host import Actor
+
+
+class Odd(Actor):
+    """Replies with the message, or does what it says."""
+
+    async def msg_handler(self, msg: Any) -> Any:
+        match msg:
+            case {"do": "raise", "text": text}:
+                raise ValueError(text)
+            case {"do": "wait"}:
+                await asyncio.sleep(3600)
+            case {"do": "ignore cancellation"}:
+                while True:
+                    try:
+                        await asyncio.sleep(3600)
+                    except asyncio.CancelledError:
+                        continue
+            case {"do": "wait in a thread"}:
+                await asyncio.to_thread(time.sleep, 60)
+            case {"do": "block"}:
+                time.sleep(60)  # noqa: ASYNC251
+            case {"do": "exit"}:
+                raise SystemExit(3)
+        return msg
+
+
+class NoStart(Actor):
+    async def on_start(self) -> None:
+        raise RuntimeError("no such device")
+
+
+class NeverUp(Actor):
+    async def on_start(self) -> None:
+        await asyncio.Event().wait()

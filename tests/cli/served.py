@@ -1,0 +1,190 @@
+"""The command as a process of its own, and a host as another, each ended by the test."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+from aplay_host.cli.client import UnixConnection
+
+ACTORS = Path(__file__).parent / "actors"
+HEAD = f"""\
+plugins.paths = ["{ACTORS}"]
+host.drain_timeout = 0.3
+"""
+PATIENCE = 20.0
+"""Seconds after which a test gives up on a process; none should come near it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that has ended: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The one line of JSON on stdout."""
+        assert self.out.endswith("\n"), self
+        (line,) = self.out.splitlines()
+        found = json.loads(line)
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def data(self) -> Any:
+        return self.document["data"]
+
+    @property
+    def problem(self) -> str:
+        """The name of the problem that is the one line of JSON on stderr."""
+        (line,) = self.err.splitlines()
+        return str(json.loads(line)["type"]).removeprefix("urn:aplay:problem:")
+
+
+class Served:
+    """A host as a process; `log` is what it wrote to stderr, known once it has ended."""
+
+    def __init__(self, process: subprocess.Popen[str], ready: dict[str, Any]) -> None:
+        self.process = process
+        self.pid = process.pid
+        self.ready = ready
+        self.log = ""
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def wait(self) -> int:
+        """Return the exit code once the process has ended by itself."""
+        _, self.log = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode
+
+    def ask(self, address: str, message: Any) -> Any:
+        """Ask an actor over the socket, without a process for it."""
+        body = {"addresses": [address], "message": message, "timeout_s": 5.0}
+        return self._call("POST", "/v1/actors:ask", body)["reply"]
+
+    def send(self, address: str, message: Any) -> None:
+        self._call("POST", "/v1/actors:send", {"addresses": [address], "message": message})
+
+    def row(self, address: str) -> dict[str, Any]:
+        """Return the status of one actor."""
+        (row,) = self._call("GET", f"/v1/actors?address={address}")
+        assert isinstance(row, dict)
+        return row
+
+    @property
+    def phase(self) -> str:
+        """What the host says that it is doing."""
+        return str(self._call("GET", "/v1/host")["state"])
+
+    def busy(self, address: str, message: Any) -> None:
+        """Send a message and return when its handler has begun."""
+        self.send(address, message)
+        until(lambda: self.row(address)["in_hand"] == 1)
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        connection = UnixConnection(Path(self.ready["control"]), PATIENCE)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body))
+            answer = json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+        assert "data" in answer, answer
+        return answer["data"]
+
+
+class Project:
+    """A folder with an aplay.toml, the commands that are run in it, and its hosts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state_dir = folder / ".aplay"
+        self._started: list[subprocess.Popen[str]] = []
+
+    def write(self, text: str, head: str = HEAD) -> Path:
+        """Write aplay.toml, by default with a head that makes the tests' actors known."""
+        file = self.folder / "aplay.toml"
+        file.write_text(head + dedent(text), "utf-8")
+        return file
+
+    def run(self, *arguments: str, stdin: str = "", **environ: str) -> Ended:
+        """Run a command to its end."""
+        process = self._popen(arguments, environ)
+        try:
+            out, err = process.communicate(stdin, timeout=PATIENCE)
+        finally:
+            end(process)
+        return Ended(process.returncode, out, err)
+
+    def serve(self, *arguments: str) -> Served:
+        """Start a host; return when it says that it is ready."""
+        read, write = os.pipe()
+        try:
+            given = ("serve", "--ready-fd", str(write), *arguments)
+            process = self._popen(given, {}, pass_fds=(write,))
+        finally:
+            os.close(write)
+        with os.fdopen(read, "rb") as stream:
+            assert select.select([read], [], [], PATIENCE)[0], "the host is not ready in time"
+            line = stream.readline()
+        assert line, process.communicate(timeout=PATIENCE)
+        return Served(process, json.loads(line))
+
+    def start(self, *arguments: str) -> Served:
+        """Start a host that may never be ready."""
+        return Served(self._popen(("serve", *arguments), {}), {})
+
+    def left_behind(self) -> set[str]:
+        """Return what is in the state directory, but for the lock and the socket's folder."""
+        return {path.name for path in self.state_dir.rglob("*")} - {"lock", "run"}
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for process in self._started:
+            end(process)
+
+    def _popen(
+        self, arguments: tuple[str, ...], environ: dict[str, str], pass_fds: tuple[int, ...] = ()
+    ) -> subprocess.Popen[str]:
+        outer = {name: value for name, value in os.environ.items() if name != "APLAY_CONFIG"}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "aplay_host", *arguments],
+            cwd=self.folder,
+            env=outer | environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            pass_fds=pass_fds,
+        )
+        self._started.append(process)
+        return process
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Kill a process if it still runs, and close its pipes."""
+    if process.poll() is None:
+        process.kill()
+    process.wait(PATIENCE)
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None and not stream.closed:
+            stream.close()
+
+
+def until(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Look again and again until `holds`; every look is a question to another process."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not so within {seconds} s"

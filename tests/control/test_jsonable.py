@@ -1,0 +1,82 @@
+"""What can be shown as JSON, how, and what is refused by name."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import json
+import math
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+
+from aplay_host.control import dump, plain
+from aplay_host.kernel import Address
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    x: int
+    label: Any = None
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (2**70, str(2**70)),
+        (1.5, "1.5"),
+        ("é漢", '"é漢"'),
+        (Address("/a"), '"/a"'),
+        (Colour.RED, '"red"'),
+        (Level.LOW, "1"),
+        (Point(1, Colour.RED), '{"x": 1, "label": "red"}'),
+        ((1, [2, {3}]), "[1, [2, [3]]]"),
+        (OrderedDict(a=(1,)), '{"a": [1]}'),
+        ({1: "a", Colour.RED: 2, Address("/x"): 3}, '{"1": "a", "red": 2, "/x": 3}'),
+        (datetime.date(2026, 3, 1), '"2026-03-01"'),
+        (datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC), '"2026-03-01T00:00:00+00:00"'),
+        (PurePosixPath("/etc"), '"/etc"'),
+    ],
+)
+def test_a_value_is_shown_as(value: object, shown: str) -> None:
+    assert dump(value).decode() == shown
+
+
+def test_text_that_no_encoding_has_comes_back_as_it_was() -> None:
+    assert json.loads(dump("x\ud800é")) == "x\ud800é"
+
+
+def test_text_with_line_ends_stays_on_one_line() -> None:
+    assert dump("a\nb\u2028").count(b"\n") == 0
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_numbers_that_json_lacks_are_refused(value: float) -> None:
+    with pytest.raises(TypeError, match=r"(nan|inf) cannot be shown as JSON"):
+        plain({"rate": [value]})
+
+
+@pytest.mark.parametrize("value", [object(), b"raw", Point, 1j, {1: {2: iter(())}}])
+def test_other_types_are_refused_by_name(value: object) -> None:
+    with pytest.raises(TypeError, match=r"a value of type .+ cannot be shown as JSON"):
+        plain(value)
+
+
+def test_what_contains_itself_is_refused() -> None:
+    ring: list[Any] = []
+    ring.append({"again": ring})
+    with pytest.raises(TypeError, match="nested too deep"):
+        dump(ring)

@@ -1,0 +1,268 @@
+"""The control API over a real socket: what each route asks of the host, and every refusal."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from starlette.requests import Request
+from starlette.routing import Route
+
+from aplay_host.cli.main import VERBS
+from aplay_host.cli.verbs.plugins import VERBS as PLUGINS_VERBS
+from aplay_host.control import ControlApi
+from aplay_host.control.routes import LARGEST_BODY, LONGEST_WAIT, _admit
+from aplay_host.errors import CommandError
+
+from .wire import FakePort, refused
+
+if TYPE_CHECKING:
+    from tests.control.conftest import Api
+
+LOCAL = {"serve", "check"}
+ROUTES = {
+    "status": {"GET /v1/actors"},
+    "tree": {"GET /v1/tree"},
+    "send": {"POST /v1/actors:send"},
+    "ask": {"POST /v1/actors:ask"},
+    "plugins list": {"GET /v1/plugins"},
+    "health": {"GET /livez", "GET /readyz", "GET /startupz"},
+}
+
+
+def body(**fields: Any) -> bytes:
+    return json.dumps(fields).encode()
+
+
+# ---- what is there -------------------------------------------------------------------------
+
+
+def test_every_verb_has_a_route_and_every_route_a_verb() -> None:
+    verbs = set(VERBS) - LOCAL - {"plugins"} | {f"plugins {verb}" for verb in PLUGINS_VERBS}
+    routes = {route.name for route in ControlApi(FakePort()).app().routes if type(route) is Route}
+    assert verbs == set(ROUTES)
+    assert routes == set.union({"GET /v1/host"}, *ROUTES.values())
+
+
+@pytest.mark.parametrize(
+    ("target", "schema", "asked"),
+    [
+        ("/v1/host", "aplay.host/1", []),
+        ("/v1/actors", "aplay.status/1", [("actors", [])]),
+        ("/v1/actors?address=/a&address=/b/*", "aplay.status/1", [("actors", ["/a", "/b/*"])]),
+        ("/v1/tree", "aplay.tree/1", [("tree", "/")]),
+        ("/v1/tree?root=%2Fa", "aplay.tree/1", [("tree", "/a")]),
+        ("/v1/plugins", "aplay.plugins.list/1", [("plugins",)]),
+        ("/livez", "aplay.health/1", []),
+        ("/readyz", "aplay.health/1", []),
+        ("/startupz", "aplay.health/1", []),
+    ],
+)
+async def test_a_look_is_answered_in_the_envelope(
+    api: Api, target: str, schema: str, asked: list[Any]
+) -> None:
+    got = await api.get(target)
+    assert got.status == 200
+    assert got.headers["content-type"] == "application/json"
+    assert got.headers["aplay-api"] == "1.0"
+    assert got.document["schema"] == schema
+    assert got.document["host"]["name"] == "fake"
+    assert api.port.asked == asked
+
+
+async def test_send_hands_over_addresses_message_and_time(api: Api) -> None:
+    got = await api.post("/v1/actors:send", body(addresses=["/a", "/b"], message=None, timeout_s=2))
+    assert got.document["schema"] == "aplay.send/1"
+    assert got.document["data"] == {
+        "accepted": 1,
+        "results": [{"address": "/a", "ok": True, "message_id": None, "problem": None}],
+    }
+    assert api.port.asked == [("send", ["/a", "/b"], None, 2.0)]
+
+
+async def test_ask_hands_over_one_address_and_answers_with_the_reply(api: Api) -> None:
+    api.port.reply = {"n": [1, "é"]}
+    got = await api.post("/v1/actors:ask", body(addresses=["/a"], message={"get": 1}))
+    assert got.document["data"] == {"address": "/a", "reply": {"n": [1, "é"]}, "took_s": 0.1}
+    assert api.port.asked == [("ask", "/a", {"get": 1}, 5.0)]
+
+
+@pytest.mark.parametrize("given", [1e300, float("inf"), 10**400])
+async def test_no_wait_is_longer_than_a_day(api: Api, given: float) -> None:
+    await api.post("/v1/actors:ask", body(addresses=["/a"], message=1, timeout_s=given))
+    assert api.port.asked == [("ask", "/a", 1, LONGEST_WAIT)]
+
+
+@pytest.mark.parametrize("target", ["/livez", "/readyz", "/startupz"])
+@pytest.mark.parametrize(("status", "code"), [("ok", 200), ("degraded", 200), ("not ready", 503)])
+async def test_a_probe_answers_503_only_when_it_is_not_ready(
+    api: Api, target: str, status: str, code: int
+) -> None:
+    api.port.status = status
+    got = await api.get(target)
+    assert got.status == code
+    assert got.document["data"]["status"] == status
+
+
+# ---- what is refused -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/",
+        "/v1",
+        "/v2/actors",
+        "/v1/actors/",
+        "/v1/tree/",
+        "/v1/actors/a",
+        "/v1/__class__",
+        "/v1/port",
+        "/v1/actors:stop",
+        "/v1/../livez",
+        "/%2e%2e/livez",
+    ],
+)
+async def test_an_unknown_path_is_a_problem(api: Api, target: str) -> None:
+    got = await api.get(target)
+    assert got.status == 404
+    assert got.problem == "no-such-route"
+    assert api.port.asked == []
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("POST", "/v1/actors"),
+        ("DELETE", "/v1/actors"),
+        ("PUT", "/v1/host"),
+        ("GET", "/v1/actors:ask"),
+        ("GET", "/v1/actors:send"),
+        ("OPTIONS", "/livez"),
+    ],
+)
+async def test_a_wrong_method_is_a_problem(api: Api, method: str, target: str) -> None:
+    from .wire import call
+
+    got = await call(api.path, method, target)
+    assert got.status == 404
+    assert got.problem == "no-such-route"
+    assert method in got.document["detail"]
+    assert api.port.asked == []
+
+
+GOOD = b'"addresses": ["/a"], "message": 1'
+
+
+@pytest.mark.parametrize("target", ["/v1/actors:send", "/v1/actors:ask"])
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (b"", "the body is no JSON"),
+        (b"{", "the body is no JSON"),
+        (b'{"message": "\xff"}', "the body is no JSON"),
+        (b"[" * 200_000, "the body is no JSON"),
+        (b"[1]", "the body is list, want an object"),
+        (b"null", "the body is NoneType, want an object"),
+        (b'{"message": 1}', '"addresses": got None'),
+        (b'{"addresses": "/a", "message": 1}', "\"addresses\": got '/a'"),
+        (b'{"addresses": [1], "message": 1}', '"addresses": got [1]'),
+        (b'{"addresses": ["/a"]}', 'the body has no "message"'),
+        (b"{" + GOOD + b', "timeout_s": 0}', '"timeout_s": got 0'),
+        (b"{" + GOOD + b', "timeout_s": -1}', '"timeout_s": got -1'),
+        (b"{" + GOOD + b', "timeout_s": true}', '"timeout_s": got True'),
+        (b"{" + GOOD + b', "timeout_s": "5"}', "\"timeout_s\": got '5'"),
+        (b"{" + GOOD + b', "timeout_s": NaN}', '"timeout_s": got nan'),
+    ],
+)
+async def test_a_body_that_says_nothing_usable_is_a_bad_request(
+    api: Api, target: str, sent: bytes, told: str
+) -> None:
+    got = await api.post(target, sent)
+    assert got.status == 400
+    assert got.problem == "bad-request"
+    assert told in got.document["detail"]
+    assert api.port.asked == []
+
+
+@pytest.mark.parametrize("addresses", [[], ["/a", "/b"]])
+async def test_ask_wants_exactly_one_address(api: Api, addresses: list[str]) -> None:
+    got = await api.post("/v1/actors:ask", body(addresses=addresses, message=1))
+    assert got.problem == "bad-request"
+
+
+async def test_a_body_over_one_mebibyte_is_too_large(api: Api) -> None:
+    fits = body(addresses=["/a"], message="").replace(b'""', b'"%s"')
+    fits %= b"x" * (LARGEST_BODY - len(fits) + 2)
+    assert (await api.post("/v1/actors:send", fits)).status == 200
+    got = await api.post("/v1/actors:send", fits + b" ")
+    assert got.status == 413
+    assert got.problem == "too-large"
+    assert len(api.port.asked) == 1
+
+
+@pytest.mark.parametrize("version", ["1", "1.7", "1.0"])
+async def test_a_client_of_our_major_version_is_served(api: Api, version: str) -> None:
+    assert (await api.get("/v1/actors", f"Aplay-Api: {version}")).status == 200
+
+
+@pytest.mark.parametrize("version", ["2.0", "0.9", "10", "nonsense"])
+async def test_a_client_of_another_major_version_is_told_both(api: Api, version: str) -> None:
+    got = await api.get("/v1/actors", f"Aplay-Api: {version}")
+    assert got.status == 400
+    assert got.problem == "api-version"
+    assert version in got.document["detail"]
+    assert "1.0" in got.document["detail"]
+    assert api.port.asked == []
+
+
+def request_from(*client: object) -> Request:
+    return Request({"type": "http", "headers": [], "client": client or None})
+
+
+def test_root_and_the_user_of_the_host_are_let_in() -> None:
+    _admit(request_from("unix:uid=0", 1))
+    _admit(request_from(f"unix:uid={os.geteuid()}", 1))
+
+
+@pytest.mark.parametrize(
+    "client", [("unix:uid=65534", 1), ("127.0.0.1", 80), ("unix:uid=00", 1), ("", 0), ()]
+)
+def test_anybody_else_is_refused(client: tuple[object, ...]) -> None:
+    with pytest.raises(CommandError, match="may not steer this host") as caught:
+        _admit(request_from(*client))
+    assert caught.value.kind.name == "forbidden"
+
+
+# ---- what the host says --------------------------------------------------------------------
+
+
+async def test_what_the_host_refuses_is_a_problem_with_its_status(api: Api) -> None:
+    api.port.fails = refused()
+    got = await api.get("/v1/actors")
+    assert got.status == 404
+    assert got.problem == "no-such-actor"
+    assert got.document["address"] == "/a"
+    assert got.document["hint"] == "look"
+
+
+async def test_a_mistake_of_the_host_is_internal_and_logged_once(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.port.fails = LookupError("lost it")
+    with caplog.at_level(logging.WARNING):
+        got = await api.get("/v1/actors")
+    assert got.status == 500
+    assert got.problem == "internal"
+    assert "LookupError: lost it" in got.document["detail"]
+    assert [record.getMessage() for record in caplog.records] == ["control API: GET /v1/actors"]
+    assert caplog.records[0].exc_info is not None
+
+
+async def test_an_answer_that_is_no_json_is_a_mistake_of_the_host(api: Api) -> None:
+    api.port.reply = object()
+    got = await api.post("/v1/actors:ask", body(addresses=["/a"], message=1))
+    assert got.problem == "internal"

@@ -1,0 +1,139 @@
+"""A host that only remembers what it was asked, served on a real socket, and a bare client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aplay_host.control import (
+    ActorRow,
+    AskReport,
+    CounterRow,
+    HealthCheck,
+    HealthReport,
+    HostRecord,
+    MailboxRow,
+    PluginRow,
+    SendReport,
+    SendResult,
+    TreeRow,
+)
+from aplay_host.errors import CommandError
+
+ROW = ActorRow(
+    address="/a",
+    type="m:A",
+    plugin=None,
+    state="running",
+    held=False,
+    required=True,
+    generation=1,
+    since="2026-03-01T12:00:00.000Z",
+    restarts=0,
+    pending=0,
+    in_hand=0,
+    mailbox=MailboxRow("memory", 10),
+    counters=CounterRow(0, 0, 0, 0),
+    last_error=None,
+    children=(),
+)
+
+
+class FakePort:
+    """A `ControlPort`; `fails` is raised by every verb, `status` is that of the health reports."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.fails: Exception | None = None
+        self.reply: Any = "pong"
+        self.status = "ok"
+        self.never = asyncio.Event()
+
+    def host(self) -> HostRecord:
+        return HostRecord("fake", "0a1b2c3d", "b007", 7, "1.0", "running", 1, "/aplay.toml")
+
+    def actors(self, addresses: Sequence[str]) -> list[ActorRow]:
+        self._note("actors", list(addresses))
+        return [ROW]
+
+    def tree(self, root: str) -> TreeRow:
+        self._note("tree", root)
+        return TreeRow("/", "running", False, "group", 0, ())
+
+    async def send(self, addresses: Sequence[str], message: Any, seconds: float) -> SendReport:
+        self._note("send", list(addresses), message, seconds)
+        return SendReport(1, (SendResult("/a", True),))
+
+    async def ask(self, address: str, message: Any, seconds: float) -> AskReport:
+        self._note("ask", address, message, seconds)
+        if message == "wait":
+            await self.never.wait()
+        return AskReport(address, self.reply, 0.1)
+
+    def plugins(self) -> list[PluginRow]:
+        self._note("plugins")
+        return []
+
+    def live(self) -> HealthReport:
+        return self._health()
+
+    def ready(self) -> HealthReport:
+        return self._health()
+
+    def started(self) -> HealthReport:
+        return self._health()
+
+    def _health(self) -> HealthReport:
+        return HealthReport(self.status, (HealthCheck("host", True, True, "fine"),))
+
+    def _note(self, *what: Any) -> None:
+        if self.fails is not None:
+            raise self.fails
+        self.asked.append(what)
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """An answer as it came over the wire."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def document(self) -> dict[str, Any]:
+        found = json.loads(self.body)
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def problem(self) -> str:
+        """The problem's name; fails for an answer that is none."""
+        assert self.headers["content-type"] == "application/problem+json"
+        assert self.document["status"] == self.status
+        return str(self.document["type"]).removeprefix("urn:aplay:problem:")
+
+
+async def call(path: Path, method: str, target: str, body: bytes = b"", *headers: str) -> Got:
+    """Make one request on a connection of its own."""
+    head = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close", *headers]
+    head.append(f"Content-Length: {len(body)}")
+    reader, writer = await asyncio.open_unix_connection(path)
+    try:
+        writer.write("\r\n".join([*head, "", ""]).encode() + body)
+        answer = await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    lines, _, rest = answer.partition(b"\r\n\r\n")
+    first, *fields = lines.decode().split("\r\n")
+    pairs = (field.partition(": ") for field in fields)
+    return Got(int(first.split()[1]), {name.lower(): value for name, _, value in pairs}, rest)
+
+
+def refused() -> CommandError:
+    return CommandError("no-such-actor", "/a names no actor", hint="look", address="/a")

@@ -1,0 +1,248 @@
+"""The daemon from start to stop, in the process of the test: what it leaves, what it returns."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aplay_host.control import instance as instance_module
+from aplay_host.control import is_locked
+from aplay_host.errors import ConfigError, HostBusy, PluginError, StateDirError
+from aplay_host.kernel import Started
+
+if TYPE_CHECKING:
+    from tests.host.conftest import Make, Serve
+
+ECHO = """
+    [actors."/echo"]
+    use = "tests.host.actors:Echo"
+"""
+
+
+def left_behind(folder: Path) -> set[str]:
+    """Return what a host has left in its state directory, but for the lock."""
+    state_dir = folder / ".aplay"
+    assert not is_locked(state_dir)
+    return {path.name for path in state_dir.rglob("*")} - {"lock", "run"}
+
+
+def offer(site: Path, name: str, target: str) -> None:
+    """Install a distribution that offers one actor."""
+    metadata = site / f"{name}-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[aplay_host.actors]\n{name} = {target}\n")
+    sys.path.append(str(site))
+
+
+# ---- an ordinary life ----------------------------------------------------------------------
+
+
+async def test_a_host_that_is_ready_can_be_found_and_a_stopped_one_leaves_nothing(
+    serve: Serve, folder: Path
+) -> None:
+    served = await serve(ECHO)
+    record = json.loads((folder / ".aplay" / "instance.json").read_text())
+    assert record["pid"] == served.ready.pid == os.getpid()
+    assert record["control"] == served.ready.control
+    assert record["config"] == str(folder / "aplay.toml")
+    assert Path(record["control"]).is_socket()
+    assert served.host.phase == "running"
+    assert await served.stop() == 0
+    assert left_behind(folder) == set()
+
+
+async def test_stopping_twice_is_stopping_once(serve: Serve) -> None:
+    served = await serve(ECHO)
+    served.host.stop("once")
+    served.host.stop("twice")
+    assert await served.running == 0
+
+
+async def test_waiting_mail_is_handled_before_the_end(serve: Serve) -> None:
+    served = await serve(ECHO)
+    echo = served.host.system.ref("/echo")
+    for n in range(100):
+        echo.tell_nowait(n)
+    assert await served.stop() == 0
+    assert served.host.system.status().handled == 100
+
+
+async def test_a_handler_that_has_to_be_cut_off_makes_the_stop_a_failure(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = await serve("host.drain_timeout = 2" + ECHO)
+    served.host.system.ref("/echo").tell_nowait("wait")
+    assert await served.stop() == 1
+    assert "not in order: handlers were cut off" in caplog.text
+
+
+async def test_a_host_starts_again_where_one_has_stopped(serve: Serve) -> None:
+    assert await (await serve(ECHO)).stop() == 0
+    assert await (await serve(ECHO)).stop() == 0
+
+
+async def test_an_empty_file_is_a_host_without_actors(serve: Serve) -> None:
+    served = await serve("")
+    assert served.host.system.tree() == []
+
+
+# ---- actors and plugins that are bad -------------------------------------------------------
+
+
+async def test_an_actor_whose_import_fails_stands_failed_while_others_run(
+    serve: Serve, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "broken_at_import.py").write_text("raise ImportError('no driver')\n")
+    bad = '\nplugins.paths = ["."]\n[actors."/bad"]\nuse = "broken_at_import:A"\n'
+    served = await serve(bad + ECHO)
+    states = {status.address: status.state for status in served.host.system.tree()}
+    assert states == {"/bad": "failed", "/echo": "running"}
+    assert await served.host.system.ref("/echo").ask("x") == "x"
+    fault = served.host.system.ref("/bad").status().last_error
+    assert fault is not None
+    assert "no driver (broken_at_import.py:1)" in fault.text
+    assert await served.stop() == 0
+
+
+async def test_an_actor_that_does_not_start_stands_failed_while_others_run(serve: Serve) -> None:
+    served = await serve('[actors."/bad"]\nuse = "tests.host.actors:NoStart"\n' + ECHO)
+    states = [status.state for status in served.host.system.tree()]
+    assert states == ["failed", "running"]
+
+
+async def test_a_strict_host_refuses_a_bad_plugin_by_name_and_starts_nobody(
+    make: Make, folder: Path
+) -> None:
+    offer(folder / "site-packages", "acme", "no_such_module_of_acme:A")
+    host = make('plugins.strict = true\n[actors."/bad"]\nuse = "acme"\n' + ECHO)
+    with pytest.raises(PluginError, match=r"acme/acme: import: .*no_such_module_of_acme"):
+        await host.run()
+    assert host.system.tree() == []
+    assert left_behind(folder) == set()
+
+
+async def test_a_bad_plugin_is_logged_where_nobody_is_strict(
+    serve: Serve, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    offer(folder / "site-packages", "acme", "no_such_module_of_acme:A")
+    await serve('[actors."/bad"]\nuse = "acme"\n' + ECHO)
+    assert "plugin acme/acme is failed" in caplog.text
+
+
+async def test_a_setting_that_matches_no_plugin_is_a_warning(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    await serve('plugins.disable = ["no-such-dist"]\n' + ECHO)
+    assert "no-such-dist" in caplog.text
+
+
+# ---- starts that fail ----------------------------------------------------------------------
+
+
+async def test_a_use_that_names_nobody_starts_nothing_and_leaves_nothing(
+    make: Make, folder: Path
+) -> None:
+    host = make('[actors."/x"]\nuse = "no.such"\n' + ECHO)
+    with pytest.raises(ConfigError, match=r"no\.such"):
+        await host.run()
+    assert host.system.tree() == []
+    assert left_behind(folder) == set()
+
+
+async def test_a_state_directory_that_cannot_be_made_starts_nothing(
+    make: Make, folder: Path
+) -> None:
+    (folder / "file").touch()
+    with pytest.raises(StateDirError, match="file/state"):
+        await make('host.state_dir = "file/state"\n' + ECHO).run()
+    assert (folder / "file").read_bytes() == b""
+
+
+async def test_a_second_host_is_busy_and_takes_nothing_from_the_first(
+    serve: Serve, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instance_module, "LOCK_PATIENCE", 0.0)
+    served = await serve(ECHO)
+    with pytest.raises(HostBusy, match=f"pid {os.getpid()} "):
+        await make(ECHO).run()
+    assert served.ready.control is not None
+    assert Path(served.ready.control).is_socket()
+    assert await served.stop() == 0
+
+
+async def test_a_directory_for_the_socket_that_is_not_ours_starts_nothing(
+    make: Make, folder: Path
+) -> None:
+    (folder / ".aplay").mkdir()
+    (folder / ".aplay" / "run").symlink_to(folder)
+    with pytest.raises(StateDirError, match="not a directory of ours"):
+        await make(ECHO).run()
+    assert not is_locked(folder / ".aplay")
+
+
+async def test_a_host_without_a_socket_warns_and_runs(
+    serve: Serve, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / ".aplay" / "run" / "control.sock" / "in the way").mkdir(parents=True)
+    served = await serve(ECHO)
+    assert served.ready.control is None
+    assert "no control socket, running without" in caplog.text
+    assert await served.host.system.ref("/echo").ask("x") == "x"
+    assert await served.stop() == 0
+
+
+async def test_whoever_is_told_ready_and_raises_ends_the_host_in_order(
+    make: Make, folder: Path
+) -> None:
+    host = make(ECHO)
+
+    def fail(ready: object) -> None:
+        raise LookupError
+
+    host._on_ready = fail
+    with pytest.raises(LookupError):
+        await host.run()
+    assert left_behind(folder) == set()
+
+
+# ---- stops that come early -----------------------------------------------------------------
+
+
+NEVER_UP = '[actors."/never"]\nuse = "tests.host.actors:NeverUp"\n'
+
+
+async def test_a_stop_before_the_tree_stands_is_an_orderly_one(make: Make, folder: Path) -> None:
+    host = make(ECHO + NEVER_UP)
+    host.system.events.subscribe((Started,), lambda event: host.stop("early"))
+    assert await host.run() == 0
+    assert host.phase == "stopping"
+    assert left_behind(folder) == set()
+
+
+async def test_an_actor_that_exits_while_it_starts_ends_the_host(make: Make, folder: Path) -> None:
+    host = make('[actors."/exits"]\nuse = "tests.host.actors:Exits"\n' + ECHO)
+    assert await host.run() == 1
+    assert isinstance(host.system.fatal, SystemExit)
+    assert left_behind(folder) == set()
+
+
+async def test_a_handler_that_exits_ends_the_host_in_order_and_the_others_first_finish(
+    serve: Serve, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    served = await serve(ECHO + '[actors."/other"]\nuse = "tests.host.actors:Echo"\n')
+    other = served.host.system.ref("/other")
+    for n in range(10):
+        other.tell_nowait(n)
+    served.host.system.ref("/echo").tell_nowait({"raise": "SystemExit"})
+    assert await served.running == 1
+    assert "a handler raised SystemExit(3)" in caplog.text
+    assert served.host.system.status().handled == 10
+    assert left_behind(folder) == set()

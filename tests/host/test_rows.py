@@ -1,0 +1,76 @@
+"""Statuses of the kernel as rows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+
+from aplay_host.host.origin import Origin
+from aplay_host.host.rows import actor_row, tree_row
+from aplay_host.kernel import Actor, ActorSpec, ActorStatus, Address, Failure
+
+STATUS = ActorStatus(
+    address=Address("/a/b"),
+    state="running",
+    held=False,
+    accepted=10,
+    handled=4,
+    failed=3,
+    dead=1,
+    pending=1,
+    in_hand=1,
+    spec=ActorSpec.of("b", Actor, settings={"mailbox": {"capacity": 7}}),
+    restarts=2,
+    generation=3,
+    since=100.0,
+    children=(Address("/a/b/c"),),
+)
+
+
+def wall(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def test_a_row_has_every_field_of_the_contract_and_no_other() -> None:
+    assert asdict(actor_row(STATUS, Origin("acme/b", "acme"), True, wall)) == {
+        "address": "/a/b",
+        "type": "acme/b",
+        "plugin": "acme",
+        "state": "running",
+        "held": False,
+        "required": True,
+        "generation": 3,
+        "since": "1970-01-01T00:01:40.000Z",
+        "restarts": 2,
+        "pending": 1,
+        "in_hand": 1,
+        "mailbox": {"kind": "memory", "capacity": 7},
+        "counters": {"accepted": 10, "handled": 4, "failed": 3, "dead": 1},
+        "last_error": None,
+        "children": ("/a/b/c",),
+    }
+
+
+def test_the_newest_error_has_type_text_place_and_time() -> None:
+    status = replace(STATUS, last_error=Failure("OSError", "gone", "a.py:1 in f", 60.0))
+    row = actor_row(status, Origin("group", None), False, wall)
+    assert row.last_error is not None
+    assert asdict(row.last_error) == {
+        "type": "OSError",
+        "text": "gone",
+        "where": "a.py:1 in f",
+        "at": "1970-01-01T00:01:00.000Z",
+    }
+
+
+def test_a_tree_has_those_below_in_their_order() -> None:
+    def row(address: str, *children: str) -> ActorStatus:
+        below = tuple(Address(child) for child in children)
+        return replace(STATUS, address=Address(address), children=below)
+
+    statuses = [row("/a", "/a/z", "/a/b"), row("/a/z", "/a/z/y"), row("/a/z/y"), row("/a/b")]
+    rows = {s.address: actor_row(s, Origin("m:A", None), True, wall) for s in statuses}
+    tree = tree_row(rows[Address("/a")], {str(key): value for key, value in rows.items()})
+    assert [child.address for child in tree.children] == ["/a/z", "/a/b"]
+    assert [child.address for child in tree.children[0].children] == ["/a/z/y"]
+    assert set(asdict(tree)) == {"address", "state", "held", "type", "pending", "children"}
