@@ -82,7 +82,7 @@ def hold_lock(state_dir: Path) -> Iterator[None]:
 def is_locked(state_dir: Path) -> bool:
     """Tell whether a host holds the lock of `state_dir`."""
     try:
-        descriptor = os.open(state_dir / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(state_dir / LOCK, os.O_RDONLY)
     except OSError:
         return False
     try:
@@ -138,7 +138,7 @@ def _own_directory(directory: Path) -> None:
 
 
 def _open_lock(state_dir: Path) -> int:
-    return os.open(state_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return os.open(state_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _try_lock(descriptor: int, how: int) -> bool:

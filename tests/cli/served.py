@@ -113,6 +113,13 @@ class Project:
         self.state_dir = folder / ".aplay"
         self._started: list[subprocess.Popen[str]] = []
 
+    def install(self, name: str, entry_point: str) -> None:
+        """Install a distribution that offers one actor."""
+        metadata = self.folder / "site-packages" / f"{name}-1.0.dist-info"
+        metadata.mkdir(parents=True)
+        (metadata / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+        (metadata / "entry_points.txt").write_text(f"[aplay_host.actors]\n{entry_point}\n")
+
     def write(self, text: str, head: str = HEAD) -> Path:
         """Write aplay.toml, by default with a head that makes the tests' actors known."""
         file = self.folder / "aplay.toml"
@@ -120,7 +127,7 @@ class Project:
         return file
 
     def run(self, *arguments: str, stdin: str = "", **environ: str) -> Ended:
-        """Run a command to its end."""
+        """Run a command to its end; what is in ``site-packages`` here is installed for it."""
         process = self._popen(arguments, environ)
         try:
             out, err = process.communicate(stdin, timeout=PATIENCE)
@@ -159,6 +166,8 @@ class Project:
         self, arguments: tuple[str, ...], environ: dict[str, str], pass_fds: tuple[int, ...] = ()
     ) -> subprocess.Popen[str]:
         outer = {name: value for name, value in os.environ.items() if name != "APLAY_CONFIG"}
+        site = (str(self.folder / "site-packages"), os.environ.get("PYTHONPATH", ""))
+        outer["PYTHONPATH"] = os.pathsep.join(filter(None, site))
         process = subprocess.Popen(
             [sys.executable, "-m", "aplay_host", *arguments],
             cwd=self.folder,

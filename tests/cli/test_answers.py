@@ -23,6 +23,9 @@ TREE = """
     use = "odd:Odd"
     [actors."/w/b"]
     use = "odd:Odd"
+    [actors."/tight"]
+    use = "odd:Odd"
+    mailbox = { capacity = 1 }
 """
 ROW = {
     "address", "type", "plugin", "state", "held", "required", "generation", "since", "restarts",
@@ -111,16 +114,20 @@ def test_a_check_has_the_same_frame_without_a_host(shared: Project, served: Serv
 
 def test_status_is_a_row_for_each_actor(answer: Answer) -> None:
     rows = answer("status", "-o", "json").data
-    assert [row["address"] for row in rows] == ["/odd", "/bad", "/count", "/w", "/w/a", "/w/b"]
+    assert [row["address"] for row in rows] == [
+        "/odd", "/bad", "/count", "/w", "/w/a", "/w/b", "/tight"
+    ]  # fmt: skip
     for row in rows:
         assert set(row) == ROW
         assert set(row["counters"]) == {"accepted", "handled", "failed", "dead"}
-        assert row["mailbox"] == {"kind": "memory", "capacity": 10_000}
+        assert set(row["mailbox"]) == {"kind", "capacity"}
         assert TIME.fullmatch(row["since"])
         assert row["generation"] == 1
         settled = sum(row["counters"][name] for name in ("handled", "failed", "dead"))
         assert row["counters"]["accepted"] == settled + row["pending"] + row["in_hand"]
     by = {row["address"]: row for row in rows}
+    assert by["/odd"]["mailbox"] == {"kind": "memory", "capacity": 10_000}
+    assert by["/tight"]["mailbox"] == {"kind": "memory", "capacity": 1}
     assert (by["/odd"]["type"], by["/odd"]["plugin"]) == ("odd:Odd", None)
     assert (by["/w"]["type"], by["/w"]["plugin"]) == ("group", None)
     assert (by["/count"]["type"], by["/count"]["plugin"]) == ("logwatch/logwatch.count", "logwatch")
@@ -134,7 +141,9 @@ def test_status_is_a_row_for_each_actor(answer: Answer) -> None:
 def test_a_tree_is_nested(answer: Answer) -> None:
     top = answer("tree", "-o", "json").data
     assert top["address"] == "/"
-    assert [child["address"] for child in top["children"]] == ["/odd", "/bad", "/count", "/w"]
+    assert [child["address"] for child in top["children"]] == [
+        "/odd", "/bad", "/count", "/w", "/tight"
+    ]  # fmt: skip
     inner = top["children"][3]
     assert set(inner) == {"address", "state", "held", "type", "pending", "children"}
     assert [child["address"] for child in inner["children"]] == ["/w/a", "/w/b"]
@@ -296,6 +305,7 @@ def test_a_call_that_fails_has_its_code_and_one_line_of_json_on_stderr(
     [
         (1, "/odd failed: ValueError: no", ["ask", "/odd", RAISE]),
         (2, "is no JSON: Expecting value", ["ask", "/odd", "no json"]),
+        (4, "no reply from /w/a within 0.1 s", ["ask", "/w/a", WAIT, "--timeout", "0.1"]),
         (7, "/bad cannot answer: it is failed", ["ask", "/bad", "1"]),
     ],
 )
@@ -305,6 +315,14 @@ def test_a_call_that_fails_tells_people_why_on_stderr(
     ended: Ended = shared.run(*arguments)
     assert told in ended.err
     assert (ended.code, ended.out) == (code, "")
+
+
+def test_a_message_that_finds_no_room_is_refused(shared: Project, served: Served) -> None:
+    served.busy("/tight", {"do": "wait"})
+    served.send("/tight", "takes the only place")
+    for verb in ("send", "ask"):
+        ended = shared.run(verb, "/tight", "1", "-o", "json")
+        assert (ended.code, ended.out, ended.problem) == (7, "", "mailbox-full")
 
 
 def test_bad_news_that_is_the_data_is_printed_whatever_the_code(answer: Answer) -> None:

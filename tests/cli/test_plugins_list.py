@@ -47,13 +47,9 @@ def test_a_file_that_was_named_has_to_be_there_and_be_toml(
 
 
 def test_a_broken_plugin_is_listed_with_its_reason_and_not_imported(project: Project) -> None:
-    site = project.folder / "site-packages"
-    metadata = site / "acme-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text("Name: acme\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[aplay_host.actors]\nx = acme_evil\n")
-    (site / "acme_evil.py").write_text("import os; os._exit(9)")
-    ended = project.run("plugins", "list", "-o", "json", PYTHONPATH=str(site))
+    project.install("acme", "x = acme_evil")
+    (project.folder / "site-packages" / "acme_evil.py").write_text("import os; os._exit(9)")
+    ended = project.run("plugins", "list", "-o", "json")
     (row,) = [row for row in ended.data if row["dist"] == "acme"]
     assert (row["state"], row["editable"]) == ("broken", False)
     assert set(row["reason"]) == {"phase", "type", "message", "place"}

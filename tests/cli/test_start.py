@@ -59,17 +59,13 @@ def test_a_state_directory_below_a_file_is_78(project: Project) -> None:
 
 
 def test_a_strict_host_refuses_what_is_bad(project: Project) -> None:
-    (project.folder / "site-packages" / "acme-1.0.dist-info").mkdir(parents=True)
-    metadata = project.folder / "site-packages" / "acme-1.0.dist-info"
-    (metadata / "METADATA").write_text("Name: acme\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[aplay_host.actors]\nacme = no_such_module:A\n")
+    project.install("acme", "acme = no_such_module:A")
     project.write('[actors."/a"]\nuse = "acme"\n')
-    site = str(project.folder / "site-packages")
-    ended = project.run("serve", "--strict", PYTHONPATH=site)
+    ended = project.run("serve", "--strict")
     assert (ended.code, ended.out) == (1, "")
     assert "acme/acme: import: " in ended.err
     project.write('plugins.strict = true\n[actors."/a"]\nuse = "acme"\n')
-    checked = project.run("check", "-o", "json", PYTHONPATH=site)
+    checked = project.run("check", "-o", "json")
     assert checked.code == 78
     (error,) = checked.data["errors"]
     assert error["code"] == "bad-plugin"

@@ -60,6 +60,16 @@ def test_a_handler_that_cannot_be_cut_off_does_not_keep_the_process(
     assert project.left_behind() == set()
 
 
+def test_a_task_that_ignores_its_cancellation_is_left_behind_by_name(
+    project: Project, served: Served
+) -> None:
+    served.ask("/odd", {"do": "leave a task behind"})
+    served.signal(signal.SIGTERM)
+    assert served.wait() == 1
+    assert "not in order: /odd ignore_cancellation at " in served.log
+    assert project.left_behind() == set()
+
+
 def test_a_second_signal_cuts_handlers_off_at_once(project: Project) -> None:
     project.write(ODD, head=HEAD.replace("0.3", "30"))
     served = project.serve()
@@ -112,6 +122,13 @@ def test_a_host_whose_loop_is_blocked_is_named_by_its_pid(project: Project, serv
     ended = project.run("status", "--timeout", "300ms")
     assert (ended.code, ended.out) == (4, "")
     assert f"the host (pid {served.pid}) did not answer within 0.3 s" in ended.err
+
+
+def test_a_host_that_cannot_be_reached_is_still_a_host(project: Project, served: Served) -> None:
+    (project.state_dir / "run" / "control.sock").unlink()
+    ended = project.run("status", "-o", "json")
+    assert (ended.code, ended.out, ended.problem) == (4, "", "timeout")
+    assert f"(pid {served.pid})" in ended.err
 
 
 def blocked(project: Project) -> bool:

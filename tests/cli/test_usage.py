@@ -36,6 +36,10 @@ def test_a_call_that_cannot_be_understood_is_usage(project: Project, arguments: 
     assert "Usage: " in ended.err
 
 
+def test_a_mistake_is_told_in_json_wherever_json_was_asked_for(project: Project) -> None:
+    assert project.run("status", "--timeout", "soon", "-o", "json").problem == "bad-request"
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_output_that_nobody_reads_is_no_reason_for_a_traceback(

@@ -16,6 +16,12 @@ Make = Callable[[str], Host]
 Serve = Callable[[str], Awaitable["Served"]]
 
 
+async def life_of(host: Host) -> int:
+    """Run a host from start to stop; virtual time keeps one that does not stop from hanging."""
+    async with asyncio.timeout(3600):
+        return await host.run()
+
+
 class Served:
     """A host that runs in a task of the test."""
 
@@ -56,7 +62,7 @@ async def serve(make: Make) -> AsyncIterator[Serve]:
         host = make(text)
         told: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
         host._on_ready = told.set_result
-        running = asyncio.create_task(host.run())
+        running = asyncio.create_task(life_of(host))
         either: set[asyncio.Future[Any]] = {running, told}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         assert told.done(), running.exception()

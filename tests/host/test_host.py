@@ -13,8 +13,10 @@ import pytest
 
 from aplay_host.control import instance as instance_module
 from aplay_host.control import is_locked
-from aplay_host.errors import ConfigError, HostBusy, PluginError, StateDirError
+from aplay_host.errors import CommandError, ConfigError, HostBusy, PluginError, StateDirError
+from aplay_host.host.port import HostPort
 from aplay_host.kernel import Started
+from tests.host.conftest import life_of
 
 if TYPE_CHECKING:
     from tests.host.conftest import Make, Serve
@@ -123,7 +125,7 @@ async def test_a_strict_host_refuses_a_bad_plugin_by_name_and_starts_nobody(
     offer(folder / "site-packages", "acme", "no_such_module_of_acme:A")
     host = make('plugins.strict = true\n[actors."/bad"]\nuse = "acme"\n' + ECHO)
     with pytest.raises(PluginError, match=r"acme/acme: import: .*no_such_module_of_acme"):
-        await host.run()
+        await life_of(host)
     assert host.system.tree() == []
     assert left_behind(folder) == set()
 
@@ -151,7 +153,7 @@ async def test_a_use_that_names_nobody_starts_nothing_and_leaves_nothing(
 ) -> None:
     host = make('[actors."/x"]\nuse = "no.such"\n' + ECHO)
     with pytest.raises(ConfigError, match=r"no\.such"):
-        await host.run()
+        await life_of(host)
     assert host.system.tree() == []
     assert left_behind(folder) == set()
 
@@ -161,7 +163,7 @@ async def test_a_state_directory_that_cannot_be_made_starts_nothing(
 ) -> None:
     (folder / "file").touch()
     with pytest.raises(StateDirError, match="file/state"):
-        await make('host.state_dir = "file/state"\n' + ECHO).run()
+        await life_of(make('host.state_dir = "file/state"\n' + ECHO))
     assert (folder / "file").read_bytes() == b""
 
 
@@ -171,7 +173,7 @@ async def test_a_second_host_is_busy_and_takes_nothing_from_the_first(
     monkeypatch.setattr(instance_module, "LOCK_PATIENCE", 0.0)
     served = await serve(ECHO)
     with pytest.raises(HostBusy, match=f"pid {os.getpid()} "):
-        await make(ECHO).run()
+        await life_of(make(ECHO))
     assert served.ready.control is not None
     assert Path(served.ready.control).is_socket()
     assert await served.stop() == 0
@@ -183,7 +185,7 @@ async def test_a_directory_for_the_socket_that_is_not_ours_starts_nothing(
     (folder / ".aplay").mkdir()
     (folder / ".aplay" / "run").symlink_to(folder)
     with pytest.raises(StateDirError, match="not a directory of ours"):
-        await make(ECHO).run()
+        await life_of(make(ECHO))
     assert not is_locked(folder / ".aplay")
 
 
@@ -208,7 +210,7 @@ async def test_whoever_is_told_ready_and_raises_ends_the_host_in_order(
 
     host._on_ready = fail
     with pytest.raises(LookupError):
-        await host.run()
+        await life_of(host)
     assert left_behind(folder) == set()
 
 
@@ -220,15 +222,17 @@ NEVER_UP = '[actors."/never"]\nuse = "tests.host.actors:NeverUp"\n'
 
 async def test_a_stop_before_the_tree_stands_is_an_orderly_one(make: Make, folder: Path) -> None:
     host = make(ECHO + NEVER_UP)
+    told: list[object] = []
+    host._on_ready = told.append
     host.system.events.subscribe((Started,), lambda event: host.stop("early"))
-    assert await host.run() == 0
-    assert host.phase == "stopping"
+    assert await life_of(host) == 0
+    assert told == []
     assert left_behind(folder) == set()
 
 
 async def test_an_actor_that_exits_while_it_starts_ends_the_host(make: Make, folder: Path) -> None:
     host = make('[actors."/exits"]\nuse = "tests.host.actors:Exits"\n' + ECHO)
-    assert await host.run() == 1
+    assert await life_of(host) == 1
     assert isinstance(host.system.fatal, SystemExit)
     assert left_behind(folder) == set()
 
@@ -246,3 +250,53 @@ async def test_a_handler_that_exits_ends_the_host_in_order_and_the_others_first_
     assert "a handler raised SystemExit(3)" in caplog.text
     assert served.host.system.status().handled == 10
     assert left_behind(folder) == set()
+
+
+# ---- what the log says ---------------------------------------------------------------------
+
+
+async def test_the_log_says_ready_only_when_every_actor_runs(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "aplay_host")
+    served = await serve(ECHO)
+    assert f"ready, 1 actor, pid {os.getpid()}" in caplog.messages
+    await served.stop()
+    caplog.clear()
+    await serve(ECHO + '[actors."/down"]\nuse = "tests.host.actors:NoStart"')
+    assert f"started, 2 actors, pid {os.getpid()}; failed: /down" in caplog.messages
+
+
+async def test_an_actor_whose_class_cannot_be_had_is_named_in_the_log(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    await serve(ECHO + '[actors."/gone"]\nuse = "tests.host.actors:Gone"')
+    (line,) = [text for text in caplog.messages if text.startswith("/gone is failed: ")]
+    assert '"tests.host.actors:Gone" cannot be loaded' in line
+
+
+async def test_a_file_without_actors_is_served_with_a_warning(
+    serve: Serve, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await serve("")
+    assert f"{folder / 'aplay.toml'} names no actor" in caplog.messages
+
+
+async def test_a_stop_says_after_a_second_what_it_waits_for(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "aplay_host")
+    served = await serve(ECHO)
+    echo = served.host.system.ref("/echo")
+    echo.tell_nowait("wait")
+    echo.tell_nowait("more")
+    assert await served.stop() == 1
+    waiting = "waiting up to 30 s for /echo (1 in hand, 1 waiting); a second signal cuts them off"
+    assert waiting in caplog.messages
+
+
+async def test_an_address_that_is_almost_right_gets_a_suggestion(serve: Serve) -> None:
+    served = await serve(ECHO)
+    with pytest.raises(CommandError) as caught:
+        HostPort(served.host).actors(["/ecoh"])
+    assert caught.value.hint == "did you mean /echo?"

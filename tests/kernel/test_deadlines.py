@@ -28,8 +28,6 @@ from .actors import (
     settle,
 )
 
-# Deadlines, in exact virtual time
-
 
 @dataclass(frozen=True)
 class Late:

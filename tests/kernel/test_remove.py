@@ -21,12 +21,12 @@ from .actors import (
     Recorder,
     Runner,
     begin,
+    counts_of,
+    fail_with,
     forever,
     listen,
     settle,
 )
-
-# Removing
 
 
 async def family(system: ActorSystem, log: list[str]) -> None:
@@ -167,3 +167,25 @@ async def test_mail_for_one_that_goes_is_dead_at_once_and_what_waited_at_the_end
     assert [letter.message for letter in system.dead_letters] == ["late"]
     await removing
     assert [letter.message for letter in system.dead_letters] == ["late", "waiting"]
+
+
+async def test_removing_the_root_ends_the_whole_tree_and_the_sums_stay_true() -> None:
+    log: list[str] = []
+    async with ActorSystem() as system:
+        await family(system, log)
+        system.ref("/p/b").tell_nowait(fail_with(ValueError("no")))
+        system.ref("/").tell_nowait("nobody knows this message")
+        await settle()
+        before = counts_of(system.status())
+        await system.ref("/").remove()
+        assert len(log) == 5
+        assert system.tree() == []
+        assert counts_of(system.status()) == before == (2, 0, 2, 0, 0, 0)
+        with pytest.raises(BadAddress, match="parent /: no actor lives there"):
+            await system.spawn(Recorder, "late")
+
+
+async def test_stopping_the_root_stops_nothing_else(system: ActorSystem) -> None:
+    await system.ref("/").stop()
+    ref = await system.spawn(Recorder, "a")
+    assert await ref.ask(1) == 1

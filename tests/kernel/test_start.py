@@ -30,8 +30,6 @@ from .actors import (
     settle,
 )
 
-# Making
-
 
 async def test_an_error_of_init_reaches_the_caller_and_leaves_nothing(
     system: ActorSystem,

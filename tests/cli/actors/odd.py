@@ -19,11 +19,10 @@ class Odd(Actor):
             case {"do": "wait"}:
                 await asyncio.sleep(3600)
             case {"do": "ignore cancellation"}:
-                while True:
-                    try:
-                        await asyncio.sleep(3600)
-                    except asyncio.CancelledError:
-                        continue
+                await ignore_cancellation()
+            case {"do": "leave a task behind"}:
+                self.create_task(ignore_cancellation())
+                await asyncio.sleep(0)  # it has begun
             case {"do": "wait in a thread"}:
                 await asyncio.to_thread(time.sleep, 60)
             case {"do": "block"}:
@@ -31,6 +30,14 @@ class Odd(Actor):
             case {"do": "exit"}:
                 raise SystemExit(3)
         return msg
+
+
+async def ignore_cancellation() -> None:
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            continue
 
 
 class NoStart(Actor):
