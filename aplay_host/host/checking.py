@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..config import HostConfig, Known, Resolve, Unresolved, load_config, plan_tree
 from ..errors import ConfigError, Problem
+from ..kernel import TreePlan
 from ..plugins import Catalog, HostInfo, NotOffered, PluginSet, PluginSettings, scan
 from .origin import resolver
 
@@ -53,7 +54,7 @@ def check_config(path: Path, version: str, *, import_plugins: bool) -> CheckRepo
         if import_plugins:
             plugins.load_hooks(HostInfo(config.host.name, version, config.host.state_dir))
         plan = plan_tree(config, _resolver(plugins, import_plugins))
-        if refusals := plugins.refusals():
+        if refusals := strict_refusals(plugins, plan, strict=config.plugins.strict):
             place = (str(path), 0, 0, 0, "plugins.strict", "bad-plugin")
             raise config.document.refusal(Problem(*place, one) for one in refusals)
     except ConfigError as error:
@@ -62,6 +63,19 @@ def check_config(path: Path, version: str, *, import_plugins: bool) -> CheckRepo
     if not config.actors:
         faults.append(f"{path.name} names no actor")
     return CheckReport(str(path), warnings=(*plugins.catalog.warnings, *faults))
+
+
+def strict_refusals(plugins: PluginSet, plan: TreePlan, *, strict: bool) -> tuple[str, ...]:
+    """Return why a strict host does not start: every bad plugin, and actor without a class."""
+    if not strict:
+        return ()
+    refusals = plugins.refusals()
+    named = [f'"{refusal.partition(": ")[0]}"' for refusal in refusals]
+    return refusals + tuple(
+        f"{node.address}: {node.fault}"
+        for node in plan.nodes
+        if node.fault is not None and not any(one in node.fault for one in named)
+    )
 
 
 def plugin_settings(config: HostConfig, *, strict: bool = False) -> PluginSettings:

@@ -39,10 +39,10 @@ from ..control import (
     socket_path,
     write_instance,
 )
-from ..errors import PluginError
+from ..errors import PluginError, StateDirError
 from ..kernel import ActorSystem, Address, Failure, MessageFailed, SystemStopping, TreePlan
 from ..plugins import ActorFailure, Catalog, HookFailure, HostInfo, PluginSet, scan
-from .checking import plugin_settings
+from .checking import plugin_settings, strict_refusals
 from .origin import Origin, declared_origins, resolver
 from .port import HostPort
 from .signals import StopSignals
@@ -141,7 +141,7 @@ class Host:
         self.plugins.load_hooks(self.info)
         plan = plan_tree(self.config, resolver(self.plugins))
         self.origins = declared_origins(self.config, self.plugins.catalog)
-        if refusals := self.plugins.refusals():
+        if refusals := strict_refusals(self.plugins, plan, strict=self._settings.strict):
             raise PluginError("\n".join(("strict, and these plugins are bad:", *refusals)))
         _log_faults(plan, self.plugins)
         self.system.open()
@@ -240,7 +240,7 @@ class Host:
                     yield
                 finally:
                     remove_instance(state_dir)
-        except OSError as error:
+        except (OSError, StateDirError) as error:
             if self._control is not None:
                 raise
             _log.warning("no control socket, running without: %s", error)

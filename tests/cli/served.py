@@ -21,7 +21,7 @@ HEAD = f"""\
 plugins.paths = ["{ACTORS}"]
 host.drain_timeout = 0.3
 """
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a test gives up on a process; none should come near it."""
 
 

@@ -11,7 +11,7 @@ from .served import Project
 NO_START = '[actors."/bad"]\nuse = "odd:NoStart"\n'
 
 
-@pytest.mark.parametrize("options", [[], ["--live"], ["--startup"], ["--wait", "--timeout", "0.3"]])
+@pytest.mark.parametrize("options", [["--live"], ["--wait", "--timeout", "0.3"]])
 def test_without_a_host_the_code_is_3(project: Project, options: list[str]) -> None:
     project.write("")
     ended = project.run("health", "-o", "json", *options)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from .served import Project
+from .served import PATIENCE, Project
 
 PROGRAM = """
 import atexit, sys
@@ -33,7 +33,7 @@ def imported(project: Project, *arguments: str) -> set[str]:
         [sys.executable, "-c", PROGRAM, *arguments],
         cwd=project.folder,
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=False,
     )
     assert ended.returncode == 0, ended

@@ -10,7 +10,7 @@ import pytest
 
 from aplay_host.control import instance_id
 
-from .served import Project, end
+from .served import PATIENCE, Project, end
 
 ECHO = '[actors."/echo"]\nuse = "odd:Odd"\n'
 
@@ -82,7 +82,7 @@ def test_the_ready_line_may_be_left_unread(project: Project) -> None:
         os.close(write)
     assert project.run("health", "--wait").code == 0
     process.send_signal(signal.SIGTERM)
-    _, log = process.communicate(timeout=20)
+    _, log = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert "nobody reads fd" in log
 
@@ -110,15 +110,19 @@ def test_a_stdout_that_is_closed_does_not_matter_to_a_host(project: Project) -> 
     process.stdout.close()
     assert project.run("health", "--wait").code == 0
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 def test_the_log_level_of_the_command_goes_before_that_of_the_file(project: Project) -> None:
     project.write('log.level = "error"\n' + ECHO)
-    quiet, told = project.serve(), ""
-    quiet.signal(signal.SIGTERM)
-    assert (quiet.wait(), quiet.log) == (0, told)
-    loud = project.serve("--log-level", "info")
-    loud.signal(signal.SIGTERM)
-    assert loud.wait() == 0
-    assert "INFO    aplay_host: ready, 1 actor, pid" in loud.log
+    served = project.serve("--log-level", "info")
+    served.signal(signal.SIGTERM)
+    assert served.wait() == 0
+    assert "INFO    aplay_host: ready, 1 actor, pid" in served.log
+
+
+def test_a_strict_host_also_wants_the_classes_that_no_package_offers(project: Project) -> None:
+    project.write('plugins.strict = true\n[actors."/a"]\nuse = "nowhere:Nothing"\n')
+    ended = project.run("serve")
+    assert ended.code == 1
+    assert '/a: "nowhere:Nothing" cannot be loaded' in ended.err

@@ -12,7 +12,7 @@ from .served import HEAD, Project, Served, until
 ODD = """
     [actors."/odd"]
     use = "odd:Odd"
-    stop_timeout = 0.5
+    stop_timeout = 0.2
 """
 
 
@@ -22,7 +22,7 @@ def served(project: Project) -> Served:
     return project.serve()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_one_signal_is_an_orderly_stop(
     project: Project, served: Served, number: signal.Signals
 ) -> None:

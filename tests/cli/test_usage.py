@@ -12,7 +12,7 @@ import pytest
 from aplay_host import __version__
 from aplay_host.cli.main import VERBS, cli
 
-from .served import Project
+from .served import PATIENCE, Project
 
 
 def test_help_lists_every_verb_and_every_exit_code(project: Project) -> None:
@@ -54,7 +54,7 @@ def test_output_that_nobody_reads_is_no_reason_for_a_traceback(
             env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
             stdout=write,
             stderr=subprocess.PIPE,
-            timeout=20,
+            timeout=PATIENCE,
             check=False,
         )
     finally:
