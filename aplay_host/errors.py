@@ -10,7 +10,8 @@
     ├── ActorStopped               a request to an actor that cannot answer
     ├── AskTimeout (TimeoutError)  no reply came in time
     ├── Refuse                     a handler answers with an error without failing
-    ├── StartFailed                a start hook raised; the actor stays and keeps its mail
+    ├── StartFailed                the actor does not run; it keeps its mail
+    ├── Escalated                  a child's failure that became its parent's
     ├── ConfigError           78   aplay.toml cannot be used; carries all `problems`
     ├── PluginError            1   a plugin cannot be used, and the host was told to insist
     ├── HostBusy               7   another host holds the lock of this state directory
@@ -31,6 +32,7 @@ from .kernel import (
     AplayError,
     AskTimeout,
     BadAddress,
+    Escalated,
     MailboxFull,
     NameTaken,
     NotBound,
@@ -46,6 +48,7 @@ __all__ = [
     "BadAddress",
     "CommandError",
     "ConfigError",
+    "Escalated",
     "HostBusy",
     "MailboxFull",
     "NameTaken",
@@ -128,6 +131,7 @@ PROBLEM_KINDS = {
     kind.name: kind
     for kind in (
         ProblemKind("handler-failed", 500, 1, "the handler raised"),
+        ProblemKind("start-failed", 500, 1, "the actor did not start"),
         ProblemKind("internal", 500, 1, "the host made a mistake"),
         ProblemKind("forbidden", 403, 1, "not allowed"),
         ProblemKind("api-version", 400, 1, "client and host speak different versions"),

@@ -5,7 +5,8 @@ with it, and a test makes two systems side by side. It knows nothing of files, p
 signals or sockets; those are the business of the floors above.
 
 Its names are loaded on first use: whoever only needs an error does not load asyncio. Read it
-in this order: `address`, `spec`, `actor`, `ref`, `cell`, `drain`, `lifecycle`, `system`.
+in this order: `address`, `spec`, `actor`, `ref`, `cell`, `drain`, `lifecycle`, `supervision`,
+`system`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         AplayError,
         AskTimeout,
         BadAddress,
+        Escalated,
         MailboxFull,
         NameTaken,
         NotBound,
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
         EventStream,
         HookFailed,
         MessageFailed,
+        Quarantined,
         Removed,
+        Restarting,
         Started,
         StartRefused,
         Stopped,
@@ -65,6 +69,7 @@ __all__ = [
     "DeadLetter",
     "DeadLettered",
     "DeadLetters",
+    "Escalated",
     "Event",
     "EventStream",
     "Failure",
@@ -76,8 +81,10 @@ __all__ = [
     "NameTaken",
     "NotBound",
     "Op",
+    "Quarantined",
     "Refuse",
     "Removed",
+    "Restarting",
     "ShutdownReport",
     "StartFailed",
     "StartRefused",
@@ -104,6 +111,7 @@ __getattr__ = lazy(
             "AplayError",
             "AskTimeout",
             "BadAddress",
+            "Escalated",
             "MailboxFull",
             "NameTaken",
             "NotBound",
@@ -117,7 +125,9 @@ __getattr__ = lazy(
             "EventStream",
             "HookFailed",
             "MessageFailed",
+            "Quarantined",
             "Removed",
+            "Restarting",
             "Started",
             "StartRefused",
             "Stopped",

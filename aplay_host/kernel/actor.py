@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .cell import ActorCell
     from .ref import ActorRef
     from .status import State
+    from .supervision import OnError, RestartType, Strategy
     from .system import ActorSystem
 
 ASYNC_HOOKS = ("msg_handler", "on_start", "on_stop")
@@ -30,12 +31,18 @@ class Actor:
     once in an instance's life: what the one opens, the other closes.
 
     A subclass may state settings as class attributes: ``max_tasks``, ``mailbox`` (a mapping
-    of ``capacity`` and ``overflow``), ``start_timeout``, ``stop_timeout``, and a model
+    of ``capacity`` and ``overflow``), ``start_timeout``, ``stop_timeout``, what becomes of it
+    when it fails (``on_error``, ``restart``, ``strategy``, ``budget``, ``backoff``), and a model
     ``Options`` for what aplay.toml may give it; they hold unless aplay.toml says otherwise.
     """
 
     max_tasks: ClassVar[int]
     mailbox: ClassVar[Mapping[str, Any]]
+    on_error: ClassVar[OnError]
+    restart: ClassVar[RestartType]
+    strategy: ClassVar[Strategy]
+    budget: ClassVar[Mapping[str, Any]]
+    backoff: ClassVar[Mapping[str, Any]]
     start_timeout: ClassVar[float]
     stop_timeout: ClassVar[float]
     Options: ClassVar[type[Any]]
@@ -60,8 +67,8 @@ class Actor:
     async def on_start(self) -> None:
         """Open what the actor needs; runs before the first message, mail waits meanwhile.
 
-        Runs within `start_timeout` seconds. If it raises, the actor is ``failed`` and keeps
-        its mail, `on_stop` does not run, and the next start begins with a new instance.
+        Runs within `start_timeout` seconds. If it raises, `on_stop` does not run, mail goes
+        on waiting, and after a pause a new instance is started.
         """
 
     async def msg_handler(self, msg: Any) -> Any:
@@ -73,7 +80,10 @@ class Actor:
         raise NotImplementedError(f"{type(self).__qualname__} does not handle messages")
 
     async def on_stop(self, reason: str) -> None:
-        """Close what `on_start` opened; `reason` is ``stop``, ``remove`` or ``shutdown``.
+        """Close what `on_start` opened; `reason` tells why.
+
+        It is ``stop``, ``error`` (a stop that `on_error` asked for), ``restart``, ``remove``
+        or ``shutdown``.
 
         Runs once the message in hand is over, within what is left of `stop_timeout` seconds.
         If it raises, that is logged and the stop goes on.
@@ -168,6 +178,19 @@ class Actor:
         what = name or getattr(coro, "__name__", "task")
         return self._here.own(coro, f"{self.address} {what}")
 
+    def exit(self, reason: BaseException | None = None) -> None:
+        """Say that this instance is done, once the message in hand is over.
+
+        With an exception as `reason` it has failed. What comes then, a restart or the
+        removal of the actor, is decided by its ``restart`` setting.
+        """
+        if self._here.behaviour is not self:
+            return  # what was left behind has no say in the life of the next instance
+        if reason is None:
+            self._here.end_life()
+        else:
+            self._here.fail(reason, None, "restart")
+
 
 class Group(Actor):
     """An actor that only stands above its children; it knows no message."""
@@ -179,6 +202,8 @@ class Root(Group):
 
 class Faulty(Actor):
     """Stands in for a class that could not be had: its start fails with the reason."""
+
+    budget: ClassVar[Mapping[str, Any]] = {"max": 0}
 
     def __init__(self, fault: str) -> None:
         raise StartFailed(fault)

@@ -16,57 +16,27 @@ from collections.abc import Coroutine, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from . import supervisor
 from .drain import CURRENT, Drain
-from .errors import ActorStopped, MailboxFull
+from .errors import ActorStopped, Escalated, MailboxFull
 from .events import MessageFailed
+from .rare import Rare, Waiter
 from .request import Request
 from .status import ActorStatus, Failure, State
+from .supervision import plan_directive
 
 if TYPE_CHECKING:
     from .actor import Actor
     from .address import Address
     from .lifecycle import Wanted
     from .ref import ActorRef
+    from .renewal import Renewal
     from .spec import ActorSpec
+    from .supervision import Directive
     from .system import ActorSystem
 
 ROOM_TIMEOUT = 30.0
 """How long, in seconds, a `tell` waits for room under the overflow rule ``wait``."""
-
-
-class Waiter:
-    """A sender that waits for room in a full mailbox, with the message it brings."""
-
-    __slots__ = ("message", "room")
-
-    def __init__(self, message: Any, room: asyncio.Future[None]) -> None:
-        self.message = message
-        self.room = room
-
-
-class Rare:
-    """The parts of a cell that most actors never need, made on first use."""
-
-    __slots__ = (
-        "hook",
-        "hook_cut",
-        "last_error",
-        "late_replies",
-        "reason",
-        "steering",
-        "tasks",
-        "waiters",
-    )
-
-    def __init__(self) -> None:
-        self.hook: asyncio.Task[Any] | None = None
-        self.hook_cut = False
-        self.last_error: Failure | None = None
-        self.late_replies = 0
-        self.reason = "removed"
-        self.steering: asyncio.Task[None] | None = None
-        self.tasks: set[asyncio.Task[Any]] = set()
-        self.waiters: deque[Waiter] = deque()
 
 
 class ActorCell:
@@ -90,7 +60,10 @@ class ActorCell:
         "inbox",
         "incarnation",
         "limit",
+        "made_by",
+        "opened",
         "parent",
+        "planned",
         "ref",
         "requests",
         "since",
@@ -120,7 +93,12 @@ class ActorCell:
         self.drains: tuple[Drain, ...] = ()
         self.requests = 0
         self.accepted = self.handled = self.failed = self.dead = 0
-        self.incarnation = 1
+        # How many instances were made; `made_by` is the parent's at the time, or its next one.
+        self.incarnation = 0
+        self.made_by = 0 if parent is None else parent.incarnation + (parent.behaviour is None)
+        self.planned = False
+        # Whether `on_start` returned and `on_stop` has not run since.
+        self.opened = False
         self._rare: Rare | None = None
         self._set_limit()
 
@@ -139,7 +117,38 @@ class ActorCell:
     @property
     def last_error(self) -> Failure | None:
         """The newest failure of a message, a start or an owned task."""
-        return self._rare.last_error if self._rare is not None else None
+        return self._rare.history[-1] if self._rare is not None and self._rare.history else None
+
+    @property
+    def renewal(self) -> Renewal | None:
+        """The exchange of the instance that is under way, if one is."""
+        return self._rare.renewal if self._rare is not None else None
+
+    @property
+    def is_suspended(self) -> bool:
+        """Tell whether the cell waits for its parent, or for a sibling, to start it again."""
+        if self.state == "failed":
+            return self.rare.with_parent
+        return (
+            self.state == "restarting" and self.renewal is not None and self.renewal.pause is None
+        )
+
+    def next_attempt(self) -> asyncio.Future[bool] | None:
+        """Return the future of the start that is under way, None where none is.
+
+        It ends with that start, and tells whether the actor ran then.
+        """
+        if self.steering is None:
+            return None
+        if self.rare.attempt is None:
+            self.rare.attempt = self.system.loop.create_future()
+        return self.rare.attempt
+
+    def end_attempt(self) -> None:
+        """Tell those who wait for a start how it has ended."""
+        attempt, self.rare.attempt = self.rare.attempt, None
+        if attempt is not None:
+            attempt.set_result(self.state == "running")
 
     @property
     def owned_tasks(self) -> Iterable[asyncio.Task[Any]]:
@@ -151,6 +160,7 @@ class ActorCell:
 
         Raises whatever `__init__` raises; then there is no instance.
         """
+        self.incarnation += 1
         actor = self.spec.cls
         self.behaviour = actor.__new__(actor)
         self.behaviour._cell = self
@@ -162,9 +172,16 @@ class ActorCell:
                 task.cancel()
             raise
 
+    def adopt(self, spec: ActorSpec) -> None:
+        """Take new settings from the parent's new instance, which made this child again."""
+        assert self.parent is not None
+        self.made_by = self.parent.incarnation
+        self.spec = spec
+        self.admit_waiters()  # as far as the new capacity allows
+
     def cut_hook(self) -> None:
         """Cancel the hook that is running, if there is one; it will not have failed."""
-        if self.rare.hook is not None and not self.rare.hook_cut:
+        if self._rare is not None and self.rare.hook is not None and not self.rare.hook_cut:
             self.rare.hook_cut = True
             self.rare.hook.cancel()
 
@@ -306,15 +323,32 @@ class ActorCell:
 
     # ---- endings of messages -------------------------------------------------------------
 
-    def fail(self, error: BaseException, message_type: str | None) -> None:
-        """Keep, log and tell the failure of a message, a start or an owned task."""
+    def fail(
+        self, error: BaseException, message_type: str | None, directive: Directive | None = None
+    ) -> None:
+        """Keep, log and tell the failure of a message, a start or an owned task, and act on it.
+
+        What to do is said by `directive`, else by the actor's ``on_error``.
+        """
         failure = Failure.of(error, self.system.now())
-        self.rare.last_error = failure
+        self.rare.history.append(failure)
+        directive = directive or self._directive(error)
         self.system.reports.failure(self.address, failure, error, message_type)
         self.system.events.tell(
-            MessageFailed, self.address, error, message_type, self.incarnation, "resume"
+            MessageFailed, self.address, error, message_type, self.incarnation, directive
         )
         self.system.condemn(error)
+        supervisor.act(self, directive, error)
+
+    def end_life(self) -> None:
+        """Let this incarnation end because it says that it is done."""
+        supervisor.end_life(self, "done")
+
+    def _directive(self, error: BaseException) -> Directive:
+        directive = plan_directive(self.spec.on_error, error)
+        if isinstance(error, Escalated) and directive != "escalate":
+            return "restart"  # a child's failure has no other remedy
+        return directive
 
     def bury(self, messages: Iterable[Any], reason: str) -> None:
         """Make dead letters of accepted messages; an asker gets `ActorStopped`."""
@@ -375,6 +409,7 @@ class ActorCell:
             dead=self.dead,
             pending=len(self.inbox) if self.inbox is not None else 0,
             in_hand=self.in_hand,
+            restarts=max(0, self.incarnation - 1),
             since=self.since,
             spec=self.spec,
             last_error=self.last_error,

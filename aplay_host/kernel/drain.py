@@ -150,7 +150,7 @@ class Drain:
         assert cell.behaviour is not None
         take, handle = cell.inbox.popleft, cell.behaviour.msg_handler
         message: Any = None
-        while size and not self.abandoned:
+        while size and self._goes_on():
             self._size = size
             self._batch = batch = repeat(None, size)
             try:

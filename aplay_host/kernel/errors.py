@@ -41,4 +41,13 @@ class Refuse(AplayError):
 
 
 class StartFailed(AplayError):
-    """A start hook of the actor raised; the actor stays, with its mail, in state `failed`."""
+    """The actor does not run; after an error it stays, with its mail, and is tried again."""
+
+
+class Escalated(AplayError):
+    """A child's failure that the child's `on_error` makes its parent's."""
+
+    def __init__(self, address: str, error: BaseException) -> None:
+        super().__init__(f"{address} escalated {type(error).__qualname__}: {error}")
+        self.address = address
+        self.error = error

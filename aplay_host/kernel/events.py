@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from .address import Address
     from .letters import DeadLetter
-    from .status import ShutdownReport
+    from .status import Failure, ShutdownReport
 
 _log = logging.getLogger("aplay_host.kernel")
 
@@ -30,7 +30,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
-    """The start hooks returned and mail is being handled; `cause` is ``start``."""
+    """The start hooks returned and mail is handled; `cause` is ``start restart revive``."""
 
     cause: str
 
@@ -50,8 +50,27 @@ class Removed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Restarting(Event):
+    """Restart `restarts` of those that count comes after `delay` seconds, because of `error`."""
+
+    restarts: int
+    delay: float
+    error: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined(Event):
+    """The actor is ``failed``; `history` has its newest errors, the last one being the cause.
+
+    It has spent its budget of restarts, or shares the fate of one that has.
+    """
+
+    history: tuple[Failure, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MessageFailed(Event):
-    """A handler raised; `message_type` is None when a start or an owned task failed."""
+    """A handler raised; `message_type` is None when a start, a task or a child failed."""
 
     error: BaseException
     message_type: str | None

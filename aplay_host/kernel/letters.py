@@ -29,7 +29,7 @@ class DeadLetter:
     ``no_actor``    nobody lives at the address
     ``removed``     the actor was removed with the message waiting
     ``stopped``     a request waited at an actor that was stopped
-    ``failed``      a request waited at an actor whose start failed
+    ``failed``      a request waited at an actor that became failed
     ``shutdown``    the system shut down with the message waiting
     ``expired``     quiet: the request's time ran out before its turn
     ``asker_gone``  quiet: the asker was cancelled before the request's turn

@@ -1,30 +1,34 @@
-"""Start, stop and remove: one word says where a cell is wanted, one task brings it there.
+"""The life of a cell: one word says where it is wanted, one task brings it there.
 
 A verb writes ``wanted`` and does at once what takes effect at once; the cell's steering
 task, which exists only while there are steps to take, does the rest. Verbs that arrive
 meanwhile change the word, and the task takes the next step from where the cell is:
 
-=========  ========================  =======================  ==============  =============
-wanted     new, stopped, failed      starting                 running         stopping
-=========  ========================  =======================  ==============  =============
-``up``     start (a hold wins)       goes on                  nothing         start after it
-``down``   stopped                   start cut, stopped       stop            goes on
-``gone``   remove                    start cut, remove        remove          becomes remove
-=========  ========================  =======================  ==============  =============
+========  ====================  ===================  ===========  ==============  ==============
+wanted    new, stopped, failed  starting             running      stopping        restarting
+========  ====================  ===================  ===========  ==============  ==============
+``up``    start (a hold wins)   goes on              nothing      start after it  start in time
+``down``  stopped               start cut, stopped   stop         goes on         stopped
+``gone``  remove                start cut, remove    remove       becomes remove  remove
+========  ====================  ===================  ===========  ==============  ==============
 
-``gone`` is final: no verb after it changes the word.
+``gone`` is final: no verb after it changes the word. A restart is ``up`` with one more
+incarnation; it is described by a `Renewal`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Literal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal
 
 from .actor import overrides
-from .events import HookFailed, Removed, Started, StartRefused, Stopped
+from .errors import StartFailed
+from .events import HookFailed, Quarantined, Removed, Started, StartRefused, Stopped
 from .hooks import HookOutcome, end_tasks, run_hook
 from .op import Op
+from .renewal import Renewal
 from .status import Failure
 
 if TYPE_CHECKING:
@@ -35,6 +39,7 @@ IN_HAND_SHARE = 0.8
 CANCEL_SHARE = 0.1
 """The part that what was cancelled has for ending; what is left then is `on_stop`'s."""
 AT_REST = ("new", "stopped", "failed")
+ALIVE = ("starting", "running", "paused")
 
 Wanted = Literal["up", "down", "gone"]
 Step = Callable[["ActorCell"], Awaitable[None]]
@@ -47,8 +52,10 @@ def start(cell: ActorCell) -> Op:
     """Bring the actor up; a held one stays as it is, which is told as `StartRefused`."""
     if cell.held:
         cell.system.events.tell(StartRefused, cell.address)
-    else:
-        _want(cell, "up")
+        return Op(cell, must_run=True)
+    if cell.renewal is not None:
+        _end_wait(cell, cell.renewal)
+    _want(cell, "up")
     return Op(cell, must_run=True)
 
 
@@ -58,12 +65,21 @@ def human_start(cell: ActorCell) -> Op:
     return start(cell)
 
 
-def stop(cell: ActorCell) -> Op:
+def stop(cell: ActorCell, reason: str = "stop") -> Op:
     """Hold the actor: the message in hand may finish, the rest waits, children run on."""
-    if cell.state != "removed":
+    if cell.wanted != "gone":
         cell.held = True
+        cell.rare.reason = reason
         _want(cell, "down")
     return Op(cell)
+
+
+def restart(cell: ActorCell) -> Op:
+    """Give the actor a new instance, at once and uncounted; it keeps address and mail."""
+    if cell.state not in ("running", "paused"):
+        return start(cell)
+    renew(cell, Renewal(cell, 0.0))
+    return Op(cell, must_run=True)
 
 
 def remove(cell: ActorCell, reason: str = "removed") -> Op:
@@ -83,26 +99,62 @@ def start_now(cell: ActorCell) -> bool:
         cell.make_behaviour()
     if overrides(cell.spec.cls, "on_start"):
         return False
-    _opened(cell)
+    _opened(cell, "start")
     return True
+
+
+def renew(cell: ActorCell, renewal: Renewal) -> None:
+    """Close the gate and begin to exchange the instance; waiting mail and requests stay."""
+    if cell.state == "starting":
+        cell.cut_hook()
+    if cell.renewal is not None:
+        renewal.take_over(cell.renewal)
+    cell.rare.renewal = renewal
+    cell.enter("restarting")
+    cell.curtail()
+    _steer_on(cell)
+
+
+def suspend(cell: ActorCell) -> asyncio.Future[None] | None:
+    """Take down an actor that restarts with another; return the end of its old instance.
+
+    None for one that is left alone, because a person holds it or it does not live. One that
+    is about to become failed goes on to do so.
+    """
+    if cell.state not in (*ALIVE, "restarting"):
+        return None
+    renewal = cell.renewal
+    if renewal is None or cell.state != "restarting" or not (renewal.fails or renewal.follows):
+        renewal = Renewal(cell, None)
+        renew(cell, renewal)
+    return renewal.down
+
+
+def _end_wait(cell: ActorCell, renewal: Renewal) -> None:
+    """Let the new instance start, even the one of an actor that was about to be failed."""
+    if renewal.fails and cell.state == "restarting":
+        renew(cell, Renewal(cell, 0.0, renewal.group))
+    else:
+        renewal.resume()
 
 
 def _want(cell: ActorCell, wanted: Wanted) -> None:
     cell.want(wanted)
     if cell.wanted != "up":
-        if cell.state in ("starting", "running"):
+        if cell.state in (*ALIVE, "restarting"):
             _close(cell)
         elif cell.wanted == "down" and cell.state in ("new", "failed"):
             cell.enter("stopped")
             cell.bury_requests("stopped")
-    if cell.steering is None and _next_step(cell) is not None:
-        cell.rare.steering = cell.system.create_task(_steer(cell), f"{cell.address} lifecycle")
+    _steer_on(cell)
 
 
 def _close(cell: ActorCell) -> None:
     """Close the gate: no message begins any more, and requests are answered."""
     if cell.state == "starting":
         cell.cut_hook()
+    if cell.renewal is not None:
+        cell.renewal.resume()
     cell.enter("stopping")
     cell.curtail()
     cell.bury_requests("stopped" if cell.wanted == "down" else cell.rare.reason)
@@ -111,12 +163,18 @@ def _close(cell: ActorCell) -> None:
 # ---- the steering task ---------------------------------------------------------------------
 
 
+def _steer_on(cell: ActorCell) -> None:
+    if cell.steering is None and _next_step(cell) is not None:
+        cell.rare.steering = cell.system.create_task(_steer(cell), f"{cell.address} lifecycle")
+
+
 async def _steer(cell: ActorCell) -> None:
     try:
         while (step := _next_step(cell)) is not None:
             await step(cell)
     finally:
-        cell.rare.steering = None
+        cell.rare.steering = cell.rare.renewal = None
+        cell.end_attempt()
 
 
 def _next_step(cell: ActorCell) -> Step | None:
@@ -127,23 +185,30 @@ def _next_step(cell: ActorCell) -> Step | None:
         return _remove
     if cell.state == "stopping" or (cell.state == "running" and cell.wanted == "down"):
         return _stop
+    if cell.state == "restarting":
+        return _renew
     return _start if cell.wanted == "up" and cell.state in AT_REST and not cell.held else None
 
 
 async def _start(cell: ActorCell) -> None:
+    cause = {"restarting": "restart", "failed": "revive"}.get(cell.state, "start")
     cell.enter("starting")
     before = set(cell.children or ())
     outcome = await _open(cell)
     if outcome.error is None:
-        _opened(cell)
-        return
-    if not outcome.cut:
-        cell.want("down")  # nobody tries again before somebody says so
-    await _undo_start(cell, before)
-    cell.enter("stopped" if outcome.cut or cell.held else "failed")
-    if not outcome.cut:
-        cell.fail(outcome.error, None)
-    cell.bury_requests(cell.state)
+        cell.opened = True
+        await _take_back_children(cell)
+        if cell.state == "starting":
+            _opened(cell, cause)
+    else:
+        await _undo_start(cell, before)
+        if not outcome.cut:
+            cell.fail(outcome.error, None, "restart")
+        if cell.state in ("starting", "stopping"):  # no new try was decided on
+            cell.enter("stopped")
+    fails = cell.renewal is not None and cell.renewal.fails
+    if not fails and _next_step(cell) is not _start:  # else it is not settled yet
+        cell.end_attempt()
 
 
 async def _open(cell: ActorCell) -> HookOutcome:
@@ -155,11 +220,24 @@ async def _open(cell: ActorCell) -> HookOutcome:
     return await run_hook(cell, "on_start", cell.spec.start_timeout)
 
 
-def _opened(cell: ActorCell) -> None:
-    """Begin to handle mail; a verb that came meanwhile is what the next step is about."""
+def _opened(cell: ActorCell, cause: str) -> None:
+    """Begin to handle mail, unless a verb that came meanwhile wants the actor away."""
+    cell.opened = True
     cell.enter("running")
-    cell.system.events.tell(Started, cell.address, "start")
-    cell.wake()
+    cell.system.events.tell(Started, cell.address, cause)
+    if cell.wanted == "up":
+        for _ in range(min(cell.spec.max_tasks, len(cell.inbox or ()))):
+            cell.wake()
+
+
+async def _take_back_children(cell: ActorCell) -> None:
+    """Start the planned children that wait for this parent; remove those it did not make again."""
+    for child in tuple((cell.children or {}).values()):
+        if child.planned and child.is_suspended:
+            with suppress(StartFailed):
+                await start(child)
+        elif not child.planned and child.made_by != cell.incarnation:
+            await remove(child)
 
 
 async def _undo_start(cell: ActorCell, before: set[str]) -> None:
@@ -168,29 +246,125 @@ async def _undo_start(cell: ActorCell, before: set[str]) -> None:
     for child in reversed(tuple((cell.children or {}).values())):
         if child.address.name not in before:
             await remove(child)
-    cell.behaviour = None
+        elif not child.planned and (down := suspend(child)) is not None:
+            await asyncio.wait({down})
+    _drop_instance(cell)
 
 
 async def _stop(cell: ActorCell) -> None:
     if cell.state == "running":  # it was stopped at the very end of its start
         _close(cell)
-    await _finish(cell, "stop", await _let_hands_finish(cell))
+    reason = cell.rare.reason
+    await _finish(cell, reason, await _let_hands_finish(cell))
+    _tell_end(cell)
     cell.enter("stopped")
-    cell.system.events.tell(Stopped, cell.address, "stop")
+    for child in (cell.children or {}).values():
+        if child.state == "paused":  # it escalated to this parent, which does not restart now
+            renew(child, Renewal(child, 0.0, fails=True))
+    cell.system.events.tell(Stopped, cell.address, reason)
+
+
+async def _renew(cell: ActorCell) -> None:
+    """End the old instances of the group, last made first, wait, start them in order.
+
+    Whoever else wants the cell down meanwhile puts a new renewal in the place of this one.
+    """
+    renewal = cell.renewal
+    assert renewal is not None
+    for one in reversed(renewal.group):
+        if one is cell:
+            await _take_down(cell)
+        elif (down := suspend(one)) is not None:
+            await asyncio.wait({down})
+        if cell.renewal is not renewal:
+            return
+    renewal.begin_pause(cell.system.loop)
+    if renewal.fails:
+        for one in renewal.group:
+            _become_failed(one, cell)
+        if cell.state == "failed":
+            cell.system.reports.quarantined(cell.address, tuple(cell.rare.history))
+        return
+    await asyncio.wait({renewal.go})
+    if cell.renewal is renewal:
+        await _start_group(cell, renewal)
+
+
+async def _start_group(cell: ActorCell, renewal: Renewal) -> None:
+    """Start in order those who wait for it, until one fails: that one restarts them all."""
+    for one in renewal.group:
+        if one is cell and cell.state == "restarting":
+            await _start(cell)
+        elif one.state == "restarting" and one.is_suspended and not _is_below_removed(cell):
+            start(one)
+            if (attempt := one.next_attempt()) is not None:
+                ends: set[asyncio.Future[Any]] = {attempt, renewal.over}
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if cell.renewal is renewal and one.state == "restarting":
+                if cell.state == "restarting":
+                    suspend(cell)
+                return
+        if cell.renewal is not renewal:
+            return
+
+
+def _is_below_removed(cell: ActorCell) -> bool:
+    return cell.parent is not None and cell.parent.wanted == "gone"
+
+
+async def _take_down(cell: ActorCell) -> None:
+    """End the instance, and before it, in reverse order, those of the children."""
+    seconds = await _let_hands_finish(cell)
+    for child in reversed(tuple((cell.children or {}).values())):
+        if (down := suspend(child)) is not None:
+            await asyncio.wait({down})
+    await _finish(cell, "restart", seconds)
+    _drop_instance(cell)
+
+
+def _drop_instance(cell: ActorCell) -> None:
+    cell.behaviour = None
+    _tell_end(cell)
+
+
+def _tell_end(cell: ActorCell) -> None:
+    """Let nobody wait any longer for the end of the instance."""
+    if cell.renewal is not None:
+        cell.renewal.end()
+
+
+def _become_failed(cell: ActorCell, culprit: ActorCell, *, below: bool = False) -> None:
+    """Let a cell without an instance, and those below it, stand as failed and keep their mail.
+
+    All but the culprit itself name it as their newest error. A cell that somebody has meanwhile
+    stopped, removed or started is left alone.
+    """
+    renewal = cell.renewal
+    if cell.state != "restarting" or cell.behaviour is not None or renewal is None:
+        return
+    cell.rare.renewal = None
+    cell.want("down")  # nobody tries again before somebody says so
+    cell.rare.stamps = ()  # whoever starts it gives it a whole budget
+    cell.rare.with_parent = below
+    if cell is not culprit:
+        text = f"{culprit.address} is failed, and this actor with it"
+        cell.rare.history.append(Failure("Quarantined", text, "", cell.system.now()))
+    cell.enter("failed")
+    cell.system.events.tell(Quarantined, cell.address, tuple(cell.rare.history))
+    cell.bury_requests("failed")
+    for child in tuple((cell.children or {}).values()):
+        _become_failed(child, culprit, below=True)
+    renewal.resume()
 
 
 async def _remove(cell: ActorCell) -> None:
     reason = cell.rare.reason
-    ran = cell.state in ("running", "stopping")
     _close(cell)
     seconds = await _let_hands_finish(cell)
     for child in reversed(tuple((cell.children or {}).values())):
         await remove(child, reason)
-    seconds = min(seconds, cell.system.time_left())
-    if ran:
-        await _finish(cell, "remove" if reason == "removed" else reason, seconds)
-    else:
-        await _end_owned_tasks(cell, seconds)
+    await _finish(cell, "remove" if reason == "removed" else reason, seconds)
+    _tell_end(cell)
     cell.system.forget(cell, reason)
     cell.system.events.tell(Removed, cell.address, reason)
 
@@ -214,15 +388,18 @@ async def _let_hands_finish(cell: ActorCell) -> float:
 
 async def _finish(cell: ActorCell, reason: str, seconds: float) -> None:
     """End the owned tasks, run `on_stop`, end the tasks that it began, within `seconds`."""
+    seconds = min(seconds, cell.system.time_left())
     ends = cell.system.now() + seconds
     await _end_owned_tasks(cell, seconds * CANCEL_SHARE)
-    outcome = await run_hook(cell, "on_stop", ends - cell.system.now(), reason)
-    if outcome.error is not None and not outcome.cut:
-        failure = Failure.of(outcome.error, cell.system.now())
-        cell.system.reports.hook_failure(cell.address, "on_stop", failure, outcome.error)
-        cell.system.events.tell(HookFailed, cell.address, "on_stop", outcome.error)
-        cell.system.condemn(outcome.error)
-    await _end_owned_tasks(cell, ends - cell.system.now())
+    if cell.opened:
+        cell.opened = False
+        outcome = await run_hook(cell, "on_stop", ends - cell.system.now(), reason)
+        if outcome.error is not None and not outcome.cut:
+            failure = Failure.of(outcome.error, cell.system.now())
+            cell.system.reports.hook_failure(cell.address, "on_stop", failure, outcome.error)
+            cell.system.events.tell(HookFailed, cell.address, "on_stop", outcome.error)
+            cell.system.condemn(outcome.error)
+        await _end_owned_tasks(cell, ends - cell.system.now())
 
 
 async def _end_owned_tasks(cell: ActorCell, seconds: float) -> None:

@@ -19,25 +19,32 @@ class Op:
     cancel the verb. After `start` it raises `StartFailed` when the actor does not run.
     """
 
-    __slots__ = ("_cell", "_must_run")
+    __slots__ = ("_attempt", "_cell", "_must_run")
 
     def __init__(self, cell: ActorCell, *, must_run: bool = False) -> None:
         self._cell = cell
         self._must_run = must_run
+        self._attempt = cell.next_attempt() if must_run else None
 
     def __await__(self) -> Generator[Any, None, None]:
         return self._end().__await__()
 
     async def _end(self) -> None:
         cell = self._cell
-        while (steering := cell.steering) is not None:
-            await asyncio.wait({steering})
-        if self._must_run and cell.state != "running":
+        if not self._must_run:
+            while (steering := cell.steering) is not None:
+                await asyncio.wait({steering})
+            return
+        if self._attempt is not None:
+            await asyncio.wait({self._attempt})
+        up = cell.state in ("running", "paused")
+        ran = self._attempt.result() if self._attempt is not None else up
+        if not ran:
             raise start_failed(cell)
 
 
 def start_failed(cell: ActorCell) -> StartFailed:
     """Return the error that says why `cell` does not run."""
-    error = cell.last_error if cell.state == "failed" else None
+    error = None if cell.held else cell.last_error
     cause = f"{error.type}: {error.text} ({error.where})" if error else f"it is {cell.state}"
     return StartFailed(f"{cell.address} did not start: {cause}")

@@ -106,6 +106,10 @@ class ActorRef:
         """Hold the actor: it keeps its address, state and mail, and begins no message."""
         return lifecycle.stop(self._living() or self._cell)
 
+    def restart(self) -> Op:
+        """Give the actor a new instance, at once and uncounted; it keeps address and mail."""
+        return lifecycle.restart(self._needed())
+
     def remove(self) -> Op:
         """End the actor and its children; its waiting mail becomes dead letters."""
         return lifecycle.remove(self._living() or self._cell)

@@ -38,6 +38,12 @@ class Reports:
         text = f"{address} {hook} failed: {failure.type}: {failure.text}"
         self._log.error(text, exc_info=error, extra={"actor": address})
 
+    def quarantined(self, address: Address, history: tuple[Failure, ...]) -> None:
+        """Log that an actor is failed, and its newest error."""
+        newest = f": {history[-1].type}: {history[-1].text}" if history else ""
+        text = f"{address} is failed and stays so until somebody starts it{newest}"
+        self._log.error(text, extra={"actor": address})
+
     def abandoned(self, address: Address, task: str, line: str) -> None:
         """Log a task that ignored its cancellation."""
         text = f"{address} left a task behind that ignored its cancellation: {task} at {line}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from .supervision import Backoff, Budget, Directive, OnError, RestartType, Strategy
 
 if TYPE_CHECKING:
     from .actor import Actor
@@ -33,9 +35,7 @@ class MailboxSpec:
     def __post_init__(self) -> None:
         if not isinstance(self.capacity, int) or self.capacity < 1:
             raise ValueError(f"mailbox capacity: got {self.capacity!r}, want an integer >= 1")
-        if self.overflow not in get_args(Overflow):
-            wanted = " or ".join(get_args(Overflow))
-            raise ValueError(f"mailbox overflow: got {self.overflow!r}, want {wanted}")
+        _check("mailbox overflow", self.overflow, get_args(Overflow))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,22 @@ class ActorSpec:
     options: Any = None
     max_tasks: int = 1
     mailbox: MailboxSpec = field(default_factory=MailboxSpec)
+    on_error: OnError = "resume"
+    restart: RestartType = "permanent"
+    strategy: Strategy = "one_for_one"
+    budget: Budget = field(default_factory=Budget)
+    backoff: Backoff = field(default_factory=Backoff)
     start_timeout: float = 30.0
     stop_timeout: float = 5.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.max_tasks, int) or self.max_tasks < 1:
             raise ValueError(f"max_tasks: got {self.max_tasks!r}, want an integer >= 1")
+        words = self.on_error.values() if isinstance(self.on_error, Mapping) else (self.on_error,)
+        for word in words:
+            _check("on_error", word, get_args(Directive))
+        _check("restart", self.restart, get_args(RestartType))
+        _check("strategy", self.strategy, get_args(Strategy))
 
     @classmethod
     def of(
@@ -71,19 +81,32 @@ class ActorSpec:
     ) -> ActorSpec:
         """Merge the layers of settings, later wins: built-in, `defaults`, class, `settings`.
 
-        A layer names any of `SETTINGS`; ``mailbox`` is itself a mapping and is merged key
-        by key. Raises `ValueError` for a value out of range and `TypeError` for a setting
-        that does not exist.
+        A layer names any of `SETTINGS`; ``mailbox``, ``budget`` and ``backoff`` are mappings
+        themselves and are merged key by key. Raises `ValueError` for a value out of range
+        and `TypeError` for a setting that does not exist.
         """
         merged: dict[str, Any] = {}
-        mailbox: dict[str, Any] = {}
         for layer in (defaults or {}, class_settings(actor), settings or {}):
-            merged.update({key: value for key, value in layer.items() if value is not None})
-            mailbox.update(merged.pop("mailbox", {}))
-        return cls(
-            name, actor, dict(kwargs or {}), options, mailbox=MailboxSpec(**mailbox), **merged
-        )
+            for key, value in layer.items():
+                if key in TABLES:
+                    merged[key] = {**merged.get(key, {}), **(value or {})}
+                elif value is not None:
+                    merged[key] = value
+        tables = {key: kind(**merged.pop(key, {})) for key, kind in TABLES.items()}
+        return cls(name, actor, dict(kwargs or {}), options, **tables, **merged)
 
+
+def _check(setting: str, value: object, words: tuple[str, ...]) -> None:
+    if value not in words:
+        raise ValueError(f"{setting}: got {value!r}, want {', '.join(words[:-1])} or {words[-1]}")
+
+
+TABLES: dict[str, Callable[..., Any]] = {
+    "mailbox": MailboxSpec,
+    "budget": Budget,
+    "backoff": Backoff,
+}
+"""The settings that are tables, and what is made of each."""
 
 SETTINGS = frozenset(
     f.name for f in fields(ActorSpec) if f.name not in {"name", "cls", "kwargs", "options"}

@@ -9,7 +9,17 @@ from typing import Literal
 from .address import Address
 from .spec import ActorSpec
 
-State = Literal["new", "starting", "running", "stopping", "stopped", "failed", "removed"]
+State = Literal[
+    "new",
+    "starting",
+    "running",
+    "paused",
+    "restarting",
+    "stopping",
+    "stopped",
+    "failed",
+    "removed",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import random
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
@@ -39,8 +40,9 @@ class ActorSystem:
     down in order. From another thread, use ``loop.call_soon_threadsafe(ref.tell_nowait, m)``.
     """
 
-    def __init__(self, name: str = "aplay") -> None:
+    def __init__(self, name: str = "aplay", *, seed: int | None = None) -> None:
         self.name = name
+        self.chance = random.Random(seed)
         self.events = EventStream(self.now)
         self.reports = Reports()
         self.dead_letters = DeadLetters(self.events, self.reports)
@@ -115,10 +117,12 @@ class ActorSystem:
         """Make the actor `name` below `parent` and return its ref when it has started.
 
         `kwargs` go to ``__init__``, `options` are handed over as they are, `settings` are
-        any of ``max_tasks``, ``mailbox``, ``start_timeout`` and ``stop_timeout``. Raises
-        `NameTaken`, `BadAddress`, `ValueError` for a setting out of range, and what
-        ``__init__`` raises: all of these leave nothing behind. When `on_start` fails it
-        raises `StartFailed`, and the actor stays, ``failed``.
+        any of `SETTINGS`. Raises `NameTaken`, `BadAddress`, `ValueError` for a setting out of
+        range, and what ``__init__`` raises: all of these leave nothing behind. When `on_start`
+        fails it raises `StartFailed`, and the actor stays and is tried again after a pause.
+
+        A child that the parent's earlier instance made, under the same name and of the same
+        class, is adopted: it starts again with its mail, unless a person holds it.
         """
         if unknown := settings.keys() - SETTINGS:
             raise TypeError(f"unknown setting {sorted(unknown)}, want any of {sorted(SETTINGS)}")
@@ -127,6 +131,10 @@ class ActorSystem:
         above = self._cell_for(parent)
         spec = ActorSpec.of(name, cls, kwargs=kwargs, options=options, settings=settings)
         cell = self._add(above, spec)
+        if cell.state != "new":  # adopted
+            if not cell.held:
+                await lifecycle.restart(cell)
+            return self._ref_of(cell)
         try:
             started = lifecycle.start_now(cell)
         except BaseException:
@@ -140,9 +148,9 @@ class ActorSystem:
         """Make all actors of `plan`; awaiting the result starts them, parents first.
 
         Every address exists and keeps mail when this returns, before the first actor starts.
-        They start one after another; one that does not stands in ``failed`` and the next one
-        is started all the same: nothing is raised for it. Parents that the plan does not
-        name are made as `Group`.
+        They start one after another; one that does not is tried again after a pause, and the
+        next one is started all the same: nothing is raised for it. Parents that the plan does
+        not name are made as `Group`.
         """
         return self._start_planted([self._plant_node(node) for node in plan.nodes])
 
@@ -161,23 +169,34 @@ class ActorSystem:
                 lifecycle.start_now(above)
         fault = ActorSpec.of(node.address.name, Faulty, kwargs={"fault": node.fault})
         cell = self._add(above, node.spec or fault)
+        cell.planned = True
         if node.spec is None:
-            cell.rare.last_error = Failure("StartFailed", node.fault or "", "", self.now())
+            cell.rare.history.append(Failure("StartFailed", node.fault or "", "", self.now()))
             cell.want("down")
             cell.enter("failed")
         return cell
 
     def _add(self, parent: ActorCell, spec: ActorSpec) -> ActorCell:
         address = parent.address.child(spec.name)
-        if address in self._registry:
-            raise NameTaken(f"{address} exists already; choose another name or remove it first")
         if parent.wanted == "gone":
             raise BadAddress(f"cannot make {address}: {parent.address} is being removed")
+        if (existing := self._registry.get(address)) is not None:
+            return self._adopt(parent, existing, spec)
         cell = ActorCell(self, address, parent, spec)
         if parent.children is None:
             parent.children = {}
         parent.children[spec.name] = cell
         self._registry[address] = cell
+        return cell
+
+    def _adopt(self, parent: ActorCell, cell: ActorCell, spec: ActorSpec) -> ActorCell:
+        """Return a child of the parent's earlier instance, to go on with its mail."""
+        made_again = cell.made_by != parent.incarnation and cell.spec.cls is spec.cls
+        if cell.planned or cell.wanted == "gone" or not made_again:
+            raise NameTaken(
+                f"{cell.address} exists already; choose another name or remove it first"
+            )
+        cell.adopt(spec)
         return cell
 
     def _cell_for(self, parent: ActorRef | str) -> ActorCell:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, ClassVar
 
 from aplay_host.kernel import (
     Abandoned,
@@ -63,7 +63,9 @@ class Gate(Actor):
 
 
 class Hooked(Runner):
-    """Runs `starting` and `ending` as its hooks."""
+    """Runs `starting` and `ending` as its hooks; a failed start is not tried again."""
+
+    budget: ClassVar[Mapping[str, Any]] = {"max": 0}
 
     def __init__(self, starting: Job | None = None, ending: Job | None = None) -> None:
         self.starting = starting
@@ -76,6 +78,49 @@ class Hooked(Runner):
     async def on_stop(self, reason: str) -> None:
         if self.ending is not None:
             await self.ending(reason)
+
+
+class Diarist(Runner):
+    """Notes in `diary`, with its name, what becomes of it; runs jobs, and fails on ``boom``.
+
+    Its `children` are made by each of its instances; `fails` says how often a start fails.
+    """
+
+    def __init__(
+        self,
+        diary: list[str],
+        children: Mapping[str, Mapping[str, Any]] | None = None,
+        fails: list[object] | None = None,
+    ) -> None:
+        self.diary, self.made, self.fails = diary, children or {}, fails
+        self.note("made")
+
+    async def on_start(self) -> None:
+        self.note("start")
+        if self.fails:
+            self.fails.pop()
+            raise ValueError("no start")
+        for name, settings in self.made.items():
+            await self.spawn(Diarist, name, kwargs={"diary": self.diary}, **settings)
+
+    async def msg_handler(self, msg: Any) -> Any:
+        if callable(msg):
+            return await msg(self)
+        self.note(msg)
+        if msg == "boom":
+            raise ValueError("boom")
+        return msg
+
+    async def on_stop(self, reason: str) -> None:
+        self.note(f"stop: {reason}")
+
+    def note(self, text: str) -> None:
+        self.diary.append(f"{self.name} {text}")
+
+
+def states(system: ActorSystem) -> dict[str, str]:
+    """Return the state of every actor, by address."""
+    return {status.address: status.state for status in system.tree()}
 
 
 def behaviour(system: ActorSystem, address: str, cls: type[Any]) -> Any:

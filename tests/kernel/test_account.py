@@ -1,7 +1,8 @@
 """The equation, at every instant of random lives, and against an independent count.
 
-A seeded driver spawns, tells, asks, cancels, stops, starts and removes; the actors sleep,
-raise, refuse, forward, cancel and remove themselves, and ignore being cancelled. After every
+A seeded driver spawns, tells, asks, cancels, stops, starts, restarts and removes; the actors
+sleep, raise, refuse, forward, cancel and remove themselves, exit, ignore being cancelled, and
+restart alone, with their siblings or with their parent. After every
 step, inside every handler and inside every subscriber the kernel's counters must balance and
 agree with a `Ledger`, which the actors and senders keep for themselves.
 """
@@ -38,7 +39,7 @@ STEPS = 120
 DEEDS = (
     *("nothing",) * 20,
     *("sleep", "raise", "refuse", "cancel", "forward", "ask", "task") * 4,
-    *("stop", "remove", "child", "stubborn"),
+    *("stop", "remove", "child", "stubborn", "exit"),
 )
 ADDRESSES = ("/a", "/b", "/c", "/a/x", "/a/y", "/a", "/b", "/c", "/nobody")
 
@@ -232,6 +233,9 @@ class Worker(Actor):
     async def do_remove(self) -> None:
         self.ref().remove()
 
+    async def do_exit(self) -> None:
+        self.exit(self.ledger.random.choice((None, ValueError("ordered"))))
+
     async def do_child(self) -> None:
         with suppress(AplayError):
             await self.spawn(Worker, "child", kwargs={"ledger": self.ledger})
@@ -317,13 +321,17 @@ class Driver:
                     kwargs={"ledger": self.ledger},
                     max_tasks=self.random.choice((1, 1, 3)),
                     mailbox=mailbox,
+                    on_error=self.random.choice(("resume", "restart", "restart", "escalate")),
+                    restart=self.random.choice(("permanent", "permanent", "transient")),
+                    strategy=self.random.choice(("one_for_one", "one_for_all", "rest_for_one")),
                 )
 
         if address != "/nobody":
             self.begin(spawn())
 
     async def verb(self) -> None:
-        verb = self.random.choice(("stop", "human_start", "human_start", "start", "remove"))
+        verbs = ("stop", "human_start", "human_start", "start", "restart", "remove")
+        verb = self.random.choice(verbs)
 
         async def wait_for(op: Any) -> None:
             with suppress(AplayError):

@@ -355,7 +355,7 @@ async def test_mail_handled_after_a_failed_start_and_its_answered_request(
             if len(tries) == 1:
                 raise ValueError("not the first time")
 
-    spawning = await begin(system.spawn(SecondTime, "a", kwargs={"seen": seen}))
+    spawning = await begin(system.spawn(SecondTime, "a", kwargs={"seen": seen}, budget={"max": 0}))
     ref = system.ref("/a")
     with pytest.raises(ActorStopped):
         await ref.ask("answered", timeout=60)

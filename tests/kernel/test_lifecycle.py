@@ -25,6 +25,7 @@ from .actors import (
     Runner,
     begin,
     behaviour,
+    cell,
     check_account,
     counts_of,
     listen,
@@ -50,8 +51,8 @@ class Stage:
     def ref(self) -> ActorRef:
         return self.system.ref("/a")
 
-    async def spawn(self) -> None:
-        await self.system.spawn(Staged, "a", kwargs={"stage": self})
+    async def spawn(self, **settings: Any) -> None:
+        await self.system.spawn(Staged, "a", kwargs={"stage": self}, **settings)
 
     async def new(self) -> None:
         """Planted behind an actor that has not finished starting."""
@@ -73,6 +74,17 @@ class Stage:
     async def running(self) -> None:
         await self.spawn()
 
+    async def paused(self) -> None:
+        """As one that escalated and waits for its parent to take it down."""
+        await self.spawn()
+        cell(self.system, "/a").enter("paused")
+
+    async def restarting(self) -> None:
+        """In the pause, with its old instance gone."""
+        await self.spawn(on_error="restart", backoff={"initial": 10.0})
+        self.ref.tell_nowait("raise")
+        await settle()
+
     async def stopping(self) -> None:
         await self.spawn()
         self.may_stop.clear()
@@ -86,7 +98,7 @@ class Stage:
     async def failed(self) -> None:
         self.failures_left = 1
         with pytest.raises(StartFailed):
-            await self.spawn()
+            await self.spawn(budget={"max": 0})
 
     async def removed(self) -> None:
         await self.spawn()
@@ -120,6 +132,8 @@ class Staged(Actor):
 
     async def msg_handler(self, msg: Any) -> Any:
         self._note(f"handled {msg}")
+        if msg == "raise":
+            raise ValueError("ordered")
         return msg
 
     async def on_stop(self, reason: str) -> None:
@@ -156,29 +170,46 @@ class Row:
 
 
 FROM_NEW = ("made", "start")
+ANEW = ("stop: restart", "made", "start")
 TABLE = [
     Row("start", "new", "new", "running", FROM_NEW),
     Row("start", "starting", "starting", "running"),
     Row("start", "running", "running", "running"),
+    Row("start", "paused", "paused", "paused"),
+    Row("start", "restarting", "restarting", "running", FROM_NEW),
     Row("start", "stopping", "stopping", "stopped", (), True, StartRefused, StartFailed),
     Row("start", "stopped", "stopped", "stopped", (), True, StartRefused, StartFailed),
     Row("start", "failed", "failed", "running", FROM_NEW),
     Row("human_start", "new", "new", "running", FROM_NEW),
     Row("human_start", "starting", "starting", "running"),
     Row("human_start", "running", "running", "running"),
+    Row("human_start", "paused", "paused", "paused"),
+    Row("human_start", "restarting", "restarting", "running", FROM_NEW),
     Row("human_start", "stopping", "stopping", "running", ("start",)),
     Row("human_start", "stopped", "stopped", "running", ("start",)),
     Row("human_start", "failed", "failed", "running", FROM_NEW),
     Row("stop", "new", "stopped", "stopped", (), True),
     Row("stop", "starting", "stopping", "stopped", (), True),
     Row("stop", "running", "stopping", "stopped", ("stop: stop",), True),
+    Row("stop", "paused", "stopping", "stopped", ("stop: stop",), True),
+    Row("stop", "restarting", "stopping", "stopped", (), True),
     Row("stop", "stopping", "stopping", "stopped", (), True),
     Row("stop", "stopped", "stopped", "stopped", (), True),
     Row("stop", "failed", "stopped", "stopped", (), True),
     Row("stop", "removed", "removed", "removed"),
+    Row("restart", "new", "new", "running", FROM_NEW),
+    Row("restart", "starting", "starting", "running"),
+    Row("restart", "running", "restarting", "running", ANEW),
+    Row("restart", "paused", "restarting", "running", ANEW),
+    Row("restart", "restarting", "restarting", "running", FROM_NEW),
+    Row("restart", "stopping", "stopping", "stopped", (), True, StartRefused, StartFailed),
+    Row("restart", "stopped", "stopped", "stopped", (), True, StartRefused, StartFailed),
+    Row("restart", "failed", "failed", "running", FROM_NEW),
     Row("remove", "new", "new", "removed"),
     Row("remove", "starting", "stopping", "removed"),
     Row("remove", "running", "stopping", "removed", ("stop: remove",)),
+    Row("remove", "paused", "stopping", "removed", ("stop: remove",)),
+    Row("remove", "restarting", "stopping", "removed"),
     Row("remove", "stopping", "stopping", "removed"),
     Row("remove", "stopped", "stopped", "removed"),
     Row("remove", "failed", "failed", "removed"),
@@ -202,13 +233,14 @@ async def test_a_verb_in_a_state(system: ActorSystem, stage: Stage, row: Row) ->
     else:
         with pytest.raises(row.error, match="/a did not start: it is stopped"):
             await op
+    assert now() == 1.0  # no pause is waited for
     assert (stage.ref.state, tuple(stage.log)) == (row.end, row.hooks)
     assert stage.ref.held is row.held
     assert [type(event) for event in heard] == ([row.told] if row.told else [])
     assert (system.cell_at(stage.ref.address) is None) is (row.end == "removed")
 
 
-@pytest.mark.parametrize("verb", ["start", "human_start"])
+@pytest.mark.parametrize("verb", ["start", "human_start", "restart"])
 async def test_nobody_can_be_started_where_nobody_lives(
     system: ActorSystem, stage: Stage, verb: str
 ) -> None:
@@ -218,11 +250,12 @@ async def test_nobody_can_be_started_where_nobody_lives(
     assert stage.log == []
 
 
-VERBS_AFTER_REMOVE = ["start", "human_start", "stop"]
+VERBS_AFTER_REMOVE = ["start", "human_start", "stop", "restart"]
+STATES = ["new", "starting", "running", "paused", "restarting", "stopping", "stopped", "failed"]
 
 
 @pytest.mark.parametrize("verb", VERBS_AFTER_REMOVE)
-@pytest.mark.parametrize("state", ["new", "starting", "running", "stopping", "stopped", "failed"])
+@pytest.mark.parametrize("state", STATES)
 async def test_a_removal_is_final_whatever_is_said_afterwards(
     system: ActorSystem, stage: Stage, state: str, verb: str
 ) -> None:
@@ -315,6 +348,7 @@ class Mail:
         Mail("new", "waits", "waits"),
         Mail("starting", "waits", "waits"),
         Mail("running", "handled", "handled"),
+        Mail("restarting", "waits", "waits"),
         Mail("stopping", "waits", "stopping"),
         Mail("stopped", "waits", "stopped"),
         Mail("failed", "waits", "failed"),

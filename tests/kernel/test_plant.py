@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -120,11 +120,16 @@ async def test_one_that_does_not_start_is_failed_and_the_others_start(
 ) -> None:
     log: list[str] = []
 
-    class Broken(Actor):
+    class Unmade(Actor):
+        budget: ClassVar = {"max": 0}
+
         def __init__(self) -> None:
             raise ValueError("cannot be made")
 
-    bad = node("/bad", Broken) if where == "init" else node("/bad", Starter, log=log, fails=True)
+    class Unstarted(Starter):
+        budget: ClassVar = {"max": 0}
+
+    bad = node("/bad", Unmade) if where == "init" else node("/bad", Unstarted, log=log, fails=True)
     await system.plant(TreePlan((node("/a"), bad, node("/bad/child"), node("/z"))))
     assert {status.address: status.state for status in system.tree()} == {
         "/a": "running",

@@ -61,7 +61,10 @@ def test_a_class_states_what_it_and_its_bases_state() -> None:
 
 
 def test_the_names_of_settings_are_known() -> None:
-    assert {"max_tasks", "mailbox", "start_timeout", "stop_timeout"} == SETTINGS
+    assert {
+        *("max_tasks", "mailbox", "on_error", "restart", "strategy", "budget", "backoff"),
+        *("start_timeout", "stop_timeout"),
+    } == SETTINGS
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,16 @@ def test_the_names_of_settings_are_known() -> None:
         ({"mailbox": {"capacity": 0}}, "capacity: got 0"),
         ({"mailbox": {"capacity": "9"}}, "capacity: got '9'"),
         ({"mailbox": {"overflow": "explode"}}, "overflow: got 'explode', want reject or wait"),
+        ({"on_error": "explode"}, "on_error: got 'explode', want resume, restart, stop or escal"),
+        ({"on_error": {ValueError: "explode"}}, "on_error: got 'explode'"),
+        ({"restart": "always"}, "restart: got 'always', want permanent, transient or temporary"),
+        ({"strategy": "all"}, "strategy: got 'all', want one_for_one, one_for_all or rest_for"),
+        ({"budget": {"max": -1}}, r"budget: got .*max=-1.*, want max >= 0"),
+        ({"budget": {"within": 0}}, "budget: got .*within=0.*, want .* within > 0"),
+        ({"backoff": {"initial": -1}}, "backoff: got .*initial=-1.*, want initial >= 0"),
+        ({"backoff": {"factor": 0.5}}, "backoff: got .*factor=0.5.*, want .* factor >= 1"),
+        ({"backoff": {"max": -1}}, "backoff: got .*max=-1.*, want .* max >= 0"),
+        ({"backoff": {"jitter": 2}}, "backoff: got .*jitter=2.*, want .* jitter from 0 to 1"),
     ],
 )
 async def test_a_setting_out_of_range_is_refused_and_leaves_nothing(

@@ -128,7 +128,7 @@ async def test_a_failed_start_is_told_and_the_actor_stays_with_its_mail(
     with pytest.raises(StartFailed, match=r"/a did not start: OSError: no disk .*in on_start"):
         await system.spawn(Second, "a")
     ref = system.ref("/a")
-    assert ref.state == "failed"
+    assert ref.state == "restarting"  # it is tried again after a pause
     ref.tell_nowait("kept")
     (failure,) = heard
     assert (failure.address, failure.message_type, str(failure.error)) == ("/a", None, "no disk")
@@ -202,11 +202,14 @@ async def test_a_failed_start_keeps_the_children_that_were_there_before(
         await ref.human_start()
     assert [(status.address, status.state) for status in system.tree()] == [
         ("/a", "failed"),
-        ("/a/child", "running"),
+        ("/a/child", "failed"),
     ]
+    fails.clear()
+    await ref.start()
+    assert [status.address for status in system.tree()] == ["/a"]  # it was not made again
 
 
-async def test_a_start_said_while_a_failed_one_is_cleaned_up_is_not_lost(
+async def test_a_start_said_while_a_failed_one_is_cleaned_up_joins_that_one(
     system: ActorSystem,
 ) -> None:
     tries: list[int] = []
@@ -226,10 +229,10 @@ async def test_a_start_said_while_a_failed_one_is_cleaned_up_is_not_lost(
 
     spawning = await begin(system.spawn(Hooked, "a", kwargs={"starting": starting}))
     op = system.ref("/a").start()
-    await op
-    await spawning
-    assert len(tries) == 2
-    assert system.ref("/a").state == "running"
+    for joined in (op, spawning):
+        with pytest.raises(StartFailed, match="ValueError: no"):
+            await joined
+    assert (tries, system.ref("/a").state) == ([1], "failed")
 
 
 async def test_a_stop_said_while_a_failed_start_is_cleaned_up_holds(system: ActorSystem) -> None:

@@ -1,0 +1,90 @@
+"""Acting on failures: what `supervision` decides, done to cells through `lifecycle`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import lifecycle
+from .errors import Escalated
+from .events import Restarting
+from .renewal import Renewal
+from .supervision import Sibling, plan_restart
+
+if TYPE_CHECKING:
+    from .cell import ActorCell
+    from .supervision import Directive, Ending
+
+
+def act(cell: ActorCell, directive: Directive, error: BaseException) -> None:
+    """Do what `directive` says about a cell that failed with `error`.
+
+    ==========  =========================  ====================  =========================
+    directive   instance                   waiting mail          children
+    ==========  =========================  ====================  =========================
+    resume      kept                       goes on               untouched
+    restart     a new one after a pause    kept                  restart with it
+    stop        kept, `on_stop` runs       kept; as by `stop()`  untouched
+    escalate    restarts with the parent   kept                  restart with it
+    ==========  =========================  ====================  =========================
+
+    A verb that came before wins: an actor that is not wanted up is left alone.
+    """
+    if cell.wanted != "up" or cell.state not in lifecycle.ALIVE:
+        return
+    if directive == "restart":
+        end_life(cell, "error")
+    elif directive == "escalate":
+        _escalate(cell, error)
+    elif directive == "stop" and cell.spec.restart == "temporary":
+        lifecycle.remove(cell)
+    elif directive == "stop":
+        lifecycle.stop(cell, "error")
+
+
+def end_life(cell: ActorCell, ending: Ending) -> None:
+    """Let one incarnation end and what comes after it begin: a restart, removal, or failure."""
+    parent = cell.parent
+    if parent is None or cell.wanted != "up" or cell.state not in lifecycle.ALIVE:
+        return
+    children = tuple((parent.children or {}).values())
+    now = cell.system.now()
+    plan = plan_restart(
+        cell.spec,
+        [_seen(child) for child in children],
+        parent.spec.strategy,
+        ending,
+        cell.rare.stamps,
+        now,
+        chance=cell.system.chance,
+    )
+    cell.rare.stamps = plan.stamps
+    group = [child for child in children if child.address.name in plan.group]
+    if plan.fate == "remove":
+        lifecycle.remove(cell)
+    elif plan.fate == "fail":
+        lifecycle.renew(cell, Renewal(cell, 0.0, group, fails=True))
+    else:
+        lifecycle.renew(cell, Renewal(cell, plan.pause, group))
+        number = len(plan.stamps)
+        cell.system.events.tell(Restarting, cell.address, number, plan.pause, cell.last_error)
+    for child in children:
+        if child.address.name in plan.removed:
+            lifecycle.remove(child)
+
+
+def _escalate(cell: ActorCell, error: BaseException) -> None:
+    """Make the failure the parent's; where no parent can restart, the child becomes failed."""
+    parent = cell.parent
+    if parent is not None and parent.state == "restarting":
+        lifecycle.suspend(cell)  # that is what it asks for
+    elif parent is None or parent.parent is None or parent.state not in lifecycle.ALIVE:
+        lifecycle.renew(cell, Renewal(cell, 0.0, fails=True))
+    else:
+        cell.enter("paused")
+        cell.curtail()
+        parent.fail(Escalated(cell.address, error), None)
+
+
+def _seen(child: ActorCell) -> Sibling:
+    alone = child.state in ("new", "failed", "stopping", "stopped")
+    return Sibling(child.address.name, child.spec.restart, alone)
