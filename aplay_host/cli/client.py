@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -53,8 +54,12 @@ class Client:
         We wait a little longer than the host does, because its answer to a late reply says
         more than ours.
         """
+        return self.act(verb, [address], message=message)
+
+    def act(self, verb: str, addresses: Sequence[str], **more: Any) -> Answer:
+        """Have the host carry out `verb` on these actors; see `deliver` for how long."""
         seconds = self._common.timeout or WITHOUT_LIMIT
-        body = {"addresses": [address], "message": message, "timeout_s": seconds}
+        body = {"addresses": addresses, "timeout_s": seconds, **more}
         return self._call("POST", f"/v1/actors:{verb}", json.dumps(body).encode("utf-8"), 1.0)
 
     def instance(self) -> Instance:

@@ -30,6 +30,9 @@ VERBS = {
     "tree": "Show the actors as a tree.",
     "send": "Send a message to an actor.",
     "ask": "Send a message to an actor and print its reply.",
+    "start": "Start actors, also those that a person stopped.",
+    "stop": "Stop actors; they keep state and mail, over a restart of the host too.",
+    "restart": "Give actors a new instance; they keep their mail.",
     "health": "Tell whether the host is ready for work.",
     "plugins": "Show what installed packages offer.",
 }

@@ -62,16 +62,38 @@ class MailboxTable(Table):
     overflow: Literal["reject", "wait"] | None = None
 
 
+class BudgetTable(Table):
+    """How many restarts, within which time, an actor may need before it is ``failed``."""
+
+    max: Annotated[int, Field(ge=0)] | None = None
+    within: Duration | None = None
+
+
+class BackoffTable(Table):
+    """The pauses before restarts, see `aplay_host.kernel.Backoff`."""
+
+    initial: Duration | None = None
+    factor: Annotated[float, Field(ge=1)] | None = None
+    max: Duration | None = None
+    jitter: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
 class Settings(Table):
     """``[defaults]``, and the part of an actor's table that overrides it."""
 
     max_tasks: Annotated[int, Field(ge=1)] | None = None
+    on_error: Literal["resume", "restart", "stop", "escalate"] | None = None
+    restart: Literal["permanent", "transient", "temporary"] | None = None
+    strategy: Literal["one_for_one", "one_for_all", "rest_for_one"] | None = None
+    budget: BudgetTable = BudgetTable()
+    backoff: BackoffTable = BackoffTable()
     stop_timeout: Duration | None = None
     mailbox: MailboxTable = MailboxTable()
 
     def settings(self) -> dict[str, Any]:
         """Return what is stated, as a layer of settings for `ActorSpec.of`."""
-        return self.model_dump(include=set(Settings.model_fields), exclude_none=True)
+        stated = self.model_dump(include=set(Settings.model_fields), exclude_none=True)
+        return {key: value for key, value in stated.items() if value != {}}
 
 
 class ActorEntry(Settings):

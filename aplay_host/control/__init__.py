@@ -42,6 +42,8 @@ if TYPE_CHECKING:
         SendReport,
         SendResult,
         TreeRow,
+        VerbReport,
+        VerbResult,
     )
     from .routes import ControlApi
     from .server import serve_control
@@ -65,6 +67,8 @@ __all__ = [
     "SendReport",
     "SendResult",
     "TreeRow",
+    "VerbReport",
+    "VerbResult",
     "dump",
     "envelope",
     "hold_lock",
@@ -114,6 +118,8 @@ __getattr__ = lazy(
             "SendReport",
             "SendResult",
             "TreeRow",
+            "VerbReport",
+            "VerbResult",
         ),
         "routes": ("ControlApi",),
         "server": ("serve_control",),

@@ -13,6 +13,7 @@ from .records import (
     PluginRow,
     SendReport,
     TreeRow,
+    VerbReport,
 )
 
 
@@ -41,6 +42,18 @@ class ControlPort(Protocol):
 
     async def ask(self, address: str, message: Any, seconds: float) -> AskReport:
         """Ask one actor and return its reply."""
+        ...
+
+    async def start(self, addresses: Sequence[str], seconds: float) -> VerbReport:
+        """End a person's hold and start each of these actors; waits at most `seconds`."""
+        ...
+
+    async def stop(self, addresses: Sequence[str], seconds: float) -> VerbReport:
+        """Hold each of these actors, with its state and mail, until it is started again."""
+        ...
+
+    async def restart(self, addresses: Sequence[str], seconds: float) -> VerbReport:
+        """Give each of these actors a new instance; it keeps its mail."""
         ...
 
     def plugins(self) -> list[PluginRow]:

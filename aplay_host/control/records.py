@@ -117,6 +117,24 @@ class AskReport:
 
 
 @dataclass(frozen=True, slots=True)
+class VerbResult:
+    """What a verb did to one actor: whether it `changed` anything, and how the actor is now."""
+
+    address: str
+    changed: bool
+    state: str
+    pending: int
+    problem: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerbReport:
+    """What a verb did to each actor that was named."""
+
+    results: tuple[VerbResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HealthCheck:
     """One thing that was looked at; a failing `critical` one makes the host not ready."""
 

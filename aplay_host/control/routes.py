@@ -44,6 +44,9 @@ class ControlApi:
                 self._route("GET", "/v1/tree", "tree", self._tree),
                 self._route("POST", "/v1/actors:send", "send", self._send),
                 self._route("POST", "/v1/actors:ask", "ask", self._ask),
+                self._route("POST", "/v1/actors:start", "start", self._start),
+                self._route("POST", "/v1/actors:stop", "stop", self._stop),
+                self._route("POST", "/v1/actors:restart", "restart", self._restart),
                 self._route("GET", "/v1/plugins", "plugins.list", self._plugins),
                 self._route("GET", "/livez", "health", self._live),
                 self._route("GET", "/readyz", "health", self._ready),
@@ -67,10 +70,19 @@ class ControlApi:
 
     async def _send(self, request: Request) -> Any:
         body = await _body(request)
-        addresses = body.get("addresses")
-        if not isinstance(addresses, list) or not all(isinstance(a, str) for a in addresses):
-            raise CommandError("bad-request", f'"addresses": got {addresses!r}, want a list')
-        return await self.port.send(addresses, _message(body), _seconds(body))
+        return await self.port.send(_addresses(body), _message(body), _seconds(body))
+
+    async def _start(self, request: Request) -> Any:
+        body = await _body(request)
+        return await self.port.start(_addresses(body), _seconds(body))
+
+    async def _stop(self, request: Request) -> Any:
+        body = await _body(request)
+        return await self.port.stop(_addresses(body), _seconds(body))
+
+    async def _restart(self, request: Request) -> Any:
+        body = await _body(request)
+        return await self.port.restart(_addresses(body), _seconds(body))
 
     async def _ask(self, request: Request) -> Any:
         body = await _body(request)
@@ -155,6 +167,13 @@ async def _body(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise CommandError("bad-request", f"the body is {type(body).__name__}, want an object")
     return body
+
+
+def _addresses(body: dict[str, Any]) -> list[str]:
+    addresses = body.get("addresses")
+    if not isinstance(addresses, list) or not all(isinstance(a, str) for a in addresses):
+        raise CommandError("bad-request", f'"addresses": got {addresses!r}, want a list')
+    return addresses
 
 
 def _message(body: dict[str, Any]) -> Any:

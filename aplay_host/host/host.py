@@ -40,15 +40,28 @@ from ..control import (
     write_instance,
 )
 from ..errors import PluginError, StateDirError
-from ..kernel import ActorSystem, Address, Failure, MessageFailed, SystemStopping, TreePlan
+from ..kernel import (
+    ActorSystem,
+    Address,
+    Failure,
+    MessageFailed,
+    Quarantined,
+    Removed,
+    Started,
+    Stopped,
+    SystemStopping,
+    TreePlan,
+)
 from ..plugins import ActorFailure, Catalog, HookFailure, HostInfo, PluginSet, scan
 from .checking import plugin_settings, strict_refusals
+from .holds import read_holds, write_holds
 from .origin import Origin, declared_origins, resolver
 from .port import HostPort
 from .signals import StopSignals
 
 LAST_ACTORS_SECONDS = 5.0
 """What the actors' own ends get at least, even when draining took all the time there was."""
+ON_THE_WAY = ("new", "starting", "restarting")
 PLUGIN_SECONDS = 2.0
 PATIENCE = 1.0
 """How long a stop may take, in seconds, before the log says what it waits for."""
@@ -149,7 +162,12 @@ class Host:
         self.system.events.subscribe((SystemStopping,), self._ended_by_the_tree)
         planting = self.system.plant(plan)
         self.planted = True
+        held = read_holds(self.config.host.state_dir)
+        for ref in self.system.select("/**"):
+            if ref.address in held:
+                ref.stop()
         await planting
+        await self._settled()
         await self.plugins.call_host_started(self.info, self.system)
         self.phase = "running"
         self._tell_ready()
@@ -166,6 +184,22 @@ class Host:
             _log.warning("%s names no actor", self.config.file)
         control = None if self._control is None else str(self._control)
         self._on_ready(Ready(os.getpid(), control, None))
+
+    async def _settled(self) -> None:
+        """Wait until no declared actor is on its way: each runs, is failed, or is held."""
+        changed = asyncio.Event()
+        ends = (Started, Quarantined, Stopped, Removed)
+        unsubscribe = self.system.events.subscribe(ends, lambda event: changed.set())
+        declared = [self.system.ref(address) for address in self.config.actors]
+        while any(ref.state in ON_THE_WAY for ref in declared):
+            changed.clear()
+            await changed.wait()
+        unsubscribe()
+
+    def keep_holds(self) -> None:
+        """Write down which actors a person holds now, for the next start."""
+        held = [status.address for status in self.system.tree() if status.held]
+        write_holds(self.config.host.state_dir, held)
 
     @property
     def info(self) -> HostInfo:

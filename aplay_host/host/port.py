@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ from ..control import (
     SendReport,
     SendResult,
     TreeRow,
+    VerbReport,
+    VerbResult,
     plain,
     problem,
 )
@@ -29,8 +31,9 @@ from ..errors import (
     CommandError,
     MailboxFull,
     Refuse,
+    StartFailed,
 )
-from ..kernel import ActorRef, ActorStatus, Address
+from ..kernel import ActorRef, ActorStatus, Address, Op
 from .health import alive, judge_readiness, judge_start
 from .origin import origin_of
 from .rows import actor_row, tree_row
@@ -120,6 +123,34 @@ class HostPort:
         reply = await _ask(self._ref(named), message, seconds)
         return AskReport(named, reply, round(time.monotonic() - began, 6))
 
+    async def start(self, addresses: Sequence[str], seconds: float) -> VerbReport:
+        """End a person's hold and start each of these actors; waits at most `seconds`."""
+        return await self._each(addresses, ActorRef.human_start, seconds)
+
+    async def stop(self, addresses: Sequence[str], seconds: float) -> VerbReport:
+        """Hold each of these actors, with its state and mail, until it is started again."""
+        return await self._each(addresses, ActorRef.stop, seconds)
+
+    async def restart(self, addresses: Sequence[str], seconds: float) -> VerbReport:
+        """Give each of these actors a new instance; it keeps its mail."""
+        return await self._each(addresses, ActorRef.restart, seconds)
+
+    async def _each(
+        self, addresses: Sequence[str], verb: Callable[[ActorRef], Op], seconds: float
+    ) -> VerbReport:
+        self._must_take_mail()
+        refs = [self._ref(address) for given in addresses for address in self._named(given)]
+        before = {ref: (ref.state, ref.held, ref.status().restarts) for ref in refs}
+        ops = {ref: verb(ref) for ref in refs}  # each takes effect before the first is awaited
+        self._host.keep_holds()
+        results = []
+        for ref, op in ops.items():
+            trouble = await _end_of(op, ref, seconds)
+            now = ref.status()
+            changed = before[ref] != (now.state, now.held, now.restarts)
+            results.append(VerbResult(ref.address, changed, now.state, now.pending, trouble))
+        return VerbReport(tuple(results))
+
     def _ref(self, address: str) -> ActorRef:
         return self._host.system.ref(address)
 
@@ -166,6 +197,20 @@ async def _tell(ref: ActorRef, message: Any, seconds: float) -> SendResult:
     except (AplayError, TimeoutError) as error:
         return SendResult(ref.address, False, problem=problem(_explained(ref, error)))
     return SendResult(ref.address, True)
+
+
+async def _end_of(op: Op, ref: ActorRef, seconds: float) -> dict[str, Any] | None:
+    """Wait for the end of a verb; return the problem that kept it from its end, if one did."""
+    try:
+        async with asyncio.timeout(seconds):
+            await op
+    except StartFailed as error:
+        hint = f"see its last error: aplay-host status {ref.address}"
+        return problem(CommandError("start-failed", str(error), hint=hint, address=ref.address))
+    except TimeoutError:
+        detail = f"{ref.address} is still {ref.state} after {seconds:g} s; it goes on"
+        return problem(CommandError("timeout", detail, address=ref.address))
+    return None
 
 
 async def _ask(ref: ActorRef, message: Any, seconds: float) -> Any:

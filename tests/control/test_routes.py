@@ -28,6 +28,9 @@ ROUTES = {
     "tree": {"GET /v1/tree"},
     "send": {"POST /v1/actors:send"},
     "ask": {"POST /v1/actors:ask"},
+    "start": {"POST /v1/actors:start"},
+    "stop": {"POST /v1/actors:stop"},
+    "restart": {"POST /v1/actors:restart"},
     "plugins list": {"GET /v1/plugins"},
     "health": {"GET /livez", "GET /readyz", "GET /startupz"},
 }
@@ -266,3 +269,10 @@ async def test_an_answer_that_is_no_json_is_a_mistake_of_the_host(api: Api) -> N
     api.port.reply = object()
     got = await api.post("/v1/actors:ask", body(addresses=["/a"], message=1))
     assert got.problem == "internal"
+
+
+@pytest.mark.parametrize("verb", ["start", "stop", "restart"])
+async def test_a_verb_reaches_the_port_with_its_actors_and_its_time(api: Api, verb: str) -> None:
+    got = await api.post(f"/v1/actors:{verb}", body(addresses=["/a", "/b/*"], timeout_s=3))
+    assert got.document["schema"] == f"aplay.{verb}/1"
+    assert api.port.asked == [(verb, ["/a", "/b/*"], 3.0)]

@@ -21,6 +21,8 @@ from aplay_host.control import (
     SendReport,
     SendResult,
     TreeRow,
+    VerbReport,
+    VerbResult,
 )
 from aplay_host.errors import CommandError
 
@@ -73,6 +75,19 @@ class FakePort:
         if message == "wait":
             await self.never.wait()
         return AskReport(address, self.reply, 0.1)
+
+    async def start(self, addresses: Sequence[str], seconds: float) -> VerbReport:
+        return self._verb("start", addresses, seconds)
+
+    async def stop(self, addresses: Sequence[str], seconds: float) -> VerbReport:
+        return self._verb("stop", addresses, seconds)
+
+    async def restart(self, addresses: Sequence[str], seconds: float) -> VerbReport:
+        return self._verb("restart", addresses, seconds)
+
+    def _verb(self, verb: str, addresses: Sequence[str], seconds: float) -> VerbReport:
+        self._note(verb, list(addresses), seconds)
+        return VerbReport((VerbResult("/a", True, "running", 0),))
 
     def plugins(self) -> list[PluginRow]:
         self._note("plugins")

@@ -12,6 +12,7 @@ from ..client import Client, reported
 from ..message import read_message
 from ..options import Common, common_options
 from ..output import print_json
+from ..steering import confirmed
 
 
 @click.command("send")
@@ -26,7 +27,7 @@ def command(common: Common, address: str, message: str, yes: bool) -> int:
     """
     payload = read_message(message)
     client = Client(common)
-    if "*" in address and not yes and not _confirmed(client, address):
+    if "*" in address and not yes and not confirmed(client, "send to", address):
         print("nothing sent", file=sys.stderr)
         return 1
     answer = client.deliver("send", address, payload)
@@ -38,16 +39,6 @@ def command(common: Common, address: str, message: str, yes: bool) -> int:
     elif not common.quiet:
         print(f"accepted by {answer.data['accepted']}", file=sys.stderr)
     return 0
-
-
-def _confirmed(client: Client, pattern: str) -> bool:
-    """Ask before sending to several; without a terminal to ask on it is a usage error."""
-    count = len(client.get("/v1/actors", [("address", pattern)]).data)
-    if count == 1:
-        return True
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"{pattern} names {count} actors; say --yes to send to all")
-    return click.confirm(f"Send to {count} actors?", err=True)
 
 
 def _first_problem(refused: list[dict[str, Any]]) -> CommandError:

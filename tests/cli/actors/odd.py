@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from aplay_host import Actor
 
@@ -41,6 +41,8 @@ async def ignore_cancellation() -> None:
 
 
 class NoStart(Actor):
+    budget: ClassVar = {"max": 0}
+
     async def on_start(self) -> None:
         raise RuntimeError("no such device")
 
