@@ -66,6 +66,8 @@ def cli(common: Common) -> None:
 def main() -> NoReturn:
     """Run the command line; every way it can end is a line on stderr and an exit code."""
     common = Common()
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  a closed one would be None
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack letters of ours
     try:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ..config import find_config, parse_duration
+from ..errors import ConfigError
 
 
 @dataclass(slots=True)
@@ -33,7 +34,14 @@ class Common:
 
     def config_file(self) -> Path:
         """Return the configuration file; raises `ConfigError` where there is none."""
-        return find_config(self.config, cwd=Path.cwd(), environ=os.environ)
+        try:
+            cwd = Path.cwd()
+        except FileNotFoundError:
+            if self.config is None or not Path(self.config).is_absolute():
+                gone = "the working directory is gone; go to another, or give an absolute -c FILE"
+                raise ConfigError(gone) from None
+            cwd = Path("/")
+        return find_config(self.config, cwd=cwd, environ=os.environ)
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:

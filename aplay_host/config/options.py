@@ -39,7 +39,7 @@ def check_options(
         return TypeAdapter(model).validate_python(anchored, extra=_extra(model)), ()
     except ValidationError as error:
         mistakes = [explain(one, model, raw, at, document) for one in error.errors()]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         words = document.silenced(f"{type(error).__name__}: {error}")
         raise PluginError(f"{owner}.Options cannot be used: {words}") from error
     return None, tuple(document.problem(_signed(mistake, owner)) for mistake in mistakes)

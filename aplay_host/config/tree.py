@@ -113,6 +113,8 @@ def _resolved(
         return problems or TreeNode(address, _spec(config, address, cls, options))
     except PluginError as error:
         return TreeNode(address, fault=str(error))
+    except Exception as error:  # of a metaclass, say: the class is a guest's
+        return TreeNode(address, fault=f"{type(error).__name__}: {error}")
 
 
 def _spec(config: HostConfig, address: Address, cls: type[Actor], options: Any) -> ActorSpec:

@@ -33,7 +33,7 @@ from ..errors import (
     Refuse,
     StartFailed,
 )
-from ..kernel import ActorRef, ActorStatus, Address, Op
+from ..kernel import ActorRef, ActorStatus, Address, Failure, Op
 from .health import alive, judge_readiness, judge_start
 from .origin import origin_of
 from .rows import actor_row, tree_row
@@ -247,8 +247,9 @@ def _explained(ref: ActorRef, error: BaseException) -> CommandError:
         case TimeoutError():
             detail = f"{address} had no room in time"
             return CommandError("timeout", detail, address=address)
+    failure = Failure.of(error, 0.0)  # its text is safe, whatever a guest's __str__ does
     if isinstance(error, Refuse):
-        return CommandError("handler-failed", f"{address} refused: {error}", address=address)
-    detail = f"{address} failed: {type(error).__qualname__}: {error}"
+        return CommandError("handler-failed", f"{address} refused: {failure.text}", address=address)
+    detail = f"{address} failed: {failure.type}: {failure.text}"
     hint = "the log, which serve writes to stderr, has the traceback"
     return CommandError("handler-failed", detail, hint=hint, address=address)

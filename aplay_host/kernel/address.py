@@ -6,6 +6,9 @@ import re
 
 from .errors import BadAddress
 
+MOST_LEVELS = 64
+"""How deep a tree may be. An actor whose start makes another of its kind meets this end."""
+
 _SEGMENT = re.compile(r"[A-Za-z0-9_.-]+\Z")
 
 
@@ -31,6 +34,8 @@ class Address(str):
         """Return the address of the child `name` of this one."""
         if not _SEGMENT.match(name):
             raise BadAddress(f"actor name {name!r}: use letters, digits, '_', '.' and '-' only")
+        if self.count("/") >= MOST_LEVELS:
+            raise BadAddress(f"{self}/{name} is deeper than {MOST_LEVELS} levels")
         return str.__new__(Address, f"/{name}" if self == "/" else f"{self}/{name}")
 
     @property
@@ -55,6 +60,8 @@ class Address(str):
 def _check(text: str) -> None:
     if not text.startswith("/"):
         raise BadAddress(f"address {text!r}: must begin with '/', as in '/tail/parse'")
+    if text.count("/") > MOST_LEVELS:
+        raise BadAddress(f"address {text!r} is deeper than {MOST_LEVELS} levels")
     for segment in text[1:].split("/"):
         if not _SEGMENT.match(segment):
             raise BadAddress(

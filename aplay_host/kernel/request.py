@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .errors import ActorStopped, AskTimeout
@@ -37,7 +38,10 @@ class Request:
             return
         if isinstance(error, Exception):
             kind = type(self.message).__qualname__
-            error.add_note(f"raised by {cell.address} while it handled a request of type {kind}")
+            note = f"raised by {cell.address} while it handled a request of type {kind}"
+            with suppress(Exception):  # a guest's exception may have made notes impossible
+                if note not in getattr(error, "__notes__", ()):
+                    error.add_note(note)
         else:  # SystemExit, KeyboardInterrupt and CancelledError are not the asker's to have
             error = ActorStopped(cell.address, f"its handler ended with {type(error).__name__}")
         self.reply.set_exception(error)

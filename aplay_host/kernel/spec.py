@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -62,6 +63,11 @@ class ActorSpec:
     def __post_init__(self) -> None:
         if not isinstance(self.max_tasks, int) or self.max_tasks < 1:
             raise ValueError(f"max_tasks: got {self.max_tasks!r}, want an integer >= 1")
+        for name in ("start_timeout", "stop_timeout"):
+            seconds = getattr(self, name)
+            number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+            if not number or not 0 <= seconds < math.inf:
+                raise ValueError(f"{name}: got {seconds!r}, want seconds >= 0")
         words = self.on_error.values() if isinstance(self.on_error, Mapping) else (self.on_error,)
         for word in words:
             _check("on_error", word, get_args(Directive))

@@ -37,7 +37,7 @@ class Failure:
     @classmethod
     def of(cls, error: BaseException, at: float) -> Failure:
         """Describe `error`, which happened `at` that time."""
-        frames = traceback.extract_tb(error.__traceback__)
+        frames = traceback.extract_tb(error.__traceback__, limit=-1)
         where = f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
         try:
             text = str(error)

@@ -29,6 +29,8 @@ T = TypeVar("T")
 SHUTDOWN_SECONDS = 30.0
 LAST_SECOND = 1.0
 """What a shutdown past its deadline gives the cancelled before it leaves them behind."""
+LAST_WORDS_SHARE = 0.1
+"""The part of a drain's time that cancelled tasks have for ending."""
 SPARE_INBOXES = 256
 COUNTS = ("accepted", "handled", "failed", "dead", "pending", "in_hand")
 
@@ -178,8 +180,9 @@ class ActorSystem:
 
     def _add(self, parent: ActorCell, spec: ActorSpec) -> ActorCell:
         address = parent.address.child(spec.name)
-        if parent.wanted == "gone":
-            raise BadAddress(f"cannot make {address}: {parent.address} is being removed")
+        if parent.wanted == "gone" or self.stopping:
+            going = self._root if self.stopping else parent
+            raise BadAddress(f"cannot make {address}: {going.address} is being removed")
         if (existing := self._registry.get(address)) is not None:
             return self._adopt(parent, existing, spec)
         cell = ActorCell(self, address, parent, spec)
@@ -312,13 +315,13 @@ class ActorSystem:
         self._quiet = asyncio.Event()
         try:
             async with asyncio.timeout(seconds):
-                if tasks:
-                    await asyncio.wait(tasks)  # they may tell once more
+                if tasks:  # they may tell once more; the stubborn are the shutdown's business
+                    await asyncio.wait(tasks, timeout=seconds * LAST_WORDS_SHARE)
                 while self.active:
                     self._quiet.clear()
                     await self._quiet.wait()
         except TimeoutError:
-            return False
+            return not self.active
         return True
 
     async def shutdown(self, deadline: float = SHUTDOWN_SECONDS) -> ShutdownReport:
@@ -358,6 +361,9 @@ class ActorSystem:
             self._time_up.cancel()
         self._time_up = self.loop.call_at(self._ends, time_up)
         if self._ending is None:
+            self.cut = 0  # what an earlier stop cut or left behind is not this one's doing
+            running = {task: text for task, text in self._abandoned.items() if not task.done()}
+            self._abandoned = running
             self._root.want("gone")
             self._ending = self.create_task(self._shut_down(), "shutdown")
             self.events.tell(SystemStopping, self._root.address)

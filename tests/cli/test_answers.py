@@ -317,6 +317,14 @@ def test_a_call_that_fails_tells_people_why_on_stderr(
     assert (ended.code, ended.out) == (code, "")
 
 
+def test_an_error_that_cannot_tell_itself_is_a_failure_all_the_same(
+    shared: Project, served: Served
+) -> None:
+    ended = shared.run("ask", "/odd", '{"do": "raise what cannot be told"}')
+    assert (ended.code, ended.out) == (1, "")
+    assert "/odd failed: Untold" in ended.err
+
+
 def test_a_message_that_finds_no_room_is_refused(shared: Project, served: Served) -> None:
     served.busy("/tight", {"do": "wait"})
     served.send("/tight", "takes the only place")

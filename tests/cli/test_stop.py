@@ -70,6 +70,15 @@ def test_a_task_that_ignores_its_cancellation_is_left_behind_by_name(
     assert project.left_behind() == set()
 
 
+def test_a_thread_that_an_actor_left_running_does_not_keep_the_process(
+    project: Project, served: Served
+) -> None:
+    served.send("/odd", {"do": "begin a thread"})
+    served.signal(signal.SIGTERM)
+    assert served.wait() == 0
+    assert project.left_behind() == set()
+
+
 def test_a_second_signal_cuts_handlers_off_at_once(project: Project) -> None:
     project.write(ODD, head=HEAD.replace("0.3", "30"))
     served = project.serve()

@@ -66,3 +66,23 @@ def test_verbs_are_completed_from_the_table() -> None:
     context = click.Context(cli, info_name="aplay-host")
     found = [item.value for item in cli.shell_complete(context, "s")]
     assert found == ["serve", "status", "send", "start", "stop"]
+
+
+def test_an_error_never_goes_to_stdout_even_where_stderr_is_closed(project: Project) -> None:
+    project.write("")
+    closed = f"'{sys.executable}' -m aplay_host status 2>&-"
+    done = subprocess.run(
+        ["sh", "-c", closed], cwd=project.folder, capture_output=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stdout) == (3, b"")
+
+
+def test_a_working_directory_that_is_gone_is_named(project: Project) -> None:
+    gone = project.folder / "gone"
+    gone.mkdir()
+    script = f"rmdir ../gone; '{sys.executable}' -P -m aplay_host status"
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=gone, capture_output=True, text=True, timeout=20, check=False
+    )
+    assert done.returncode == 78
+    assert "the working directory is gone" in done.stderr

@@ -42,6 +42,13 @@ class BadOptions(Actor):
     Options = dict
 
 
+class Leaving(Actor):
+    @dataclass
+    class Options:
+        def __post_init__(self) -> None:
+            raise SystemExit(3)
+
+
 ANSWERS: dict[str, Resolved | Known | Faulty | Unresolved] = {
     "plain": Resolved(Plain),
     "tail": Resolved(Tail),
@@ -49,6 +56,7 @@ ANSWERS: dict[str, Resolved | Known | Faulty | Unresolved] = {
     "misnamed": Resolved(Misnamed),
     "durable": Resolved(Durable),
     "bad-options": Resolved(BadOptions),
+    "leaving": Resolved(Leaving),
     "broken": Faulty("ImportError at x.py:3"),
     "known": Known(),
 }
@@ -218,3 +226,9 @@ def test_options_that_cannot_be_used_are_a_fault_of_the_class(plan: Plan) -> Non
 def test_planning_changes_nothing(load: Load) -> None:
     config: Any = load("[actors.a]\nuse = 'tail'\noptions = { to = '/b' }\n")
     assert plan_tree(config, resolve) == plan_tree(config, resolve)
+
+
+def test_options_that_exit_are_a_fault_of_their_actor(plan: Plan) -> None:
+    (node,) = plan('[actors.a]\nuse = "leaving"').nodes
+    assert node.fault is not None
+    assert "Options cannot be used: SystemExit: 3" in node.fault

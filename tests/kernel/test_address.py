@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aplay_host.kernel import Address, AplayError, BadAddress
+from aplay_host.kernel.address import MOST_LEVELS
 
 SEGMENTS = st.from_regex(r"[A-Za-z0-9_.-]{1,5}", fullmatch=True)
 
@@ -99,3 +100,11 @@ def test_a_pattern_names_addresses(pattern: str, address: str, named: bool) -> N
 def test_a_pattern_must_begin_at_the_root() -> None:
     with pytest.raises(BadAddress, match="must begin with '/'"):
         Address("/a").matches("*")
+
+
+def test_a_tree_has_an_end() -> None:
+    deepest = Address("/a" * MOST_LEVELS)
+    with pytest.raises(BadAddress, match="deeper than 64 levels"):
+        deepest.child("b")
+    with pytest.raises(BadAddress, match="deeper than 64 levels"):
+        Address("/a" * (MOST_LEVELS + 1))

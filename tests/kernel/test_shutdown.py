@@ -426,3 +426,44 @@ async def test_a_handler_that_shuts_its_own_system_down_is_cut_and_all_ends() ->
         report = await system.shutdown()
         assert now() == 4.0
         assert not report.clean
+
+
+async def test_what_an_earlier_stop_cut_does_not_spoil_a_clean_shutdown() -> None:
+    async with ActorSystem() as system:
+        ref = await system.spawn(Runner, "a", stop_timeout=0.5)
+        ref.tell_nowait(forever)
+        await settle()
+        await ref.remove()
+        assert (await system.shutdown()).clean
+
+
+async def test_draining_needs_no_time_when_nothing_waits(system: ActorSystem) -> None:
+    async def own_task(actor: Any) -> None:
+        actor.create_task(forever())
+
+    await system.spawn(Hooked, "a", kwargs={"starting": own_task})
+    assert await system.drain(0.0)
+
+
+async def test_draining_does_not_wait_for_a_task_that_ignores_its_end(system: ActorSystem) -> None:
+    end = asyncio.Event()
+
+    async def stubborn(actor: Any) -> None:
+        actor.create_task(ignore_cancels(end))
+        await settle()
+
+    await system.spawn(Hooked, "a", kwargs={"starting": stubborn})
+    began = now()
+    assert await system.drain(30.0)
+    assert now() - began == pytest.approx(3.0)
+    end.set()
+    await settle()
+
+
+async def test_nobody_is_made_during_a_shutdown(system: ActorSystem) -> None:
+    await system.spawn(Recorder, "a")
+    await system.spawn(Hooked, "b", kwargs={"ending": lambda reason: asyncio.sleep(1)})
+    stopping = await begin(system.shutdown())
+    with pytest.raises(BadAddress, match="cannot make /a/x: / is being removed"):
+        await system.spawn(Recorder, "x", parent="/a")
+    assert (await stopping).clean

@@ -112,3 +112,10 @@ async def test_spawn_hands_options_over_as_they_are(system: ActorSystem) -> None
     assert actor is not None
     assert actor.behaviour is not None
     assert actor.behaviour.options is options
+
+
+@pytest.mark.parametrize("name", ["start_timeout", "stop_timeout"])
+@pytest.mark.parametrize("value", ["5s", -1, float("nan"), float("inf"), True])
+def test_a_time_out_is_a_number_of_seconds(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"{name}: got .*, want seconds >= 0"):
+        ActorSpec.of("a", Actor, settings={name: value})

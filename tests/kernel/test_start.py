@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import pytest
 
@@ -253,3 +254,17 @@ async def test_a_stop_said_while_a_failed_start_is_cleaned_up_holds(system: Acto
     assert (ref.state, ref.held) == ("stopped", True)
     with pytest.raises(StartFailed):
         await spawning
+
+
+async def test_an_actor_that_makes_one_of_its_own_kind_without_end_is_failed(
+    system: ActorSystem,
+) -> None:
+    class Endless(Recorder):
+        budget: ClassVar[Mapping[str, Any]] = {"max": 0}
+
+        async def on_start(self) -> None:
+            await self.spawn(Endless, "a")
+
+    with pytest.raises(StartFailed, match="deeper than 64 levels"):
+        await system.spawn(Endless, "a")
+    assert [(status.address, status.state) for status in system.tree()] == [("/a", "failed")]

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sys
+import threading
 from typing import Any
 
 import click
@@ -61,10 +62,12 @@ def command(common: Common, strict: bool, log_level: str | None, ready_fd: int |
 async def _run(host: Host) -> int:
     """Run `host`; the process ends soon after it, whatever its actors have left running.
 
-    asyncio waits for ever for a task that ignores its cancellation, and for threads.
+    asyncio waits for ever for a task that ignores its cancellation, and Python for threads.
     """
     code = await host.run()
-    asyncio.get_running_loop().call_later(LAST_TASKS_SECONDS, os._exit, code)
+    last_resort = threading.Timer(LAST_TASKS_SECONDS, os._exit, (code,))
+    last_resort.daemon = True
+    last_resort.start()
     return code
 
 

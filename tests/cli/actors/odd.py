@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import Any, ClassVar
 
@@ -27,9 +28,18 @@ class Odd(Actor):
                 await asyncio.to_thread(time.sleep, 60)
             case {"do": "block"}:
                 time.sleep(60)  # noqa: ASYNC251
+            case {"do": "begin a thread"}:
+                threading.Thread(target=time.sleep, args=(60,)).start()
+            case {"do": "raise what cannot be told"}:
+                raise Untold
             case {"do": "exit"}:
                 raise SystemExit(3)
         return msg
+
+
+class Untold(Exception):
+    def __str__(self) -> str:
+        raise self
 
 
 async def ignore_cancellation() -> None:
