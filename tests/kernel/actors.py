@@ -9,19 +9,25 @@ from typing import Any, ClassVar
 from aplay_host.kernel import (
     Abandoned,
     Actor,
+    ActorRef,
     ActorStatus,
     ActorSystem,
     DeadLettered,
     Event,
     HookFailed,
     MessageFailed,
+    Quarantined,
     Removed,
+    Restarting,
     Started,
     StartRefused,
     Stopped,
     SystemStopped,
     SystemStopping,
 )
+
+EVEN = {"jitter": 0.0}
+"""A back-off whose pauses are known beforehand."""
 
 Job = Callable[[Any], Awaitable[Any]]
 """What a `Runner` is told: an async function of the actor."""
@@ -118,6 +124,24 @@ class Diarist(Runner):
         self.diary.append(f"{self.name} {text}")
 
 
+async def spawn_diarist(
+    system: ActorSystem, diary: list[str], name: str = "a", **settings: Any
+) -> ActorRef:
+    """Spawn a diarist that is restarted by its errors, after 0.2 s the first time."""
+    kwargs = {"diary": diary, **settings.pop("kwargs", {})}
+    settings = {"on_error": "restart", "backoff": EVEN, **settings}
+    ref = await system.spawn(Diarist, name, kwargs=kwargs, **settings)
+    diary.clear()
+    return ref
+
+
+async def spawn_parent(
+    system: ActorSystem, diary: list[str], children: dict[str, dict[str, Any]] | None = None
+) -> ActorRef:
+    made = {"x": {}, "y": {}} if children is None else children
+    return await spawn_diarist(system, diary, "p", kwargs={"children": made})
+
+
 def states(system: ActorSystem) -> dict[str, str]:
     """Return the state of every actor, by address."""
     return {status.address: status.state for status in system.tree()}
@@ -190,6 +214,8 @@ ALL_EVENTS: tuple[type[Event], ...] = (
     Started,
     Stopped,
     Removed,
+    Restarting,
+    Quarantined,
     MessageFailed,
     HookFailed,
     StartRefused,

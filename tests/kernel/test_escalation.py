@@ -17,6 +17,7 @@ from aplay_host.kernel import (
 )
 
 from .actors import (
+    EVEN,
     Diarist,
     Hooked,
     begin,
@@ -28,8 +29,6 @@ from .actors import (
     settle,
     states,
 )
-
-EVEN = {"jitter": 0.0}
 
 
 async def family(system: ActorSystem, diary: list[str], **settings: Any) -> ActorRef:

@@ -22,6 +22,7 @@ from aplay_host.kernel import (
 from aplay_host.kernel.supervision import Backoff
 
 from .actors import (
+    EVEN,
     Diarist,
     Hooked,
     Recorder,
@@ -35,7 +36,6 @@ from .actors import (
     states,
 )
 
-EVEN = {"jitter": 0.0}
 PAUSES = [0.2, 0.4, 0.8, 1.6, 3.2]
 
 

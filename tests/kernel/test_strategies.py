@@ -18,6 +18,7 @@ from aplay_host.kernel import (
 )
 
 from .actors import (
+    EVEN,
     Diarist,
     Hooked,
     begin,
@@ -29,8 +30,6 @@ from .actors import (
     settle,
     states,
 )
-
-EVEN = {"jitter": 0.0}
 
 
 @pytest.fixture
