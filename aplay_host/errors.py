@@ -146,6 +146,7 @@ PROBLEM_KINDS = {
         ProblemKind("no-such-route", 404, 5, "no such thing"),
         ProblemKind("actor-stopped", 409, 7, "the actor is stopped"),
         ProblemKind("actor-failed", 409, 7, "the actor has failed"),
+        ProblemKind("held", 409, 7, "a person stopped the actor"),
         ProblemKind("stopping", 409, 7, "the host is stopping"),
         ProblemKind("mailbox-full", 429, 7, "the mailbox is full"),
     )

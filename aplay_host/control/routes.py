@@ -6,7 +6,7 @@ import datetime
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,7 +19,7 @@ from ..errors import CommandError
 from .envelope import API_VERSION, envelope, problem
 from .jsonable import dump
 from .port import ControlPort
-from .records import HealthReport
+from .records import HealthReport, VerbReport
 
 LARGEST_BODY = 1024 * 1024
 LONGEST_WAIT = 24 * 3600.0
@@ -27,6 +27,7 @@ LONGEST_WAIT = 24 * 3600.0
 _log = logging.getLogger("aplay_host.control")
 
 Handler = Callable[[Request], Awaitable[Any]]
+Steer = Callable[[Sequence[str], float], Awaitable[VerbReport]]
 
 
 class ControlApi:
@@ -37,6 +38,7 @@ class ControlApi:
 
     def app(self) -> Starlette:
         """Return the application; its table of routes is the whole API."""
+        port = self.port
         app = Starlette(
             routes=[
                 self._route("GET", "/v1/host", "host", self._host),
@@ -44,9 +46,9 @@ class ControlApi:
                 self._route("GET", "/v1/tree", "tree", self._tree),
                 self._route("POST", "/v1/actors:send", "send", self._send),
                 self._route("POST", "/v1/actors:ask", "ask", self._ask),
-                self._route("POST", "/v1/actors:start", "start", self._start),
-                self._route("POST", "/v1/actors:stop", "stop", self._stop),
-                self._route("POST", "/v1/actors:restart", "restart", self._restart),
+                self._route("POST", "/v1/actors:start", "start", self._steer(port.start)),
+                self._route("POST", "/v1/actors:stop", "stop", self._steer(port.stop)),
+                self._route("POST", "/v1/actors:restart", "restart", self._steer(port.restart)),
                 self._route("GET", "/v1/plugins", "plugins.list", self._plugins),
                 self._route("GET", "/livez", "health", self._live),
                 self._route("GET", "/readyz", "health", self._ready),
@@ -72,22 +74,17 @@ class ControlApi:
         body = await _body(request)
         return await self.port.send(_addresses(body), _message(body), _seconds(body))
 
-    async def _start(self, request: Request) -> Any:
-        body = await _body(request)
-        return await self.port.start(_addresses(body), _seconds(body))
+    def _steer(self, verb: Steer) -> Handler:
+        async def steer(request: Request) -> Any:
+            body = await _body(request)
+            return await verb(_addresses(body), _seconds(body))
 
-    async def _stop(self, request: Request) -> Any:
-        body = await _body(request)
-        return await self.port.stop(_addresses(body), _seconds(body))
-
-    async def _restart(self, request: Request) -> Any:
-        body = await _body(request)
-        return await self.port.restart(_addresses(body), _seconds(body))
+        return steer
 
     async def _ask(self, request: Request) -> Any:
         body = await _body(request)
-        addresses = body.get("addresses")
-        if not isinstance(addresses, list) or [type(a) for a in addresses] != [str]:
+        addresses = _addresses(body)
+        if len(addresses) != 1:
             raise CommandError("bad-request", f'"addresses": got {addresses!r}, want one address')
         return await self.port.ask(addresses[0], _message(body), _seconds(body))
 

@@ -1,4 +1,4 @@
-"""Which actors a person holds, kept in the state directory over a restart of the daemon."""
+"""Which actors a person has stopped, kept in the state directory over a restart of the daemon."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ import os
 import secrets
 import sys
 import traceback
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,7 +64,7 @@ LAST_ACTORS_SECONDS = 5.0
 ON_THE_WAY = ("new", "starting", "restarting")
 PLUGIN_SECONDS = 2.0
 PATIENCE = 1.0
-"""How long a stop may take, in seconds, before the log says what it waits for."""
+"""How long a start or a stop is waited for, in seconds, before another look at the actors."""
 
 _log = logging.getLogger("aplay_host")
 
@@ -96,6 +96,7 @@ class Host:
         self.phase = "starting"
         self.planted = False
         self.origins: dict[Address, Origin] = {}
+        self._holds: frozenset[str] = frozenset()
         self.system = ActorSystem(config.host.name)
         settings = plugin_settings(config, strict=strict)
         self._settings = settings
@@ -158,13 +159,14 @@ class Host:
             raise PluginError("\n".join(("strict, and these plugins are bad:", *refusals)))
         _log_faults(plan, self.plugins)
         self.system.open()
-        self.system.events.subscribe((MessageFailed,), self._tell_plugins)
+        if self.plugins.hears("aplay_actor_failed"):
+            self.system.events.subscribe((MessageFailed,), self._tell_plugins)
         self.system.events.subscribe((SystemStopping,), self._ended_by_the_tree)
         planting = self.system.plant(plan)
         self.planted = True
-        held = read_holds(self.config.host.state_dir)
+        self._holds = read_holds(self.config.host.state_dir)
         for ref in self.system.select("/**"):
-            if ref.address in held:
+            if ref.address in self._holds:
                 ref.stop()
         await planting
         await self._settled()
@@ -191,15 +193,19 @@ class Host:
         ends = (Started, Quarantined, Stopped, Removed)
         unsubscribe = self.system.events.subscribe(ends, lambda event: changed.set())
         declared = [self.system.ref(address) for address in self.config.actors]
-        while any(ref.state in ON_THE_WAY for ref in declared):
-            changed.clear()
-            await changed.wait()
-        unsubscribe()
+        try:
+            while any(ref.state in ON_THE_WAY for ref in declared):
+                changed.clear()
+                with suppress(TimeoutError):  # a start that is cut tells no event
+                    async with asyncio.timeout(PATIENCE):
+                        await changed.wait()
+        finally:
+            unsubscribe()
 
-    def keep_holds(self) -> None:
-        """Write down which actors a person holds now, for the next start."""
-        held = [status.address for status in self.system.tree() if status.held]
-        write_holds(self.config.host.state_dir, held)
+    def keep_holds(self, *, begun: Iterable[str] = (), ended: Iterable[str] = ()) -> None:
+        """Write down which actors a person has stopped and not started since."""
+        self._holds = self._holds.union(begun).difference(ended)
+        write_holds(self.config.host.state_dir, self._holds)
 
     @property
     def info(self) -> HostInfo:

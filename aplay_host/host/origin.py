@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..config import Faulty, HostConfig, Resolve, Resolved, Unresolved
@@ -52,6 +52,3 @@ def origin_of(address: Address, cls: type[Actor], declared: Mapping[Address, Ori
     if issubclass(cls, Group):
         return Origin("group", None)
     return Origin(f"{cls.__module__}:{cls.__qualname__}", None)
-
-
-OriginOf = Callable[[Address, type[Actor]], Origin]

@@ -110,9 +110,8 @@ class HostPort:
 
     async def send(self, addresses: Sequence[str], message: Any, seconds: float) -> SendReport:
         """Tell `message` to each of these actors; waits at most `seconds` for room."""
-        self._must_take_mail()
-        refs = [self._ref(address) for given in addresses for address in self._named(given)]
-        results = [await _tell(ref, message, seconds) for ref in refs]
+        ends = time.monotonic() + seconds
+        results = [await _tell(ref, message, _left(ends)) for ref in self._refs(addresses)]
         return SendReport(sum(result.ok for result in results), tuple(results))
 
     async def ask(self, address: str, message: Any, seconds: float) -> AskReport:
@@ -125,31 +124,23 @@ class HostPort:
 
     async def start(self, addresses: Sequence[str], seconds: float) -> VerbReport:
         """End a person's hold and start each of these actors; waits at most `seconds`."""
-        return await self._each(addresses, ActorRef.human_start, seconds)
+        refs = self._refs(addresses)
+        self._host.keep_holds(ended=[ref.address for ref in refs])
+        return await _steer(refs, ActorRef.human_start, seconds)
 
     async def stop(self, addresses: Sequence[str], seconds: float) -> VerbReport:
         """Hold each of these actors, with its state and mail, until it is started again."""
-        return await self._each(addresses, ActorRef.stop, seconds)
+        refs = self._refs(addresses)
+        self._host.keep_holds(begun=[ref.address for ref in refs])
+        return await _steer(refs, ActorRef.stop, seconds)
 
     async def restart(self, addresses: Sequence[str], seconds: float) -> VerbReport:
         """Give each of these actors a new instance; it keeps its mail."""
-        return await self._each(addresses, ActorRef.restart, seconds)
+        return await _steer(self._refs(addresses), ActorRef.restart, seconds)
 
-    async def _each(
-        self, addresses: Sequence[str], verb: Callable[[ActorRef], Op], seconds: float
-    ) -> VerbReport:
+    def _refs(self, addresses: Sequence[str]) -> list[ActorRef]:
         self._must_take_mail()
-        refs = [self._ref(address) for given in addresses for address in self._named(given)]
-        before = {ref: (ref.state, ref.held, ref.status().restarts) for ref in refs}
-        ops = {ref: verb(ref) for ref in refs}  # each takes effect before the first is awaited
-        self._host.keep_holds()
-        results = []
-        for ref, op in ops.items():
-            trouble = await _end_of(op, ref, seconds)
-            now = ref.status()
-            changed = before[ref] != (now.state, now.held, now.restarts)
-            results.append(VerbResult(ref.address, changed, now.state, now.pending, trouble))
-        return VerbReport(tuple(results))
+        return [self._ref(address) for given in addresses for address in self._named(given)]
 
     def _ref(self, address: str) -> ActorRef:
         return self._host.system.ref(address)
@@ -199,18 +190,47 @@ async def _tell(ref: ActorRef, message: Any, seconds: float) -> SendResult:
     return SendResult(ref.address, True)
 
 
+async def _steer(
+    refs: Sequence[ActorRef], verb: Callable[[ActorRef], Op], seconds: float
+) -> VerbReport:
+    """Say `verb` to all, then wait for their ends, for `seconds` in all."""
+    ends = time.monotonic() + seconds
+    before = [_seen(ref) for ref in refs]
+    ops = [verb(ref) for ref in refs]  # each takes effect before the first is awaited
+    troubles = [await _end_of(op, ref, _left(ends)) for op, ref in zip(ops, refs, strict=True)]
+    results = []
+    for ref, was, trouble in zip(refs, before, troubles, strict=True):
+        pending = 0 if ref.state == "removed" else ref.status().pending
+        changed = was != _seen(ref)
+        results.append(VerbResult(ref.address, changed, ref.state, pending, trouble))
+    return VerbReport(tuple(results))
+
+
+def _seen(ref: ActorRef) -> tuple[str, bool, int]:
+    """Return what a verb may change of an actor, which may be gone by now."""
+    return ref.state, ref.held, 0 if ref.state == "removed" else ref.status().restarts
+
+
 async def _end_of(op: Op, ref: ActorRef, seconds: float) -> dict[str, Any] | None:
     """Wait for the end of a verb; return the problem that kept it from its end, if one did."""
+    address = ref.address
     try:
         async with asyncio.timeout(seconds):
             await op
     except StartFailed as error:
-        hint = f"see its last error: aplay-host status {ref.address}"
-        return problem(CommandError("start-failed", str(error), hint=hint, address=ref.address))
+        if ref.held:
+            hint = f"start it: aplay-host start {address}"
+            return problem(CommandError("held", f"{address} is held", hint=hint, address=address))
+        hint = f"see its last error: aplay-host status {address}"
+        return problem(CommandError("start-failed", str(error), hint=hint, address=address))
     except TimeoutError:
-        detail = f"{ref.address} is still {ref.state} after {seconds:g} s; it goes on"
-        return problem(CommandError("timeout", detail, address=ref.address))
+        detail = f"{address} is still {ref.state}; it goes on"
+        return problem(CommandError("timeout", detail, address=address))
     return None
+
+
+def _left(ends: float) -> float:
+    return max(0.0, ends - time.monotonic())
 
 
 async def _ask(ref: ActorRef, message: Any, seconds: float) -> Any:

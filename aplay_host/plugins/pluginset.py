@@ -109,6 +109,10 @@ class PluginSet:
         told = {"host": host, "system": system, "reason": reason, "seconds_left": seconds_left}
         await self._dispatcher.call("aplay_host_stopping", told, seconds=seconds_left, reverse=True)
 
+    def hears(self, hook: str) -> bool:
+        """Tell whether any plugin implements `hook`."""
+        return bool(getattr(self._manager.hook, hook).get_hookimpls())
+
     def actor_failed(self, ref: ActorRef, spec: ActorSpec, failure: ActorFailure) -> None:
         """Queue the news of an actor's failure for the plugins that listen; needs a loop."""
         told = {"ref": ref, "spec": spec, "failure": failure}

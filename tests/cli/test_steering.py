@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.cli.served import Project
+from tests.cli.served import Project, until
 
 TWO = """
     [actors."/a"]
@@ -96,3 +96,26 @@ def test_an_unusable_list_of_holds_is_reported_and_holds_nobody(
     served.signal(signal.SIGTERM)
     assert served.wait() == 0
     assert "held.json cannot be used, nothing is held" in served.log
+
+
+def test_a_restart_of_a_held_actor_is_refused(
+    project: Project,
+) -> None:
+    project.write(TWO)
+    project.serve()
+    assert project.run("stop", "/a").code == 0
+    refused = project.run("restart", "/a", "-o", "json")
+    assert (refused.code, refused.out, refused.problem) == (7, "", "held")
+    assert states(project)["/a"] == ("stopped", True)
+
+
+def test_an_actor_that_stops_itself_by_error_is_not_held_over_a_restart(project: Project) -> None:
+    project.write(TWO.replace('"odd:Odd"', '"odd:Odd"\n    on_error = "stop"'))
+    first = project.serve()
+    assert project.run("ask", "/a", '{"do": "raise", "text": "no"}').code == 1
+    until(lambda: first.row("/a")["state"] == "stopped")
+    assert project.run("stop", "/b").code == 0
+    first.signal(signal.SIGTERM)
+    assert first.wait() == 0
+    project.serve()
+    assert states(project) == {"/a": ("running", False), "/b": ("stopped", True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ import pytest
 from aplay_host.control import instance as instance_module
 from aplay_host.control import is_locked
 from aplay_host.errors import CommandError, ConfigError, HostBusy, PluginError, StateDirError
+from aplay_host.host import Ready
 from aplay_host.host.port import HostPort
 from aplay_host.kernel import Started
 from tests.host.conftest import life_of
@@ -302,3 +304,21 @@ async def test_an_address_that_is_almost_right_gets_a_suggestion(serve: Serve) -
     with pytest.raises(CommandError) as caught:
         HostPort(served.host).actors(["/ecoh"])
     assert caught.value.hint == "did you mean /echo?"
+
+
+async def test_an_actor_that_is_stopped_in_its_start_does_not_keep_the_host_from_being_ready(
+    make: Make,
+) -> None:
+    ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+    host = make('[actors."/up"]\nuse = "tests.host.actors:NeverUp"')
+    host._on_ready = ready.set_result
+    running = asyncio.create_task(life_of(host))
+    for _ in range(1000):  # a start tells nobody that it has begun
+        if host.system.ref("/up").state == "starting":
+            break
+        await asyncio.sleep(0)
+    await HostPort(host).stop(["/up"], 10.0)
+    await ready
+    assert host.system.ref("/up").state == "stopped"
+    host.stop("the test is over")
+    assert await running == 0
