@@ -59,7 +59,7 @@ class MailboxTable(Table):
 
     kind: MailboxKind | None = None
     capacity: Annotated[int, Field(ge=1)] | None = None
-    overflow: Literal["reject", "wait"] | None = None
+    overflow: Literal["reject", "wait", "drop_oldest", "drop_newest"] | None = None
 
 
 class BudgetTable(Table):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .errors import (
         ActorStopped,
         AplayError,
+        AskCycle,
         AskTimeout,
         BadAddress,
         Escalated,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         NameTaken,
         NotBound,
         Refuse,
+        SelfWait,
         StartFailed,
     )
     from .events import (
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from .spec import SETTINGS, ActorSpec, MailboxSpec, TreeNode, TreePlan, class_settings
     from .status import ActorStatus, Failure, ShutdownReport, State
     from .system import ActorSystem
+    from .watch import Terminated
 
 __all__ = [
     "SETTINGS",
@@ -64,6 +67,7 @@ __all__ = [
     "ActorSystem",
     "Address",
     "AplayError",
+    "AskCycle",
     "AskTimeout",
     "BadAddress",
     "DeadLetter",
@@ -85,6 +89,7 @@ __all__ = [
     "Refuse",
     "Removed",
     "Restarting",
+    "SelfWait",
     "ShutdownReport",
     "StartFailed",
     "StartRefused",
@@ -93,6 +98,7 @@ __all__ = [
     "Stopped",
     "SystemStopped",
     "SystemStopping",
+    "Terminated",
     "TreeNode",
     "TreePlan",
     "class_settings",
@@ -109,6 +115,7 @@ __getattr__ = lazy(
         "errors": (
             "ActorStopped",
             "AplayError",
+            "AskCycle",
             "AskTimeout",
             "BadAddress",
             "Escalated",
@@ -116,6 +123,7 @@ __getattr__ = lazy(
             "NameTaken",
             "NotBound",
             "Refuse",
+            "SelfWait",
             "StartFailed",
         ),
         "events": (
@@ -155,5 +163,6 @@ __getattr__ = lazy(
             "State",
         ),
         "system": ("ActorSystem",),
+        "watch": ("Terminated",),
     },
 )

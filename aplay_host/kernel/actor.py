@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Coroutine, Mapping, MutableMapping
+from collections.abc import Coroutine, Hashable, Mapping, MutableMapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .address import Address
 from .errors import NotBound, StartFailed
+from .watch import begin_watch, end_watch
 
 if TYPE_CHECKING:
     import asyncio
 
     from .cell import ActorCell
+    from .composing import Outcome
     from .ref import ActorRef
     from .status import State
     from .supervision import OnError, RestartType, Strategy
     from .system import ActorSystem
 
-ASYNC_HOOKS = ("msg_handler", "on_start", "on_stop")
+ASYNC_HOOKS = ("prepare_children", "prepare_mailbox", "on_start", "msg_handler", "on_stop")
+PLAIN_HOOKS = ("__init__", "decide_to_start", "user_task_callback")
+START_HOOKS = ASYNC_HOOKS[:3]
 
 
 class Actor:
@@ -55,14 +59,28 @@ class Actor:
         """Accept and ignore what programs for aplay hand over; the cell knows it all."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse a hook that is plain where a coroutine is wanted, with a `TypeError`."""
+        """Refuse a hook that is plain where a coroutine is wanted, or the reverse.
+
+        Raises `TypeError`.
+        """
         super().__init_subclass__(**kwargs)
-        for name in ASYNC_HOOKS:
+        for name in (*ASYNC_HOOKS, *PLAIN_HOOKS):
             hook = vars(cls).get(name)
-            if inspect.isfunction(hook) and not inspect.iscoroutinefunction(inspect.unwrap(hook)):
-                raise TypeError(f"{cls.__qualname__}.{name} must be written with 'async def'")
+            is_async = inspect.iscoroutinefunction(inspect.unwrap(hook)) if hook else False
+            if inspect.isfunction(hook) and is_async != (name in ASYNC_HOOKS):
+                wanted = "def" if is_async else "async def"
+                raise TypeError(f"{cls.__qualname__}.{name} must be written with '{wanted}'")
 
     # ---- hooks ---------------------------------------------------------------------------
+
+    async def prepare_children(self) -> None:
+        """Make the children; the first of the hooks of a start, and once for each instance.
+
+        Shares `start_timeout` with `on_start`, and what is said there of errors.
+        """
+
+    async def prepare_mailbox(self) -> None:
+        """Set a mailbox of one's own; runs after `prepare_children`, once for each instance."""
 
     async def on_start(self) -> None:
         """Open what the actor needs; runs before the first message, mail waits meanwhile.
@@ -87,6 +105,22 @@ class Actor:
 
         Runs once the message in hand is over, within what is left of `stop_timeout` seconds.
         If it raises, that is logged and the stop goes on.
+        """
+
+    def decide_to_start(self) -> bool:
+        """Say whether to begin with the mail that waits, when the actor is idle and some came.
+
+        Asked, only where a class has one of its own, before each such beginning that nobody
+        asked for by name: `start` is not a question. On False the mail is kept, and the next
+        message, or `start`, is the next occasion. If it raises, that is logged and means no.
+        """
+        return True
+
+    def user_task_callback(self, outcome: Outcome, msg: Any = None) -> None:
+        """Look at what became of a message, after each one.
+
+        `outcome` has `exception()`, `result()` and `cancelled()`. If this raises, that is
+        logged; what became of the message stands.
         """
 
     # ---- what an actor knows -------------------------------------------------------------
@@ -177,6 +211,36 @@ class Actor:
         """
         what = name or getattr(coro, "__name__", "task")
         return self._here.own(coro, f"{self.address} {what}")
+
+    def send_after(self, delay: float, msg: Any, key: Hashable = None) -> Hashable:
+        """Send `msg` to oneself in `delay` seconds; return the key, for `cancel_timer`.
+
+        A timer under the same key is replaced. Timers end with stop, restart and removal.
+        """
+        return self._here.timers.set(msg, delay, key, repeat=False)
+
+    def send_every(self, interval: float, msg: Any, key: Hashable = None) -> Hashable:
+        """Send `msg` to oneself each `interval` seconds; return the key, for `cancel_timer`.
+
+        There is never more than one of them in line: those that come due while it waits are
+        left out, and the times keep their phase.
+        """
+        return self._here.timers.set(msg, interval, key, repeat=True)
+
+    def cancel_timer(self, key: Hashable) -> bool:
+        """End a timer, also one whose message waits already; return whether there was one."""
+        return self._here.timers.cancel(key)
+
+    def watch(self, ref: ActorRef | str) -> None:
+        """Get one `Terminated` when the actor is removed; at once where none lives.
+
+        Stops, restarts and failures are not told. A watch ends with the instance that made it.
+        """
+        begin_watch(self._here, self.system.ref(str(getattr(ref, "address", ref))).address)
+
+    def unwatch(self, ref: ActorRef | str) -> None:
+        """Get no `Terminated` of it any more, not even one that waits already."""
+        end_watch(self._here, self.system.ref(str(getattr(ref, "address", ref))).address)
 
     def exit(self, reason: BaseException | None = None) -> None:
         """Say that this instance is done, once the message in hand is over.

@@ -3,27 +3,29 @@
 A cell outlives its behaviour (the user's instance) and every stop, so a reference to it
 stays good and its mail stays in line. Where a message is, at any time:
 
-* waiting: in `inbox`, a plain deque that exists only while there is mail;
-* in hand: with one of the `drains`, the tasks that exist only while there is mail;
+* waiting: in `inbox`, a plain deque that exists only while there is mail, see `mail`;
+* in hand: with one of the `hands`, tasks that exist only while there is something to do;
 * over: counted as handled, failed or dead.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Coroutine, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import supervisor
-from .drain import CURRENT, Drain
-from .errors import ActorStopped, Escalated, MailboxFull
-from .events import MessageFailed
-from .rare import Rare, Waiter
-from .request import Request
+from .actor import overrides
+from .composing import Handler, compose_handler
+from .drain import Drain, Hand
+from .envelope import unwrap
+from .errors import Escalated
+from .events import HookFailed, MessageFailed
+from .mail import Mail
 from .status import ActorStatus, Failure, State
 from .supervision import plan_directive
+from .timers import Timers
 
 if TYPE_CHECKING:
     from .actor import Actor
@@ -35,11 +37,8 @@ if TYPE_CHECKING:
     from .supervision import Directive
     from .system import ActorSystem
 
-ROOM_TIMEOUT = 30.0
-"""How long, in seconds, a `tell` waits for room under the overflow rule ``wait``."""
 
-
-class ActorCell:
+class ActorCell(Mail):
     """One actor's place in the tree; see the module's text for where its mail is.
 
     Invariant: ``accepted = handled + failed + dead + pending + in_hand`` at every instant at
@@ -47,17 +46,14 @@ class ActorCell:
     """
 
     __slots__ = (
-        "_rare",
-        "accepted",
         "address",
         "behaviour",
         "children",
-        "dead",
-        "drains",
+        "direct",
         "failed",
         "handled",
+        "hands",
         "held",
-        "inbox",
         "incarnation",
         "limit",
         "made_by",
@@ -65,7 +61,6 @@ class ActorCell:
         "parent",
         "planned",
         "ref",
-        "requests",
         "since",
         "spec",
         "state",
@@ -76,6 +71,7 @@ class ActorCell:
     def __init__(
         self, system: ActorSystem, address: Address, parent: ActorCell | None, spec: ActorSpec
     ) -> None:
+        super().__init__()
         self.system = system
         self.address = address
         self.parent = parent
@@ -87,27 +83,19 @@ class ActorCell:
         self.since = system.now()
         self.wanted: Wanted = "up"
         self.held = False
-        self.inbox: deque[Any] | None = None
-        # Up to this length of `inbox` a sender may append without asking; see `_set_limit`.
+        # Up to this length of `inbox` a sender may append without asking; see `_open_line`.
         self.limit = 0
-        self.drains: tuple[Drain, ...] = ()
-        self.requests = 0
-        self.accepted = self.handled = self.failed = self.dead = 0
+        # Whether a request may be handed to the actor when it has nothing else to do.
+        self.direct = False
+        self.hands: tuple[Hand, ...] = ()
+        self.handled = self.failed = 0
         # How many instances were made; `made_by` is the parent's at the time, or its next one.
         self.incarnation = 0
         self.made_by = 0 if parent is None else parent.incarnation + (parent.behaviour is None)
         self.planned = False
         # Whether `on_start` returned and `on_stop` has not run since.
         self.opened = False
-        self._rare: Rare | None = None
-        self._set_limit()
-
-    @property
-    def rare(self) -> Rare:
-        """The rarely used parts; made here, so read `_rare` when none will do."""
-        if self._rare is None:
-            self._rare = Rare()
-        return self._rare
+        self._open_line()
 
     @property
     def steering(self) -> asyncio.Task[None] | None:
@@ -166,8 +154,11 @@ class ActorCell:
         self.behaviour._cell = self
         try:
             actor.__init__(self.behaviour, **self.spec.kwargs)
+            if (handler := compose_handler(self)) is not None or self._rare is not None:
+                self.rare.handler = handler
         except BaseException:
             self.behaviour = None
+            self.end_timers()
             for task in self.owned_tasks:
                 task.cancel()
             raise
@@ -208,120 +199,90 @@ class ActorCell:
             self.fail(error, None)
         self.rare.tasks.discard(task)
 
-    # ---- accepting mail ------------------------------------------------------------------
+    @property
+    def timers(self) -> Timers:
+        """The timers that the behaviour set; made here, so read `end_timers` for ending them."""
+        if self.rare.timers is None:
+            self.rare.timers = Timers(self)
+        return self.rare.timers
 
-    def admit(self, message: Any) -> None:
-        """Give `message` a place in line, or raise `MailboxFull`; the cell is not removed.
+    def end_timers(self) -> None:
+        """End all timers, which leaves nothing of them in the loop."""
+        if self._rare is not None and self._rare.timers is not None:
+            self._rare.timers.clear()
 
-        The slow path of every send: the fast one is to append to `inbox` below `limit`.
-        """
-        if self.wanted == "gone":
-            return self._refuse_for_good(message)
-        if self.is_full:
-            raise self.full()
-        return self._append(message)
-
-    async def admit_in_turn(self, message: Any, timeout: float = ROOM_TIMEOUT) -> None:
-        """Give `message` a place in line as soon as the overflow rule allows.
-
-        Raises `MailboxFull` under ``reject``, after `timeout` seconds, and at once when the
-        actor itself is the sender, because nobody but it could make room.
-        """
-        if not self.is_full or self.wanted == "gone":
-            return self.admit(message)
-        if self.spec.mailbox.overflow == "reject" or CURRENT.get() is self:
-            raise self.full()
-        waiter = Waiter(message, self.system.loop.create_future())
-        self.rare.waiters.append(waiter)
-        self.curtail()  # the first waiter gets its room after the message in hand
-        try:
-            async with asyncio.timeout(timeout):
-                await waiter.room
-        except TimeoutError:
-            if waiter.room.cancelled():  # else it got its room at the last instant
-                raise self.full() from None
-        finally:
-            self._forget(waiter)
+    # ---- handing mail out ----------------------------------------------------------------
 
     @property
-    def is_full(self) -> bool:
-        """Tell whether new mail has no place.
+    def handler(self) -> Handler:
+        """What is called with each message."""
+        if self._rare is not None and self._rare.handler is not None:
+            return self._rare.handler
+        assert self.behaviour is not None
+        return self.behaviour.msg_handler
 
-        While senders wait it has none: whoever makes room lets them in before anybody else.
-        """
-        return self.inbox is not None and len(self.inbox) >= self.spec.mailbox.capacity
-
-    def full(self) -> MailboxFull:
-        """Return the error for a sender that found no room."""
-        box = self.spec.mailbox
-        return MailboxFull(
-            f"mailbox of {self.address} is full: {len(self.inbox or ())} of {box.capacity} "
-            f"waiting, overflow is {box.overflow}, actor is {self.state}"
-        )
-
-    @property
-    def has_waiters(self) -> bool:
-        """Tell whether senders wait for room."""
-        return self._rare is not None and bool(self._rare.waiters)
-
-    def _refuse_for_good(self, message: Any) -> None:
-        self.accepted += 1
-        self.bury((message,), self.rare.reason)
-
-    def _append(self, message: Any) -> None:
-        if self.inbox is None:
-            self.inbox = self.system.spare_inboxes.pop() if self.system.spare_inboxes else deque()
-        self.inbox.append(message)
-        self.accepted += 1
-        if message.__class__ is Request:
-            self.requests += 1
-        self.wake()
-
-    def admit_waiters(self) -> None:
-        """Let waiting senders in, first come first served, as far as there is room now."""
-        waiters = self.rare.waiters
-        while waiters and len(self.inbox or ()) < self.spec.mailbox.capacity:
-            waiter = waiters.popleft()
-            if not waiter.room.done():
-                waiter.room.set_result(None)
-                self._append(waiter.message)
-
-    def _forget(self, waiter: Waiter) -> None:
-        if waiter in self.rare.waiters:
-            self.rare.waiters.remove(waiter)
-
-    def _set_limit(self) -> None:
-        # With several tasks each message may need another drain; then, and for the mail of
-        # one that is to go, every send is slow.
-        slow = self.spec.max_tasks > 1 or self.wanted == "gone"
+    def _open_line(self) -> None:
+        """Say anew which senders need not ask."""
+        # With several tasks each message may need another drain; then, and for a class that
+        # decides, and for the mail of one that is to go, every send is slow.
+        slow = self.spec.max_tasks > 1 or self.wanted == "gone" or self.is_choosy
         self.limit = 0 if slow else self.spec.mailbox.capacity
+        self.direct = self.state == "running" and self.wanted == "up" and not self.is_choosy
 
     def want(self, wanted: Wanted) -> None:
         """Write where the cell is to be; ``gone`` is final, and makes new mail dead letters."""
         if self.wanted != "gone":
             self.wanted = wanted
-            self._set_limit()
+            self._open_line()
 
-    # ---- handing mail out ----------------------------------------------------------------
+    def wake(self, *, by_name: bool = False) -> None:
+        """Begin a drain if mail waits, the actor runs, and a slot is free.
 
-    def wake(self) -> None:
-        """Begin a drain if mail waits, the actor runs, and a slot is free."""
-        if self.inbox and self.state == "running" and len(self.drains) < self.spec.max_tasks:
-            self.drains = (*self.drains, Drain.begin(self))
+        An actor that nobody asked for by name and that is idle may decide against it.
+        """
+        if not self.inbox or self.state != "running" or len(self.hands) >= self.spec.max_tasks:
+            return
+        if by_name or self.hands or not self.is_choosy or self._decides_to_start():
+            self.hands = (*self.hands, Drain(self))
 
-    def rest(self, drain: Drain) -> None:
-        """Take back a drain that ended; without mail and drains the cell keeps neither."""
-        self.drains = tuple(other for other in self.drains if other is not drain)
-        if not self.drains and not self.inbox and self.inbox is not None:
+    @property
+    def is_choosy(self) -> bool:
+        """Tell whether the class decides for itself when it begins to handle mail."""
+        return overrides(self.spec.cls, "decide_to_start")
+
+    def _decides_to_start(self) -> bool:
+        assert self.behaviour is not None
+        try:
+            return bool(self.behaviour.decide_to_start())
+        except BaseException as error:
+            self.tell_hook_failure("decide_to_start", error)
+            return False
+
+    def rest(self, hand: Hand) -> None:
+        """Take back a hand that ended; without mail and hands the cell keeps no line."""
+        if len(self.hands) == 1 and self.hands[0] is hand:
+            self.hands = ()
+        else:
+            self.hands = tuple(other for other in self.hands if other is not hand)
+        if self.inbox:
+            self.wake()
+        elif self.inbox is not None and not self.hands:
             self.system.keep_inbox(self.inbox)
             self.inbox = None
 
-    def curtail(self) -> None:
-        """Let each drain end after the message it has in hand."""
-        for drain in self.drains:
-            drain.curtail()
+    # ---- failures ------------------------------------------------------------------------
 
-    # ---- endings of messages -------------------------------------------------------------
+    def fail_message(self, error: BaseException, message: Any) -> None:
+        """Keep, log and tell that the handler raised, and act on it."""
+        cancelled = isinstance(error, asyncio.CancelledError)
+        self.fail(error, type(unwrap(message)).__qualname__, "resume" if cancelled else None)
+
+    def tell_hook_failure(self, hook: str, error: BaseException) -> None:
+        """Log and tell that a hook raised while the operation went on."""
+        failure = Failure.of(error, self.system.now())
+        self.system.reports.hook_failure(self.address, hook, failure, error)
+        self.system.events.tell(HookFailed, self.address, hook, error)
+        self.system.condemn(error)
 
     def fail(
         self, error: BaseException, message_type: str | None, directive: Directive | None = None
@@ -350,65 +311,27 @@ class ActorCell:
             return "restart"  # a child's failure has no other remedy
         return directive
 
-    def bury(self, messages: Iterable[Any], reason: str) -> None:
-        """Make dead letters of accepted messages; an asker gets `ActorStopped`."""
-        messages = tuple(messages)
-        self.dead += len(messages)  # all at once: the account holds whenever a letter is told
-        for message in messages:
-            if message.__class__ is Request:
-                if not message.reply.done():
-                    message.reply.set_exception(ActorStopped(self.address, reason))
-                message = message.message
-            self.system.add_dead_letter(self.address, message, reason, self.incarnation)
-
-    def bury_requests(self, reason: str) -> None:
-        """Answer every waiting request with `ActorStopped`; other mail keeps its place."""
-        if self.requests or self.has_waiters:
-            self._bury_waiting(reason, Request)
-
-    def bury_all(self, reason: str) -> None:
-        """Make dead letters of all waiting mail."""
-        self._bury_waiting(reason, object)
-
-    def _bury_waiting(self, reason: str, kind: type[object]) -> None:
-        """Bury what waits and is of that kind, also what its sender could not place yet."""
-        waiting = tuple(self.inbox or ())
-        buried = [message for message in waiting if isinstance(message, kind)]
-        # None when nothing is kept: an empty inbox would take mail and wake nobody.
-        self.inbox = deque(m for m in waiting if not isinstance(m, kind)) or None
-        self.requests = 0
-        for waiter in self.rare.waiters:
-            if isinstance(waiter.message, kind) and not waiter.room.done():
-                waiter.room.set_result(None)
-                self.accepted += 1
-                buried.append(waiter.message)
-        self.bury(buried, reason)
-        self.admit_waiters()
-
     # ---- looking -------------------------------------------------------------------------
 
     def enter(self, state: State) -> None:
         """Set the state and the time at which it was entered."""
         self.state = state
         self.since = self.system.now()
-
-    @property
-    def in_hand(self) -> int:
-        """How many messages handlers have begun and not ended."""
-        return sum(drain.in_hand for drain in self.drains)
+        self._open_line()
 
     def status(self) -> ActorStatus:
         """Return the cell as it is at this instant, exact even within a batch."""
+        pending = len(self.inbox) if self.inbox is not None else 0
         return ActorStatus(
             address=self.address,
             state=self.state,
             held=self.held,
-            accepted=self.accepted,
-            handled=self.handled + sum(drain.handled for drain in self.drains),
+            accepted=self.taken + sum(hand.taken for hand in self.hands) + pending,
+            handled=self.handled + sum(hand.handled for hand in self.hands),
             failed=self.failed,
             dead=self.dead,
-            pending=len(self.inbox) if self.inbox is not None else 0,
-            in_hand=self.in_hand,
+            pending=pending,
+            in_hand=sum(hand.in_hand for hand in self.hands),
             restarts=max(0, self.incarnation - 1),
             since=self.since,
             spec=self.spec,

@@ -36,6 +36,28 @@ class AskTimeout(AplayError, TimeoutError):
     """No reply came in time; the text tells where the request was by then."""
 
 
+class AskCycle(AplayError):
+    """The target waits, by way of others, for the very handler that asks it.
+
+    `chain` are the addresses in the order in which they wait, the target at the end.
+    """
+
+    def __init__(self, chain: tuple[str, ...]) -> None:
+        text = " -> ".join(chain)
+        super().__init__(f"{text}: {chain[-1]} cannot answer before this handler has ended")
+        self.chain = chain
+
+
+class SelfWait(AplayError):
+    """A handler awaited an operation on its own actor, or on one above; the operation goes on."""
+
+    def __init__(self, address: str, waiting: str) -> None:
+        super().__init__(
+            f"{waiting} waits in a handler for an operation on {address}, which waits for that "
+            "handler; leave the operation without 'await', it goes on by itself"
+        )
+
+
 class Refuse(AplayError):
     """Raised by a handler to answer with an error: the asker gets it, the actor has not failed."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .actor import overrides
-from .drain import CURRENT
+from .turn import CURRENT, Turn
 
 if TYPE_CHECKING:
     from .cell import ActorCell
@@ -74,7 +74,7 @@ def place_of(task: asyncio.Task[Any]) -> str:
 
 async def _guarded(cell: ActorCell, name: str, args: tuple[Any, ...]) -> BaseException | None:
     # Inside the task: SystemExit that leaves a task takes the whole loop down with it.
-    CURRENT.set(cell)
+    CURRENT.set(Turn(cell, asyncio.current_task()))
     try:
         await getattr(cell.behaviour, name)(*args)
     except BaseException as error:

@@ -15,25 +15,28 @@ if TYPE_CHECKING:
     from .reports import Reports
 
 KEPT = 1000
-QUIET = frozenset({"expired", "asker_gone"})
-"""Reasons that are counted but neither told nor kept: the asker has its answer already."""
+QUIET = frozenset({"expired", "asker_gone", "timer_cancelled", "unwatched"})
+"""Reasons that are counted but neither told nor kept: nobody wants the message any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A message that reached nobody; `time` is the loop's, `incarnation` the target's.
 
-    ==============  =========================================================
-    reason          when
-    ==============  =========================================================
-    ``no_actor``    nobody lives at the address
-    ``removed``     the actor was removed with the message waiting
-    ``stopped``     a request waited at an actor that was stopped
-    ``failed``      a request waited at an actor that became failed
-    ``shutdown``    the system shut down with the message waiting
-    ``expired``     quiet: the request's time ran out before its turn
-    ``asker_gone``  quiet: the asker was cancelled before the request's turn
-    ==============  =========================================================
+    ===================  ================================================================
+    reason               when
+    ===================  ================================================================
+    ``no_actor``         nobody lives at the address
+    ``removed``          the actor was removed with the message waiting
+    ``stopped``          a request waited at an actor that was stopped
+    ``failed``           a request waited at an actor that became failed
+    ``dropped``          the mailbox was full and its rule chose this message
+    ``shutdown``         the system shut down with the message waiting
+    ``expired``          quiet: the request's time ran out before its turn
+    ``asker_gone``       quiet: the asker was cancelled before the request's turn
+    ``timer_cancelled``  quiet: the timer was cancelled before its message's turn
+    ``unwatched``        quiet: the watch ended before its notice's turn
+    ===================  ================================================================
     """
 
     target: Address

@@ -23,13 +23,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from .actor import overrides
+from .actor import START_HOOKS, overrides
 from .errors import StartFailed
-from .events import HookFailed, Quarantined, Removed, Started, StartRefused, Stopped
+from .events import Quarantined, Removed, Started, StartRefused, Stopped
 from .hooks import HookOutcome, end_tasks, run_hook
 from .op import Op
 from .renewal import Renewal
 from .status import Failure
+from .watch import end_watches, tell_watchers
 
 if TYPE_CHECKING:
     from .cell import ActorCell
@@ -56,6 +57,7 @@ def start(cell: ActorCell) -> Op:
     if cell.renewal is not None:
         _end_wait(cell, cell.renewal)
     _want(cell, "up")
+    cell.wake(by_name=True)
     return Op(cell, must_run=True)
 
 
@@ -97,7 +99,7 @@ def start_now(cell: ActorCell) -> bool:
     """
     if cell.behaviour is None:
         cell.make_behaviour()
-    if overrides(cell.spec.cls, "on_start"):
+    if any(overrides(cell.spec.cls, hook) for hook in START_HOOKS):
         return False
     _opened(cell, "start")
     return True
@@ -217,7 +219,16 @@ async def _open(cell: ActorCell) -> HookOutcome:
             cell.make_behaviour()
     except BaseException as error:
         return HookOutcome(error)
-    return await run_hook(cell, "on_start", cell.spec.start_timeout)
+    ends = cell.system.now() + cell.spec.start_timeout
+    is_prepared = cell.rare.prepared == cell.incarnation
+    for hook in START_HOOKS:
+        if is_prepared and hook != "on_start":
+            continue
+        outcome = await run_hook(cell, hook, ends - cell.system.now())
+        if outcome.error is not None:
+            break
+    cell.rare.prepared = cell.incarnation
+    return outcome
 
 
 def _opened(cell: ActorCell, cause: str) -> None:
@@ -242,6 +253,7 @@ async def _take_back_children(cell: ActorCell) -> None:
 
 async def _undo_start(cell: ActorCell, before: set[str]) -> None:
     """Leave nothing of a start that did not succeed: no instance, no task, no new child."""
+    cell.end_timers()
     await _end_owned_tasks(cell, _time_left(cell))
     for child in reversed(tuple((cell.children or {}).values())):
         if child.address.name not in before:
@@ -324,6 +336,7 @@ async def _take_down(cell: ActorCell) -> None:
 
 def _drop_instance(cell: ActorCell) -> None:
     cell.behaviour = None
+    end_watches(cell)
     _tell_end(cell)
 
 
@@ -365,24 +378,26 @@ async def _remove(cell: ActorCell) -> None:
         await remove(child, reason)
     await _finish(cell, "remove" if reason == "removed" else reason, seconds)
     _tell_end(cell)
+    end_watches(cell)
     cell.system.forget(cell, reason)
     cell.system.events.tell(Removed, cell.address, reason)
+    tell_watchers(cell, reason)
 
 
 async def _let_hands_finish(cell: ActorCell) -> float:
-    """Wait for the drains; cancel them when their share is over, abandon the stubborn.
+    """Wait for the hands; cancel them when their share is over, abandon the stubborn.
 
     Returns how many seconds of the stop time-out are left.
     """
     seconds = _time_left(cell)
     ends = cell.system.now() + seconds
-    drains = {drain.task: drain for drain in cell.drains}
-    if drains:
-        _, late = await asyncio.wait(drains, timeout=seconds * IN_HAND_SHARE)
+    hands = {hand.task: hand for hand in cell.hands}
+    if hands:
+        _, late = await asyncio.wait(hands, timeout=seconds * IN_HAND_SHARE)
         for task in late:
-            drains[task].cancel()
+            hands[task].cancel()
         for task in await end_tasks(cell, late, seconds * CANCEL_SHARE):
-            drains[task].abandon()
+            hands[task].abandon()
     return ends - cell.system.now()
 
 
@@ -390,16 +405,15 @@ async def _finish(cell: ActorCell, reason: str, seconds: float) -> None:
     """End the owned tasks, run `on_stop`, end the tasks that it began, within `seconds`."""
     seconds = min(seconds, cell.system.time_left())
     ends = cell.system.now() + seconds
+    cell.end_timers()
     await _end_owned_tasks(cell, seconds * CANCEL_SHARE)
     if cell.opened:
         cell.opened = False
         outcome = await run_hook(cell, "on_stop", ends - cell.system.now(), reason)
         if outcome.error is not None and not outcome.cut:
-            failure = Failure.of(outcome.error, cell.system.now())
-            cell.system.reports.hook_failure(cell.address, "on_stop", failure, outcome.error)
-            cell.system.events.tell(HookFailed, cell.address, "on_stop", outcome.error)
-            cell.system.condemn(outcome.error)
+            cell.tell_hook_failure("on_stop", outcome.error)
         await _end_owned_tasks(cell, ends - cell.system.now())
+        cell.end_timers()
 
 
 async def _end_owned_tasks(cell: ActorCell, seconds: float) -> None:

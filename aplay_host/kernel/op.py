@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from .errors import StartFailed
+from .errors import SelfWait, StartFailed
+from .turn import Turn, current_turn
 
 if TYPE_CHECKING:
     from .cell import ActorCell
@@ -16,7 +17,8 @@ class Op:
     """What a lifecycle verb returns: the verb has taken effect, awaiting it waits for the end.
 
     It may be left alone, awaited later or more than once. Cancelling who waits does not
-    cancel the verb. After `start` it raises `StartFailed` when the actor does not run.
+    cancel the verb. After `start` it raises `StartFailed` when the actor does not run. Inside
+    a handler for whose end the operation itself waits, awaiting it raises `SelfWait`.
     """
 
     __slots__ = ("_attempt", "_cell", "_must_run")
@@ -27,6 +29,8 @@ class Op:
         self._attempt = cell.next_attempt() if must_run else None
 
     def __await__(self) -> Generator[Any, None, None]:
+        if self._cell.steering is not None:
+            refuse_self_wait(self._cell, current_turn())
         return self._end().__await__()
 
     async def _end(self) -> None:
@@ -48,3 +52,12 @@ def start_failed(cell: ActorCell) -> StartFailed:
     error = None if cell.held else cell.last_error
     cause = f"{error.type}: {error.text} ({error.where})" if error else f"it is {cell.state}"
     return StartFailed(f"{cell.address} did not start: {cause}")
+
+
+def refuse_self_wait(target: ActorCell, turn: Turn | None) -> None:
+    """Raise `SelfWait` when `turn`, or who waits for it, is of `target` or of one below it."""
+    while turn is not None:
+        address = turn.cell.address
+        if turn.cell is target or target.address.is_ancestor_of(address):
+            raise SelfWait(target.address, address)
+        turn = None if turn.is_over else turn.parent

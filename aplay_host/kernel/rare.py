@@ -7,8 +7,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .address import Address
+    from .composing import Handler
     from .renewal import Renewal
     from .status import Failure
+    from .timers import Timers
+    from .watch import Watch
 
 HISTORY = 10
 """How many of its newest errors an actor keeps."""
@@ -29,21 +33,31 @@ class Rare:
 
     __slots__ = (
         "attempt",
+        "exempt",
+        "handler",
         "history",
         "hook",
         "hook_cut",
         "late_replies",
+        "prepared",
         "reason",
         "renewal",
         "stamps",
         "steering",
         "tasks",
+        "timers",
         "waiters",
+        "watchers",
+        "watching",
         "with_parent",
     )
 
     def __init__(self) -> None:
         self.attempt: asyncio.Future[bool] | None = None
+        # How many of the messages in line take no room there.
+        self.exempt = 0
+        # What is called for each message where that is not the behaviour's own handler.
+        self.handler: Handler | None = None
         self.history: deque[Failure] = deque(maxlen=HISTORY)
         self.hook: asyncio.Task[Any] | None = None
         self.hook_cut = False
@@ -52,6 +66,11 @@ class Rare:
         self.renewal: Renewal | None = None
         self.stamps: tuple[float, ...] = ()
         self.steering: asyncio.Task[None] | None = None
+        # The incarnation for which `prepare_children` and `prepare_mailbox` ran last.
+        self.prepared = 0
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.timers: Timers | None = None
         self.waiters: deque[Waiter] = deque()
         self.with_parent = False
+        self.watchers: list[Watch] = []
+        self.watching: dict[Address, Watch] = {}

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from . import lifecycle
 from .errors import ActorStopped
+from .handoff import SUSPENDED, running_task
 from .request import Request
+from .turn import CURRENT, check_cycle
 
 if TYPE_CHECKING:
-    import asyncio
-
     from .address import Address
     from .cell import ActorCell
     from .op import Op
@@ -42,7 +42,6 @@ class ActorRef:
         inbox = cell.inbox
         if inbox is not None and len(inbox) < cell.limit:
             inbox.append(message)
-            cell.accepted += 1
         elif (living := self._living()) is not None:
             living.admit(message)
         else:
@@ -58,7 +57,6 @@ class ActorRef:
         inbox = cell.inbox
         if inbox is not None and len(inbox) < cell.limit:
             inbox.append(message)
-            cell.accepted += 1
         elif (living := self._living()) is not None:
             await living.admit_in_turn(message)
         else:
@@ -67,30 +65,57 @@ class ActorRef:
     async def ask(self, message: Any, timeout: float = ASK_TIMEOUT) -> Any:
         """Send `message` and return what its handler returns, within `timeout` seconds.
 
+        Inside a handler the time is never longer than what the message in hand has left.
         Raises the handler's own exception with a note on where it comes from, `AskTimeout`
-        when time runs out (a request that has not begun by then is not run), `MailboxFull`,
-        and `ActorStopped` at once when the actor cannot answer.
+        when time runs out (a request that has not begun by then is not run), `AskCycle` when
+        the actor itself waits for who asks, `MailboxFull`, and `ActorStopped` at once when the
+        actor cannot answer.
         """
+        cell, drivers = self._cell, self.system.drivers
+        asker, turn, now = running_task(drivers.loop), CURRENT.get(), self.system.clock()
+        deadline = now + timeout
+        if turn is not None:
+            if turn.is_held_by(asker):
+                deadline = min(deadline, turn.deadline)
+            else:
+                turn = None
+        request = Request(cell, message, turn, now, deadline)
+        if cell.direct and not cell.hands and cell.inbox is None and asker and deadline > now:
+            driver = drivers.lend(now)
+            if driver is not None:
+                result = driver.begin(request, asker)
+                return result if result is not SUSPENDED else await self._reply_to(request)
+        return await self._ask_in_line(request)
+
+    async def _ask_in_line(self, request: Request) -> Any:
+        cell = self._answering()
+        request.cell = cell
+        check_cycle(cell, request.parent)
+        if request.deadline <= request.asked:
+            raise request.timed_out()
+        reply = request.wait(self.system.loop)
+        try:
+            await cell.admit_in_turn(request, request.deadline - request.asked)
+        except BaseException:
+            reply.cancel()
+            raise
+        return await self._reply_to(request)
+
+    async def _reply_to(self, request: Request) -> Any:
+        assert request.reply is not None
+        self.system.deadlines.add(request)
+        try:
+            return await request.reply
+        finally:
+            self.system.deadlines.discard(request)
+
+    def _answering(self) -> ActorCell:
         cell = self._living()
         if cell is None:
             raise ActorStopped(self.address, "no actor lives there")
         if cell.state in ("stopping", "stopped", "failed"):
             raise ActorStopped(self.address, f"it is {cell.state}")
-        loop = self.system.loop
-        ends = loop.time() + timeout
-        request = Request(message, loop.create_future())
-        deadline: asyncio.TimerHandle | None = None
-        try:
-            if cell.is_full:
-                await cell.admit_in_turn(request, timeout)
-            else:
-                cell.admit(request)
-            deadline = loop.call_at(ends, request.expire, cell, timeout)
-            return await request.reply
-        finally:
-            request.reply.cancel()  # whoever goes, goes with it, even from the wait for room
-            if deadline is not None:
-                deadline.cancel()
+        return cell
 
     # ---- lifecycle: each acts at once and returns an awaitable for its end ----------------
 

@@ -6,57 +6,110 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .envelope import Envelope
 from .errors import ActorStopped, AskTimeout
+from .turn import Turn, chain_of
 
 if TYPE_CHECKING:
     from .cell import ActorCell
 
 
-class Request:
-    """Stands in line in place of its message; `reply` ends with the handler's result.
+class Request(Turn, Envelope):
+    """Stands in line in place of its message, and is the turn in which that is handled.
 
-    `begun` is the loop's time at which the handler began, None while the request waits.
+    `reply` ends with the handler's result; it is made when somebody has to wait for it.
+    `asked` and `begun` are the loop's times, `begun` None while the request waits.
     """
 
-    __slots__ = ("begun", "message", "reply")
+    __slots__ = ("asked", "begun", "deadline", "is_open", "message", "parent", "reply", "timer")
 
-    def __init__(self, message: Any, reply: asyncio.Future[Any]) -> None:
+    def __init__(
+        self, cell: ActorCell, message: Any, parent: Turn | None, asked: float, deadline: float
+    ) -> None:
+        self.cell = cell
         self.message = message
-        self.reply = reply
+        self.parent = parent
+        self.asked = asked
+        self.deadline = deadline
         self.begun: float | None = None
+        self.is_open = False
+        self.reply: asyncio.Future[Any] | None = None
+        self.timer: asyncio.TimerHandle | set[Request] | None = None
 
-    def answer(self, value: Any) -> bool:
-        """Hand over the handler's result; return False when nobody waits any more."""
-        if self.reply.done():
-            return False
-        self.reply.set_result(value)
-        return True
+    def is_held_by(self, task: asyncio.Task[Any] | None) -> bool:
+        """Tell whether the handler still runs; tasks that it began belong to its turn."""
+        return self.is_open
 
-    def refuse(self, error: BaseException, cell: ActorCell) -> None:
+    def wait(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Any]:
+        """Return the future that ends with the reply."""
+        self.reply = loop.create_future()
+        return self.reply
+
+    @property
+    def is_over(self) -> bool:  # type: ignore[override]
+        """Tell whether nobody waits for the reply any more."""
+        return self.reply is not None and self.reply.done()
+
+    def void(self) -> str | None:
+        """Return why it need not be handled: time ran out, or the asker has gone."""
+        if self.reply is None or not self.reply.done():
+            return None
+        return "asker_gone" if self.reply.cancelled() else "expired"
+
+    def begin(self, now: float) -> None:
+        """Open the turn."""
+        self.begun = now
+        self.is_open = True
+
+    def answer(self, value: Any) -> None:
+        """Hand over the handler's result, or count it as late when nobody waits any more."""
+        self.is_open = False
+        if self.reply is not None:
+            if self.reply.done():
+                self.cell.rare.late_replies += 1
+            else:
+                self.reply.set_result(value)
+
+    def refuse(self, error: BaseException) -> None:
         """Hand over the handler's own error, with a note on where it comes from."""
-        if self.reply.done():
-            return
-        if isinstance(error, Exception):
-            kind = type(self.message).__qualname__
-            note = f"raised by {cell.address} while it handled a request of type {kind}"
-            with suppress(Exception):  # a guest's exception may have made notes impossible
-                if note not in getattr(error, "__notes__", ()):
-                    error.add_note(note)
-        else:  # SystemExit, KeyboardInterrupt and CancelledError are not the asker's to have
-            error = ActorStopped(cell.address, f"its handler ended with {type(error).__name__}")
-        self.reply.set_exception(error)
+        self.is_open = False
+        answer = self.error_for_asker(error)
+        if self.reply is not None and not self.reply.done():
+            self.reply.set_exception(answer)
 
-    def expire(self, cell: ActorCell, waited: float) -> None:
+    def bury(self, error: Exception) -> None:
+        """Tell the asker why there will be no reply."""
+        if self.reply is not None and not self.reply.done():
+            self.reply.set_exception(error)
+
+    def error_for_asker(self, error: BaseException) -> Exception:
+        """Return what the asker gets when the handler ended with `error`."""
+        if not isinstance(error, Exception):  # an exit or a cancellation is not the asker's
+            how = f"its handler ended with {type(error).__name__}"
+            return ActorStopped(self.cell.address, how)
+        kind = type(self.message).__qualname__
+        note = f"raised by {self.cell.address} while it handled a request of type {kind}"
+        with suppress(Exception):  # a guest's exception may have made notes impossible
+            if note not in getattr(error, "__notes__", ()):
+                error.add_note(note)
+        return error
+
+    def expire(self) -> None:
         """Give up the reply: tell the asker where its request was when time ran out."""
-        if self.reply.done():
-            return
+        if self.reply is not None and not self.reply.done():
+            self.reply.set_exception(self.timed_out())
+
+    def timed_out(self) -> AskTimeout:
+        """Return the error that says where the request is now."""
+        cell = self.cell
+        now = cell.system.now()
         if self.begun is None:
             progress = f"not begun, {len(cell.inbox or ())} messages in line"
         else:
-            progress = f"the handler began {cell.system.now() - self.begun:.3g} s ago"
-        self.reply.set_exception(
-            AskTimeout(
-                f"no reply from {cell.address} within {waited:.3g} s: actor is {cell.state}, "
-                f"request of type {type(self.message).__qualname__} {progress}"
-            )
+            progress = f"its handler began {now - self.begun:.3g} s ago"
+        chain = " -> ".join(chain_of(self.parent))
+        return AskTimeout(
+            f"no reply from {cell.address} within {max(0.0, now - self.asked):.3g} s: actor is "
+            f"{cell.state}, request of type {type(self.message).__qualname__} {progress}"
+            + (f", asked by {chain}" if self.parent is not None else "")
         )

@@ -13,20 +13,27 @@ if TYPE_CHECKING:
     from .actor import Actor
     from .address import Address
 
-Overflow = Literal["reject", "wait"]
+Overflow = Literal["reject", "wait", "drop_oldest", "drop_newest"]
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxSpec:
     """How an actor keeps its waiting mail.
 
-    =========  ======================================  ==========================
-    overflow   ``await tell`` on a full mailbox        ``tell_nowait`` and ``ask``
-    =========  ======================================  ==========================
-    reject     `MailboxFull` at once                   `MailboxFull` at once
-    wait       waits for room, 30 s at most, then      `tell_nowait`: `MailboxFull`;
-               `MailboxFull`                           `ask`: waits within its time
-    =========  ======================================  ==========================
+    ===========  ==================  ================  =================  ====================
+    overflow     ``await tell``      ``tell_nowait``   ``ask``            what is lost
+    ===========  ==================  ================  =================  ====================
+    reject       `MailboxFull`       `MailboxFull`     `MailboxFull`      the new message, and
+                                                                          its sender knows
+    wait         waits for room,     `MailboxFull`     waits for room     nothing silently
+                 30 s at most                          within its time
+    drop_oldest  accepted            accepted          accepted           what waits longest:
+                                                                          letter ``dropped``
+    drop_newest  returns             returns           `MailboxFull`      the new message:
+                                                                          letter ``dropped``
+    ===========  ==================  ================  =================  ====================
+
+    Ticks of timers and notices take no room and are never dropped; nor is what is in hand.
     """
 
     kind: str = "memory"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
@@ -15,8 +16,11 @@ from . import lifecycle
 from .actor import Actor, Faulty, Group, Root
 from .address import Address
 from .cell import ActorCell
+from .composing import Interceptors
+from .deadlines import Deadlines
 from .errors import BadAddress, NameTaken, StartFailed
 from .events import Abandoned, EventStream, Removed, SystemStopped, SystemStopping
+from .handoff import Drivers
 from .hooks import place_of
 from .letters import QUIET, DeadLetter, DeadLetters
 from .ref import ActorRef
@@ -40,22 +44,41 @@ class ActorSystem:
 
     Use it as ``async with ActorSystem("demo") as system``: leaving the block shuts the tree
     down in order. From another thread, use ``loop.call_soon_threadsafe(ref.tell_nowait, m)``.
+
+    `interceptors` is asked at each start of an actor for what to put around its handler.
+    Without `handoff` every request stands in line, also for an actor with nothing to do; that
+    changes nothing but speed. `seed` makes the random part of pauses repeatable.
     """
 
-    def __init__(self, name: str = "aplay", *, seed: int | None = None) -> None:
+    clock: Callable[[], float]
+    """The loop's time in seconds; 0 before the system is open."""
+    drivers: Drivers
+    deadlines: Deadlines
+
+    def __init__(
+        self,
+        name: str = "aplay",
+        *,
+        handoff: bool = True,
+        interceptors: Interceptors | None = None,
+        seed: int | None = None,
+    ) -> None:
         self.name = name
+        self.interceptors = interceptors
+        self.handoff = handoff
+        self.clock = _no_time
         self.chance = random.Random(seed)
         self.events = EventStream(self.now)
         self.reports = Reports()
         self.dead_letters = DeadLetters(self.events, self.reports)
-        # How many drains run now, and the inboxes that are free to be used again.
+        # How many hands have a task of their own now, and the inboxes that are free again.
         self.active = 0
         self.spare_inboxes: list[deque[Any]] = []
         # What `fatal` ended the system, if anything did: a handler's SystemExit, say.
         self.fatal: BaseException | None = None
         self.cut = 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._context = contextvars.Context()
+        self.base_context = contextvars.Context()
         self._registry: dict[Address, ActorCell] = {}
         # The counts of actors that are gone, and of messages to addresses without one.
         self._gone = dict.fromkeys(COUNTS, 0)
@@ -84,7 +107,12 @@ class ActorSystem:
     def open(self) -> None:
         """Bind the system to the running loop; done once, by ``async with`` or by hand."""
         self._loop = asyncio.get_running_loop()
-        self._context = contextvars.copy_context()
+        # The stock loops' own method only calls this function.
+        stock = getattr(type(self._loop), "time", None) is asyncio.BaseEventLoop.time
+        self.clock = time.monotonic if stock else self._loop.time
+        self.base_context = contextvars.copy_context()
+        self.drivers = Drivers(self)
+        self.deadlines = Deadlines(self._loop)
         lifecycle.start_now(self._root)
 
     # ---- the loop ------------------------------------------------------------------------
@@ -98,11 +126,11 @@ class ActorSystem:
 
     def now(self) -> float:
         """Return the loop's time in seconds; 0 before the system is open."""
-        return self._loop.time() if self._loop is not None else 0.0
+        return self.clock()
 
     def create_task(self, coro: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         """Run `coro` in the system's base context, never in that of who happens to call."""
-        return self.loop.create_task(coro, name=name, context=self._context.copy())
+        return self.loop.create_task(coro, name=name, context=self.base_context.copy())
 
     # ---- making actors -------------------------------------------------------------------
 
@@ -271,7 +299,7 @@ class ActorSystem:
         del self._registry[cell.address]
         if cell.parent is not None and cell.parent.children is not None:
             del cell.parent.children[cell.address.name]
-        self._retire(cell.accepted, cell.handled, cell.failed, cell.dead)
+        self._retire(cell.taken, cell.handled, cell.failed, cell.dead)
 
     def lose(self, address: Address, message: Any) -> None:
         """Make a dead letter of a message to an address where nobody lives."""
@@ -341,8 +369,8 @@ class ActorSystem:
         self._end_by(LAST_SECOND, self._leave_behind)
         for cell in self._cells():
             lifecycle.remove(cell, "shutdown")
-            for drain in cell.drains:
-                drain.cancel()
+            for hand in cell.hands:
+                hand.cancel()
             for task in cell.owned_tasks:
                 task.cancel()
             cell.cut_hook()
@@ -374,6 +402,8 @@ class ActorSystem:
             await lifecycle.remove(cell, "shutdown")
         assert self._time_up is not None
         self._time_up.cancel()
+        self.deadlines.close()
+        await self.drivers.close()
         self._root.enter("stopped")
         clean = not self.cut and not self._abandoned
         dead = self.dead_letters.counts["shutdown"]
@@ -384,15 +414,19 @@ class ActorSystem:
     def _leave_behind(self) -> None:
         """Forget what is still there after the last second, deepest first."""
         for cell in reversed(list(self._cells())):
-            for task in (*(drain.task for drain in cell.drains), *cell.owned_tasks, cell.rare.hook):
+            for task in (*(hand.task for hand in cell.hands), *cell.owned_tasks, cell.rare.hook):
                 if task is not None and not task.done():
                     self.abandon(cell.address, task)
-            for drain in cell.drains:
-                drain.abandon()
+            for hand in cell.hands:
+                hand.abandon()
             if cell.steering is not None:
                 cell.steering.cancel()
             self.forget(cell, "shutdown")
             self.events.tell(Removed, cell.address, "shutdown")
+
+
+def _no_time() -> float:
+    return 0.0
 
 
 def _ancestors(address: Address) -> list[Address]:

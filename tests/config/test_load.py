@@ -189,9 +189,9 @@ def test_a_number_of_seconds_beyond_a_float_is_refused() -> None:
             'got "sqlite", want "memory"',
         ),
         (
-            "defaults.mailbox.overflow = 'drop_oldest'",
+            "defaults.mailbox.overflow = 'drop'",
             "defaults.mailbox.overflow",
-            'got "drop_oldest", want "reject" or "wait"',
+            'got "drop", want "reject", "wait", "drop_oldest" or "drop_newest"',
         ),
         (
             "log.level = 'loud'",

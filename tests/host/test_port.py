@@ -156,7 +156,11 @@ async def test_a_reply_comes_with_address_and_time(port: HostPort) -> None:
         ({"raise": "MailboxFull"}, "handler-failed", "/echo failed: MailboxFull: of another"),
         ({"ask": "/bad", "within": 0.1}, "handler-failed", "/echo failed: ActorStopped: /bad"),
         ({"ask": "/none", "within": 0.1}, "handler-failed", "/echo failed: ActorStopped: /none"),
-        ({"ask": "/echo", "within": 0.1}, "handler-failed", "/echo failed: AskTimeout: no reply"),
+        (
+            {"ask": "/echo", "within": 0.1},
+            "handler-failed",
+            "/echo failed: AskCycle: /echo -> /echo",
+        ),
     ],
 )
 async def test_an_ask_that_fails_is_the_problem_that_it_is(

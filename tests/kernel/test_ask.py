@@ -101,7 +101,7 @@ async def test_an_ask_times_out_exactly_and_says_where_the_request_was(
 
 async def test_an_ask_whose_handler_is_slow_says_since_when_it_runs(system: ActorSystem) -> None:
     ref = await system.spawn(Gate, "gate")
-    with pytest.raises(AskTimeout, match=r"the handler began 2 s ago") as caught:
+    with pytest.raises(AskTimeout, match=r"its handler began 2 s ago") as caught:
         await ref.ask(0, timeout=2.0)
     assert isinstance(caught.value, TimeoutError)
     assert isinstance(caught.value, AplayError)

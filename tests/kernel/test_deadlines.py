@@ -157,7 +157,7 @@ async def test_an_abandoned_handler_is_named_with_its_line_and_counts_once(
     assert "actors.py:" in event.line
     assert event.line.endswith("in ignore_cancels")
     assert counts_of(ref.status()) == (1, 0, 1, 0, 0, 0)
-    assert cell(system, "/a").drains == ()
+    assert cell(system, "/a").hands == ()
     await ref.human_start()
     assert await ref.ask(recall) == "alive"
     end.set()

@@ -25,7 +25,7 @@ async def test_an_idle_actor_has_no_task_and_no_inbox(system: ActorSystem) -> No
     assert tasks() == before
     idle = cell(system, "/a1")
     assert idle.inbox is None
-    assert idle.drains == ()
+    assert idle.hands == ()
     assert idle._rare is None
     assert not hasattr(idle, "__dict__")
 
@@ -48,7 +48,7 @@ async def test_after_its_mail_an_actor_gives_back_task_and_inbox(system: ActorSy
     await settle()
     assert tasks() == before
     assert all(cell(system, ref.address).inbox is None for ref in refs)
-    assert all(cell(system, ref.address).drains == () for ref in refs)
+    assert all(cell(system, ref.address).hands == () for ref in refs)
     assert system.active == 0
 
 

@@ -74,7 +74,10 @@ def test_the_names_of_settings_are_known() -> None:
         ({"max_tasks": 1.5}, "max_tasks: got 1.5"),
         ({"mailbox": {"capacity": 0}}, "capacity: got 0"),
         ({"mailbox": {"capacity": "9"}}, "capacity: got '9'"),
-        ({"mailbox": {"overflow": "explode"}}, "overflow: got 'explode', want reject or wait"),
+        (
+            {"mailbox": {"overflow": "explode"}},
+            "overflow: got 'explode', want reject, wait, drop_",
+        ),
         ({"on_error": "explode"}, "on_error: got 'explode', want resume, restart, stop or escal"),
         ({"on_error": {ValueError: "explode"}}, "on_error: got 'explode'"),
         ({"restart": "always"}, "restart: got 'always', want permanent, transient or temporary"),

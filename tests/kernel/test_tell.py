@@ -198,7 +198,7 @@ async def test_another_thread_wakes_the_actor_through_the_loop(system: ActorSyst
 def turns(monkeypatch: pytest.MonkeyPatch, system: ActorSystem) -> Callable[[float], None]:
     """Return a function that lets the kernel's clock run on, as a handler that computes does."""
     spent = [0.0]
-    monkeypatch.setattr(system, "now", lambda: spent[0])
+    monkeypatch.setattr(system, "clock", lambda: spent[0])
 
     def spend(seconds: float) -> None:
         spent[0] += seconds

@@ -1,0 +1,84 @@
+"""What is called with each message: the handler, and what is put around it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from .actor import overrides
+
+if TYPE_CHECKING:
+    from .cell import ActorCell
+    from .ref import ActorRef
+    from .spec import ActorSpec
+
+Handler = Callable[[Any], Awaitable[Any]]
+Wrap = Callable[[Handler], Handler]
+Interceptors = Callable[["ActorRef", "ActorSpec"], tuple[Wrap, ...]]
+"""Asked at each start which wraps an actor's handler gets, the outermost first."""
+
+
+class Outcome:
+    """What became of one message, for `user_task_callback`."""
+
+    __slots__ = ("_error", "_value")
+
+    def __init__(self, value: Any = None, error: BaseException | None = None) -> None:
+        self._value = value
+        self._error = error
+
+    def cancelled(self) -> bool:
+        """Tell whether the handler was cancelled."""
+        return isinstance(self._error, asyncio.CancelledError)
+
+    def exception(self) -> BaseException | None:
+        """Return what the handler raised, None when it returned."""
+        return self._error
+
+    def result(self) -> Any:
+        """Return what the handler returned, or raise what it raised."""
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+def compose_handler(cell: ActorCell) -> Handler | None:
+    """Return the handler with all that is around it; None when nothing is.
+
+    Raises whatever the interceptors raise, which is a failed start.
+    """
+    assert cell.behaviour is not None
+    ask, spec = cell.system.interceptors, cell.spec
+    wraps = ask(cell.system.ref(cell.address), spec) if ask is not None else ()
+    calls_back = overrides(spec.cls, "user_task_callback")
+    if not wraps and not calls_back:
+        return None
+    handler: Handler = cell.behaviour.msg_handler
+    if calls_back:
+        handler = _with_callback(cell, handler)
+    for wrap in reversed(wraps):
+        handler = wrap(handler)
+    return handler
+
+
+def _with_callback(cell: ActorCell, handler: Handler) -> Handler:
+    behaviour = cell.behaviour
+    assert behaviour is not None
+
+    def call_back(outcome: Outcome, msg: Any) -> None:
+        try:
+            behaviour.user_task_callback(outcome, msg=msg)
+        except BaseException as error:
+            cell.tell_hook_failure("user_task_callback", error)
+
+    async def handle(msg: Any) -> Any:
+        try:
+            value = await handler(msg)
+        except BaseException as error:
+            call_back(Outcome(error=error), msg)
+            raise
+        call_back(Outcome(value), msg)
+        return value
+
+    return handle

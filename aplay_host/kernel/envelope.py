@@ -1,0 +1,39 @@
+"""What stands in line in the place of a message that needs more than to be handled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Envelope:
+    """A message in line that wants to be asked before, and told after, it is handled.
+
+    A bare message needs no envelope. Those that are `exempt` take no room in the mailbox and
+    are never dropped for others.
+    """
+
+    __slots__ = ()
+
+    exempt = False
+    message: Any
+
+    def void(self) -> str | None:
+        """Return the reason for which it is a dead letter by now, None to have it handled."""
+        return None
+
+    def begin(self, now: float) -> None:
+        """Note that its handler begins at that time of the loop."""
+
+    def answer(self, value: Any) -> None:
+        """Take what the handler returned."""
+
+    def refuse(self, error: BaseException) -> None:
+        """Take what the handler raised."""
+
+    def bury(self, error: Exception) -> None:
+        """Take the reason for which it is never handled."""
+
+
+def unwrap(message: Any) -> Any:
+    """Return what the handler gets of something in line."""
+    return message.message if isinstance(message, Envelope) else message

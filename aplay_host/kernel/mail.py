@@ -1,0 +1,242 @@
+"""The line of a cell: who gets a place in it, what is in it, and how mail leaves it unhandled.
+
+Waiting mail is bare messages in a deque, which exists only while there is mail; only what
+needs more than to be handled stands there in an `Envelope`. Whoever changes the line in
+another way than by appending to it, or taking its first, ends the running batches before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from .envelope import Envelope, unwrap
+from .errors import ActorStopped, MailboxFull
+from .rare import Rare, Waiter
+from .request import Request
+from .turn import current_turn
+
+if TYPE_CHECKING:
+    from .address import Address
+    from .drain import Hand
+    from .spec import ActorSpec
+    from .status import State
+    from .system import ActorSystem
+
+ROOM_TIMEOUT = 30.0
+"""How long, in seconds, a `tell` waits for room under the overflow rule ``wait``."""
+
+
+class Mail:
+    """The part of a cell that accepts mail, keeps it in line, and buries it.
+
+    `taken` counts what has left the line, handled or not; together with what waits and what
+    the hands have not settled yet, that is what was accepted.
+    """
+
+    __slots__ = ("_rare", "dead", "enclosed", "inbox", "taken")
+
+    system: ActorSystem
+    address: Address
+    spec: ActorSpec
+    state: State
+    wanted: str
+    incarnation: int
+    hands: tuple[Hand, ...]
+
+    def __init__(self) -> None:
+        self._rare: Rare | None = None
+        self.inbox: deque[Any] | None = None
+        # How many of the messages in line stand there in an envelope.
+        self.enclosed = 0
+        self.taken = 0
+        self.dead = 0
+
+    @property
+    def rare(self) -> Rare:
+        """The rarely used parts; made here, so read `_rare` when none will do."""
+        if self._rare is None:
+            self._rare = Rare()
+        return self._rare
+
+    def wake(self, *, by_name: bool = False) -> None:
+        """Begin to handle mail, where that may begin now."""
+        raise NotImplementedError
+
+    # ---- accepting -----------------------------------------------------------------------
+
+    def admit(self, message: Any) -> None:
+        """Give `message` a place in line, or do what the overflow rule says.
+
+        The slow path of every send: the fast one is to append to `inbox` below the limit.
+        """
+        if self.wanted == "gone":
+            self.bury((message,), self.rare.reason)
+        elif not self.is_full or (isinstance(message, Envelope) and message.exempt):
+            self._append(message)
+        else:
+            self._overflow(message)
+
+    async def admit_in_turn(self, message: Any, timeout: float = ROOM_TIMEOUT) -> None:
+        """Give `message` a place in line as soon as the overflow rule allows.
+
+        Under ``wait`` it raises `MailboxFull` after `timeout` seconds, and at once when the
+        actor itself is the sender, because nobody but it could make room.
+        """
+        waits = self.spec.mailbox.overflow == "wait" and self.is_full and self.wanted != "gone"
+        if not waits:
+            self.admit(message)
+            return
+        turn = current_turn()
+        if turn is not None and turn.cell is self:
+            raise self.full()
+        await self._wait_for_room(message, timeout)
+
+    async def _wait_for_room(self, message: Any, timeout: float) -> None:
+        waiter = Waiter(message, self.system.loop.create_future())
+        self.rare.waiters.append(waiter)
+        self.curtail()  # the first waiter gets its room after the message in hand
+        try:
+            async with asyncio.timeout(timeout):
+                await waiter.room
+        except TimeoutError:
+            if waiter.room.cancelled():  # else it got its room at the last instant
+                raise self.full() from None
+        finally:
+            if waiter in self.rare.waiters:
+                self.rare.waiters.remove(waiter)
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether new mail has no place.
+
+        While senders wait it has none: whoever makes room lets them in before anybody else.
+        """
+        return self._room() <= 0
+
+    def _room(self) -> int:
+        if self.inbox is None:
+            return 1
+        exempt = self._rare.exempt if self._rare is not None else 0
+        return self.spec.mailbox.capacity - len(self.inbox) + exempt
+
+    def full(self) -> MailboxFull:
+        """Return the error for a sender that found no room."""
+        box = self.spec.mailbox
+        return MailboxFull(
+            f"mailbox of {self.address} is full: {len(self.inbox or ())} of {box.capacity} "
+            f"waiting, overflow is {box.overflow}, actor is {self.state}"
+        )
+
+    def _overflow(self, message: Any) -> None:
+        """Act for a message that finds the mailbox full and does not wait."""
+        overflow = self.spec.mailbox.overflow
+        if overflow == "drop_oldest":
+            self._drop_oldest()
+            self._append(message)
+        elif overflow == "drop_newest":
+            self.bury((message,), "dropped")
+        else:
+            raise self.full()
+
+    def _drop_oldest(self) -> None:
+        assert self.inbox is not None
+        self.curtail()
+        for place, message in enumerate(self.inbox):
+            if not (isinstance(message, Envelope) and message.exempt):
+                del self.inbox[place]
+                self.take_out(message)
+                self.bury((message,), "dropped")
+                return
+
+    def _append(self, message: Any) -> None:
+        self._line(message).append(message)
+        self.wake()
+
+    def put_first(self, notice: Envelope) -> None:
+        """Give `notice` a place before all that waits but earlier ones of its kind."""
+        self.curtail()
+        line, place = self._line(notice), 0
+        while place < len(line) and line[place].__class__ is notice.__class__:
+            place += 1
+        line.insert(place, notice)
+        self.wake()
+
+    def _line(self, newcomer: Any) -> deque[Any]:
+        """Return the line, which `newcomer` is about to enter."""
+        if isinstance(newcomer, Envelope):
+            self.enclosed += 1
+            if newcomer.exempt:
+                self.rare.exempt += 1
+        if self.inbox is None:
+            self.inbox = self.system.spare_inboxes.pop() if self.system.spare_inboxes else deque()
+        return self.inbox
+
+    @property
+    def has_waiters(self) -> bool:
+        """Tell whether senders wait for room."""
+        return self._rare is not None and bool(self._rare.waiters)
+
+    def admit_waiters(self) -> None:
+        """Let waiting senders in, first come first served, as far as there is room now."""
+        waiters = self.rare.waiters
+        while waiters and not self.is_full:
+            waiter = waiters.popleft()
+            if not waiter.room.done():
+                waiter.room.set_result(None)
+                self._append(waiter.message)
+
+    # ---- leaving the line ----------------------------------------------------------------
+
+    def take_out(self, message: Any) -> None:
+        """Note that something which may be an envelope is not in line any more."""
+        if isinstance(message, Envelope):
+            self.enclosed -= 1
+            if message.exempt:
+                self.rare.exempt -= 1
+
+    def curtail(self) -> None:
+        """Let each hand end after the message it has."""
+        for hand in self.hands:
+            hand.curtail()
+
+    def bury(self, messages: Iterable[Any], reason: str) -> None:
+        """Make dead letters of messages that are in line no more, or never came so far."""
+        messages = tuple(messages)
+        self.taken += len(messages)  # all at once: the account holds whenever a letter is told
+        self.dead += len(messages)
+        for message in messages:
+            if isinstance(message, Envelope):
+                message.bury(self.full() if reason == "dropped" else self._stopped(reason))
+            letter = unwrap(message)
+            self.system.add_dead_letter(self.address, letter, reason, self.incarnation)
+
+    def _stopped(self, reason: str) -> ActorStopped:
+        return ActorStopped(self.address, reason)
+
+    def bury_requests(self, reason: str) -> None:
+        """Answer every waiting request with `ActorStopped`; other mail keeps its place."""
+        if self.enclosed or self.has_waiters:
+            self._bury_waiting(reason, Request)
+
+    def bury_all(self, reason: str) -> None:
+        """Make dead letters of all waiting mail."""
+        self._bury_waiting(reason, object)
+
+    def _bury_waiting(self, reason: str, kind: type[object]) -> None:
+        """Bury what waits and is of that kind, also what its sender could not place yet."""
+        self.curtail()
+        waiting = tuple(self.inbox or ())
+        buried = [message for message in waiting if isinstance(message, kind)]
+        # None when nothing is kept: an empty inbox would take mail and wake nobody.
+        self.inbox = deque(m for m in waiting if not isinstance(m, kind)) or None
+        for message in buried:
+            self.take_out(message)
+        for waiter in self.rare.waiters:
+            if isinstance(waiter.message, kind) and not waiter.room.done():
+                waiter.room.set_result(None)
+                buried.append(waiter.message)
+        self.bury(buried, reason)
+        self.admit_waiters()

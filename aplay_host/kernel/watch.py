@@ -1,0 +1,95 @@
+"""Being told when another actor is gone for good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .envelope import Envelope
+
+if TYPE_CHECKING:
+    from .address import Address
+    from .cell import ActorCell
+
+
+@dataclass(frozen=True, slots=True)
+class Terminated:
+    """The message that a watcher gets: the actor at `address` was removed.
+
+    `reason` is ``removed`` or ``shutdown``, or ``no_actor`` when none lived there to be watched.
+    """
+
+    address: Address
+    reason: str
+
+
+class Watch:
+    """That `watcher` wants to know of the end of whoever lives at `address`."""
+
+    __slots__ = ("address", "is_over", "watcher")
+
+    def __init__(self, watcher: ActorCell, address: Address) -> None:
+        self.watcher = watcher
+        self.address = address
+        self.is_over = False
+
+    def tell(self, reason: str) -> None:
+        """Give the watcher its notice, before all its other mail."""
+        if self.watcher.wanted != "gone":
+            self.watcher.put_first(Notice(self, Terminated(self.address, reason)))
+
+
+class Notice(Envelope):
+    """A `Terminated` in line; it takes no room, and a watch that ended meanwhile voids it."""
+
+    __slots__ = ("message", "watch")
+
+    exempt = True
+
+    def __init__(self, watch: Watch, message: Terminated) -> None:
+        self.watch = watch
+        self.message = message
+
+    def void(self) -> str | None:
+        """Return why it is not handled: nobody watches any more."""
+        return "unwatched" if self.watch.is_over else None
+
+    def begin(self, now: float) -> None:
+        """End the watch, which has done its work."""
+        end_watch(self.watch.watcher, self.watch.address)
+
+
+def begin_watch(watcher: ActorCell, address: Address) -> None:
+    """Let `watcher` be told once when the actor at `address` is removed; twice is once."""
+    if address in watcher.rare.watching:
+        return
+    watch = watcher.rare.watching[address] = Watch(watcher, address)
+    target = watcher.system.cell_at(address)
+    if target is None:
+        watch.tell("no_actor")
+    else:
+        target.rare.watchers.append(watch)
+
+
+def end_watch(watcher: ActorCell, address: Address) -> None:
+    """End a watch if there is one; a notice that already waits is not handled."""
+    watch = watcher.rare.watching.pop(address, None)
+    if watch is None:
+        return
+    watch.is_over = True
+    target = watcher.system.cell_at(address)
+    if target is not None and watch in target.rare.watchers:
+        target.rare.watchers.remove(watch)
+
+
+def end_watches(watcher: ActorCell) -> None:
+    """End all watches of an instance that is thrown away."""
+    for address in tuple(watcher.rare.watching):
+        end_watch(watcher, address)
+
+
+def tell_watchers(target: ActorCell, reason: str) -> None:
+    """Tell whoever watches that `target` was removed."""
+    watchers, target.rare.watchers = target.rare.watchers, []
+    for watch in watchers:
+        watch.tell(reason)
