@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from .supervision import Backoff, Budget, Directive, OnError, RestartType, Strategy
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from .address import Address
 
 Overflow = Literal["reject", "wait", "drop_oldest", "drop_newest"]
+OVERFLOWS, DIRECTIVES = get_args(Overflow), get_args(Directive)
+RESTART_TYPES, STRATEGIES = get_args(RestartType), get_args(Strategy)
+
+
+def _check(setting: str, value: object, words: tuple[str, ...]) -> None:
+    if value not in words:
+        raise ValueError(f"{setting}: got {value!r}, want {', '.join(words[:-1])} or {words[-1]}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,12 @@ class MailboxSpec:
     def __post_init__(self) -> None:
         if not isinstance(self.capacity, int) or self.capacity < 1:
             raise ValueError(f"mailbox capacity: got {self.capacity!r}, want an integer >= 1")
-        _check("mailbox overflow", self.overflow, get_args(Overflow))
+        _check("mailbox overflow", self.overflow, OVERFLOWS)
+
+
+# Defaults are frozen, and so one object is shared by all actors that state nothing else.
+NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
+MEMORY, BUDGET, BACKOFF = MailboxSpec(), Budget(), Backoff()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +68,15 @@ class ActorSpec:
 
     name: str
     cls: type[Actor]
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] = field(default_factory=lambda: NO_KWARGS)
     options: Any = None
     max_tasks: int = 1
-    mailbox: MailboxSpec = field(default_factory=MailboxSpec)
+    mailbox: MailboxSpec = MEMORY
     on_error: OnError = "resume"
     restart: RestartType = "permanent"
     strategy: Strategy = "one_for_one"
-    budget: Budget = field(default_factory=Budget)
-    backoff: Backoff = field(default_factory=Backoff)
+    budget: Budget = BUDGET
+    backoff: Backoff = BACKOFF
     start_timeout: float = 30.0
     stop_timeout: float = 5.0
 
@@ -75,11 +88,11 @@ class ActorSpec:
             number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
             if not number or not 0 <= seconds < math.inf:
                 raise ValueError(f"{name}: got {seconds!r}, want seconds >= 0")
-        words = self.on_error.values() if isinstance(self.on_error, Mapping) else (self.on_error,)
-        for word in words:
-            _check("on_error", word, get_args(Directive))
-        _check("restart", self.restart, get_args(RestartType))
-        _check("strategy", self.strategy, get_args(Strategy))
+        on_error = self.on_error
+        for word in (on_error,) if isinstance(on_error, str) else on_error.values():
+            _check("on_error", word, DIRECTIVES)
+        _check("restart", self.restart, RESTART_TYPES)
+        _check("strategy", self.strategy, STRATEGIES)
 
     @classmethod
     def of(
@@ -105,13 +118,10 @@ class ActorSpec:
                     merged[key] = {**merged.get(key, {}), **(value or {})}
                 elif value is not None:
                     merged[key] = value
-        tables = {key: kind(**merged.pop(key, {})) for key, kind in TABLES.items()}
-        return cls(name, actor, dict(kwargs or {}), options, **tables, **merged)
-
-
-def _check(setting: str, value: object, words: tuple[str, ...]) -> None:
-    if value not in words:
-        raise ValueError(f"{setting}: got {value!r}, want {', '.join(words[:-1])} or {words[-1]}")
+        for key, kind in TABLES.items():
+            if key in merged:
+                merged[key] = kind(**merged[key])
+        return cls(name, actor, dict(kwargs) if kwargs else NO_KWARGS, options, **merged)
 
 
 TABLES: dict[str, Callable[..., Any]] = {
@@ -129,11 +139,8 @@ SETTINGS = frozenset(
 
 def class_settings(actor: type[Actor]) -> dict[str, Any]:
     """Return the settings that `actor` or a class it derives from states itself."""
-    stated: dict[str, Any] = {}
-    for base in reversed(actor.__mro__):
-        own = vars(base)
-        stated.update({name: own[name] for name in SETTINGS & own.keys()})
-    return stated
+    found = ((name, getattr(actor, name, None)) for name in SETTINGS)
+    return {name: value for name, value in found if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
