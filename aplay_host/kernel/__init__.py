@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         AskCycle,
         AskTimeout,
         BadAddress,
+        Busy,
+        Detached,
         Escalated,
         MailboxFull,
         NameTaken,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         MessageFailed,
         Quarantined,
         Removed,
+        Replaced,
         Restarting,
         Started,
         StartRefused,
@@ -48,8 +51,10 @@ if TYPE_CHECKING:
         SystemStopped,
         SystemStopping,
     )
+    from .exchange import CellView, Staged
     from .letters import DeadLetter, DeadLetters
     from .op import Op
+    from .quiesce import Quiesce
     from .ref import ActorRef
     from .spec import SETTINGS, ActorSpec, MailboxSpec, TreeNode, TreePlan, class_settings
     from .status import ActorStatus, Failure, ShutdownReport, State
@@ -70,9 +75,12 @@ __all__ = [
     "AskCycle",
     "AskTimeout",
     "BadAddress",
+    "Busy",
+    "CellView",
     "DeadLetter",
     "DeadLettered",
     "DeadLetters",
+    "Detached",
     "Escalated",
     "Event",
     "EventStream",
@@ -86,11 +94,14 @@ __all__ = [
     "NotBound",
     "Op",
     "Quarantined",
+    "Quiesce",
     "Refuse",
     "Removed",
+    "Replaced",
     "Restarting",
     "SelfWait",
     "ShutdownReport",
+    "Staged",
     "StartFailed",
     "StartRefused",
     "Started",
@@ -118,6 +129,8 @@ __getattr__ = lazy(
             "AskCycle",
             "AskTimeout",
             "BadAddress",
+            "Busy",
+            "Detached",
             "Escalated",
             "MailboxFull",
             "NameTaken",
@@ -135,6 +148,7 @@ __getattr__ = lazy(
             "MessageFailed",
             "Quarantined",
             "Removed",
+            "Replaced",
             "Restarting",
             "Started",
             "StartRefused",
@@ -142,11 +156,16 @@ __getattr__ = lazy(
             "SystemStopped",
             "SystemStopping",
         ),
+        "exchange": (
+            "CellView",
+            "Staged",
+        ),
         "letters": (
             "DeadLetter",
             "DeadLetters",
         ),
         "op": ("Op",),
+        "quiesce": ("Quiesce",),
         "ref": ("ActorRef",),
         "spec": (
             "SETTINGS",

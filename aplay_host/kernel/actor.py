@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .address import Address
-from .errors import NotBound, StartFailed
+from .errors import Detached, NotBound, StartFailed
 from .watch import begin_watch, end_watch
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Actor:
     Options: ClassVar[type[Any]]
 
     _cell: ActorCell | None = None
+    _detached = False
 
     def __init__(
         self, name: object = None, parent: object = None, loop: object = None, kernel: object = None
@@ -135,6 +136,13 @@ class Actor:
         return self._cell
 
     @property
+    def _acting(self) -> ActorCell:
+        """The cell, for a verb; raises `Detached` once another instance has taken the place."""
+        if self._detached:
+            raise Detached(self.address)
+        return self._here
+
+    @property
     def name(self) -> str:
         """The last segment of the address."""
         return self._here.address.name
@@ -200,7 +208,7 @@ class Actor:
 
     async def spawn(self, cls: type[Actor], name: str, **settings: Any) -> ActorRef:
         """Make and start a child; see `ActorSystem.spawn` for settings and errors."""
-        return await self.system.spawn(cls, name, parent=self.address, **settings)
+        return await self._acting.system.spawn(cls, name, parent=self.address, **settings)
 
     def create_task(
         self, coro: Coroutine[Any, Any, Any], name: str | None = None
@@ -210,14 +218,19 @@ class Actor:
         The kernel holds the task; its exception is a failure of the actor.
         """
         what = name or getattr(coro, "__name__", "task")
-        return self._here.own(coro, f"{self.address} {what}")
+        try:
+            cell = self._acting
+        except Detached:
+            coro.close()
+            raise
+        return cell.own(coro, f"{self.address} {what}")
 
     def send_after(self, delay: float, msg: Any, key: Hashable = None) -> Hashable:
         """Send `msg` to oneself in `delay` seconds; return the key, for `cancel_timer`.
 
         A timer under the same key is replaced. Timers end with stop, restart and removal.
         """
-        return self._here.timers.set(msg, delay, key, repeat=False)
+        return self._acting.timers.set(msg, delay, key, repeat=False)
 
     def send_every(self, interval: float, msg: Any, key: Hashable = None) -> Hashable:
         """Send `msg` to oneself each `interval` seconds; return the key, for `cancel_timer`.
@@ -225,22 +238,22 @@ class Actor:
         There is never more than one of them in line: those that come due while it waits are
         left out, and the times keep their phase.
         """
-        return self._here.timers.set(msg, interval, key, repeat=True)
+        return self._acting.timers.set(msg, interval, key, repeat=True)
 
     def cancel_timer(self, key: Hashable) -> bool:
         """End a timer, also one whose message waits already; return whether there was one."""
-        return self._here.timers.cancel(key)
+        return self._acting.timers.cancel(key)
 
     def watch(self, ref: ActorRef | str) -> None:
         """Get one `Terminated` when the actor is removed; at once where none lives.
 
         Stops, restarts and failures are not told. A watch ends with the instance that made it.
         """
-        begin_watch(self._here, self.system.ref(str(getattr(ref, "address", ref))).address)
+        begin_watch(self._acting, self.system.ref(str(getattr(ref, "address", ref))).address)
 
     def unwatch(self, ref: ActorRef | str) -> None:
         """Get no `Terminated` of it any more, not even one that waits already."""
-        end_watch(self._here, self.system.ref(str(getattr(ref, "address", ref))).address)
+        end_watch(self._acting, self.system.ref(str(getattr(ref, "address", ref))).address)
 
     def exit(self, reason: BaseException | None = None) -> None:
         """Say that this instance is done, once the message in hand is over.
@@ -248,7 +261,7 @@ class Actor:
         With an exception as `reason` it has failed. What comes then, a restart or the
         removal of the actor, is decided by its ``restart`` setting.
         """
-        if self._here.behaviour is not self:
+        if self._acting.behaviour is not self:
             return  # what was left behind has no say in the life of the next instance
         if reason is None:
             self._here.end_life()

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import supervisor
 from .actor import overrides
@@ -22,7 +22,9 @@ from .drain import Drain, Hand
 from .envelope import unwrap
 from .errors import Escalated
 from .events import HookFailed, MessageFailed
+from .exchange import Call
 from .mail import Mail
+from .request import Request
 from .status import ActorStatus, Failure, State
 from .supervision import plan_directive
 from .timers import Timers
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from .actor import Actor
     from .address import Address
     from .lifecycle import Wanted
+    from .probation import Probation
     from .ref import ActorRef
     from .renewal import Renewal
     from .spec import ActorSpec
@@ -83,7 +86,7 @@ class ActorCell(Mail):
         self.since = system.now()
         self.wanted: Wanted = "up"
         self.held = False
-        # Up to this length of `inbox` a sender may append without asking; see `_open_line`.
+        # Up to this length of `inbox` a sender may append without asking; see `open_line`.
         self.limit = 0
         # Whether a request may be handed to the actor when it has nothing else to do.
         self.direct = False
@@ -95,7 +98,7 @@ class ActorCell(Mail):
         self.planned = False
         # Whether `on_start` returned and `on_stop` has not run since.
         self.opened = False
-        self._open_line()
+        self.open_line()
 
     @property
     def steering(self) -> asyncio.Task[None] | None:
@@ -154,7 +157,8 @@ class ActorCell(Mail):
         self.behaviour._cell = self
         try:
             actor.__init__(self.behaviour, **self.spec.kwargs)
-            if (handler := compose_handler(self)) is not None or self._rare is not None:
+            handler = compose_handler(self, self.behaviour, self.spec)
+            if handler is not None or self._rare is not None:
                 self.rare.handler = handler
         except BaseException:
             self.behaviour = None
@@ -178,11 +182,25 @@ class ActorCell(Mail):
 
     # ---- owned tasks ---------------------------------------------------------------------
 
-    def own(self, coro: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """Run `coro` as a task, held until it ends; its exception is a failure of this actor."""
+    def own(
+        self, coro: Coroutine[Any, Any, Any], name: str, call: Call | None = None
+    ) -> asyncio.Task[Any]:
+        """Run `coro` as a task, held until it ends; its exception is a failure of this actor.
+
+        One that a start hook begins is begun again when the behaviour is exchanged; `call` is
+        how.
+        """
+        rare = self.rare
+        if self.behaviour is not None and rare.hook is not None and self.state == "starting":
+            call = Call.of(coro, self.behaviour)
         task = self.system.create_task(self._guarded(coro), name)
-        self.rare.tasks.add(task)
         task.add_done_callback(partial(self._disown, coro))
+        if self.system.outbox is not None:
+            self.system.outbox.record(lambda: rare.tasks.add(task), task.cancel)
+            return task
+        rare.tasks.add(task)
+        if call is not None:
+            rare.calls[task] = call
         return task
 
     async def _guarded(self, coro: Coroutine[Any, Any, Any]) -> Any:
@@ -198,6 +216,7 @@ class ActorCell(Mail):
         if error is not None and task in self.rare.tasks:  # else it was abandoned
             self.fail(error, None)
         self.rare.tasks.discard(task)
+        self.rare.calls.pop(task, None)
 
     @property
     def timers(self) -> Timers:
@@ -221,29 +240,60 @@ class ActorCell(Mail):
         assert self.behaviour is not None
         return self.behaviour.msg_handler
 
-    def _open_line(self) -> None:
+    def open_line(self) -> None:
         """Say anew which senders need not ask."""
         # With several tasks each message may need another drain; then, and for a class that
         # decides, and for the mail of one that is to go, every send is slow.
         slow = self.spec.max_tasks > 1 or self.wanted == "gone" or self.is_choosy
         self.limit = 0 if slow else self.spec.mailbox.capacity
-        self.direct = self.state == "running" and self.wanted == "up" and not self.is_choosy
+        is_open = self.state == "running" and self.wanted == "up" and self.probation is None
+        self.direct = is_open and not self.is_choosy
 
     def want(self, wanted: Wanted) -> None:
         """Write where the cell is to be; ``gone`` is final, and makes new mail dead letters."""
         if self.wanted != "gone":
             self.wanted = wanted
-            self._open_line()
+            self.open_line()
 
     def wake(self, *, by_name: bool = False) -> None:
         """Begin a drain if mail waits, the actor runs, and a slot is free.
 
         An actor that nobody asked for by name and that is idle may decide against it.
         """
-        if not self.inbox or self.state != "running" or len(self.hands) >= self.spec.max_tasks:
+        if not self.inbox or not self.is_handling or len(self.hands) >= self.spec.max_tasks:
             return
         if by_name or self.hands or not self.is_choosy or self._decides_to_start():
             self.hands = (*self.hands, Drain(self))
+
+    @property
+    def is_handling(self) -> bool:
+        """Tell whether mail is handled: the actor runs, or has a quota behind its closed gate."""
+        return self.state == "running" or (self.state == "paused" and self.rare.quota > 0)
+
+    @property
+    def is_quiesced(self) -> bool:
+        """Tell whether the gate is closed for an exchange."""
+        return self.system.quiet is not None and self.system.quiet.holds(self)
+
+    def add_quota(self, messages: int) -> None:
+        """Let that many messages, first in line, be handled behind the closed gate."""
+        self.rare.quota = max(self.rare.quota, messages)
+        self.wake()
+
+    @property
+    def generation(self) -> int:
+        """The number of the generation whose code the actor runs."""
+        return self._rare.generation if self._rare is not None else 1
+
+    @property
+    def probation(self) -> Probation | None:
+        """The trial that an exchanged behaviour is on, if it is."""
+        return self._rare.probation if self._rare is not None else None
+
+    def pass_probation(self) -> None:
+        """Note that a message was handled, which is all that is asked of new code."""
+        if (probation := self.probation) is not None:
+            probation.settle()
 
     @property
     def is_choosy(self) -> bool:
@@ -273,19 +323,31 @@ class ActorCell(Mail):
     # ---- failures ------------------------------------------------------------------------
 
     def fail_message(self, error: BaseException, message: Any) -> None:
-        """Keep, log and tell that the handler raised, and act on it."""
+        """Count, keep, log and tell that the handler raised, and act on it.
+
+        A message of code on probation may be set aside; then it is pending again.
+        """
+        kind = type(unwrap(message)).__qualname__
         cancelled = isinstance(error, asyncio.CancelledError)
-        self.fail(error, type(unwrap(message)).__qualname__, "resume" if cancelled else None)
+        trial = self.probation if message.__class__ is not Request else None
+        if trial is not None and isinstance(error, Exception) and trial.set_aside(message, error):
+            self.fail(error, kind, "set aside")
+            return
+        self.failed += 1
+        self.fail(error, kind, "resume" if cancelled else None)
 
     def tell_hook_failure(self, hook: str, error: BaseException) -> None:
         """Log and tell that a hook raised while the operation went on."""
         failure = Failure.of(error, self.system.now())
         self.system.reports.hook_failure(self.address, hook, failure, error)
         self.system.events.tell(HookFailed, self.address, hook, error)
-        self.system.condemn(error)
+        self.system.ending.condemn(error)
 
     def fail(
-        self, error: BaseException, message_type: str | None, directive: Directive | None = None
+        self,
+        error: BaseException,
+        message_type: str | None,
+        directive: Directive | Literal["set aside"] | None = None,
     ) -> None:
         """Keep, log and tell the failure of a message, a start or an owned task, and act on it.
 
@@ -293,19 +355,21 @@ class ActorCell(Mail):
         """
         failure = Failure.of(error, self.system.now())
         self.rare.history.append(failure)
-        directive = directive or self._directive(error)
+        directive = directive or self.directive_for(error)
         self.system.reports.failure(self.address, failure, error, message_type)
         self.system.events.tell(
             MessageFailed, self.address, error, message_type, self.incarnation, directive
         )
-        self.system.condemn(error)
-        supervisor.act(self, directive, error)
+        self.system.ending.condemn(error)
+        if directive != "set aside":
+            supervisor.act(self, directive, error)
 
     def end_life(self) -> None:
         """Let this incarnation end because it says that it is done."""
         supervisor.end_life(self, "done")
 
-    def _directive(self, error: BaseException) -> Directive:
+    def directive_for(self, error: BaseException) -> Directive:
+        """Return what the actor's ``on_error`` says about `error`."""
         directive = plan_directive(self.spec.on_error, error)
         if isinstance(error, Escalated) and directive != "escalate":
             return "restart"  # a child's failure has no other remedy
@@ -317,11 +381,13 @@ class ActorCell(Mail):
         """Set the state and the time at which it was entered."""
         self.state = state
         self.since = self.system.now()
-        self._open_line()
+        self.open_line()
 
     def status(self) -> ActorStatus:
         """Return the cell as it is at this instant, exact even within a batch."""
         pending = len(self.inbox) if self.inbox is not None else 0
+        if self.probation is not None:
+            pending += len(self.probation.messages)
         return ActorStatus(
             address=self.address,
             state=self.state,
@@ -333,6 +399,7 @@ class ActorCell(Mail):
             pending=pending,
             in_hand=sum(hand.in_hand for hand in self.hands),
             restarts=max(0, self.incarnation - 1),
+            generation=self.generation,
             since=self.since,
             spec=self.spec,
             last_error=self.last_error,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .actor import overrides
 
 if TYPE_CHECKING:
+    from .actor import Actor
     from .cell import ActorCell
     from .ref import ActorRef
     from .spec import ActorSpec
@@ -43,29 +44,25 @@ class Outcome:
         return self._value
 
 
-def compose_handler(cell: ActorCell) -> Handler | None:
+def compose_handler(cell: ActorCell, behaviour: Actor, spec: ActorSpec) -> Handler | None:
     """Return the handler with all that is around it; None when nothing is.
 
     Raises whatever the interceptors raise, which is a failed start.
     """
-    assert cell.behaviour is not None
-    ask, spec = cell.system.interceptors, cell.spec
+    ask = cell.system.interceptors
     wraps = ask(cell.system.ref(cell.address), spec) if ask is not None else ()
     calls_back = overrides(spec.cls, "user_task_callback")
     if not wraps and not calls_back:
         return None
-    handler: Handler = cell.behaviour.msg_handler
+    handler: Handler = behaviour.msg_handler
     if calls_back:
-        handler = _with_callback(cell, handler)
+        handler = _with_callback(cell, behaviour, handler)
     for wrap in reversed(wraps):
         handler = wrap(handler)
     return handler
 
 
-def _with_callback(cell: ActorCell, handler: Handler) -> Handler:
-    behaviour = cell.behaviour
-    assert behaviour is not None
-
+def _with_callback(cell: ActorCell, behaviour: Actor, handler: Handler) -> Handler:
     def call_back(outcome: Outcome, msg: Any) -> None:
         try:
             behaviour.user_task_callback(outcome, msg=msg)

@@ -30,6 +30,11 @@ class Hand(Protocol):
     task: asyncio.Task[None]
 
     @property
+    def since(self) -> float:
+        """The loop's time since when, at the earliest, the message in hand has been handled."""
+        ...
+
+    @property
     def taken(self) -> int:
         """How many messages it took and has not settled."""
         ...
@@ -47,8 +52,11 @@ class Hand(Protocol):
     def curtail(self) -> None:
         """Take no more after the message in hand."""
 
+    def retire(self) -> None:
+        """Let `task` end after the message in hand; another hand takes what waits."""
+
     def cancel(self) -> None:
-        """Cut the handler off, once; its message will have failed. The gate is closed."""
+        """Cut the handler off, once; its message will have failed."""
 
     def abandon(self) -> None:
         """Count the message in hand as failed and ignore whatever its handler still does."""
@@ -60,7 +68,7 @@ class Drain(Turn):
     It is the turn of the told messages that it handles; a request is its own.
     """
 
-    __slots__ = ("_abandoned", "_batch", "_cut", "_open", "_size")
+    __slots__ = ("_abandoned", "_batch", "_cut", "_open", "_retired", "_size", "since")
 
     task: asyncio.Task[None]
 
@@ -71,6 +79,8 @@ class Drain(Turn):
         self._open: Envelope | None = None
         self._cut = False
         self._abandoned = False
+        self._retired = False
+        self.since = cell.system.clock()
         cell.system.active += 1
         # In a context of its own: no sender's variables reach the handler.
         self.task = cell.system.create_task(self._run(), cell.address)
@@ -99,11 +109,16 @@ class Drain(Turn):
             for _ in self._batch:
                 pass
 
+    def retire(self) -> None:
+        """Let the task end after the message in hand; another drain takes what waits."""
+        self._retired = True
+        self.curtail()
+
     def cancel(self) -> None:
-        """Cut the handler off, once; its message will have failed. The gate is closed."""
+        """Cut the handler off, once; its message will have failed."""
         if self.in_hand and not self._cut:  # else the task ends by itself
             self._cut = True
-            self.cell.system.cut += 1
+            self.cell.system.ending.cut += 1
             self.curtail()
             self.task.cancel()
 
@@ -115,7 +130,7 @@ class Drain(Turn):
             self.curtail()
             self._settle(1)
             self.cell.failed += 1
-        self._abandoned = True
+        self._abandoned = self._retired = True
         self._end()
 
     def _settle(self, unhandled: int) -> None:
@@ -147,24 +162,31 @@ class Drain(Turn):
 
     def _goes_on(self) -> bool:
         cell = self.cell
-        return bool(cell.inbox) and cell.state == "running" and not self._abandoned
+        return bool(cell.inbox) and cell.is_handling and not self._retired
 
     async def _turn(self) -> None:
         """Handle batches of 1, 4, 16 while they are quick, until it is another's turn."""
         cell, system = self.cell, self.cell.system
         clock, handle = system.clock, cell.handler
-        began = clock()
+        self.since = began = clock()
         longest = 1 if cell.spec.max_tasks > 1 else LONGEST_BATCH  # a free slot takes the next
         count, size = 0, 1
         message: Any = None
-        while (line := cell.inbox) and cell.state == "running" and not self._abandoned:
+        while (
+            (line := cell.inbox)
+            and (cell.state == "running" or cell.is_handling)
+            and not self._retired
+        ):
+            if cell.state != "running":  # behind a closed gate, as far as it has a quota
+                size, cell.rare.quota = 1, cell.rare.quota - 1
             if len(line) < size:
                 size = len(line)
             self._size = size
             self._batch = batch = repeat(None, size)
             take = line.popleft
             try:
-                if cell.enclosed or ((rare := cell._rare) is not None and rare.waiters):
+                rare = cell._rare
+                if cell.enclosed or (rare is not None and (rare.waiters or rare.probation)):
                     for _ in batch:
                         message = take()
                         await self._handle(message)
@@ -182,7 +204,8 @@ class Drain(Turn):
                 self._fail(error, message)
             count += size
             enough = SHARE if system.active > 1 else MOST_MESSAGES
-            if count >= enough or clock() - began >= SOLO_SECONDS:
+            self.since = clock()
+            if count >= enough or self.since - began >= SOLO_SECONDS:
                 return
             if size < longest:
                 size *= 4
@@ -194,6 +217,7 @@ class Drain(Turn):
             cell.admit_waiters()
         if not isinstance(message, Envelope):
             await cell.handler(message)
+            cell.pass_probation()
             return
         cell.take_out(message)
         if (reason := message.void()) is not None:
@@ -211,6 +235,7 @@ class Drain(Turn):
             raise
         else:
             message.answer(reply)
+            cell.pass_probation()
         finally:
             self._open = None
             CURRENT.reset(token)
@@ -219,7 +244,6 @@ class Drain(Turn):
         """Count the message in hand as failed and report it, unless it was left behind."""
         self._settle(1)
         if not self._abandoned:
-            self.cell.failed += 1
             self.cell.fail_message(error, message)
         if isinstance(error, asyncio.CancelledError) and self.task.cancelling():
             raise error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 
 class Envelope:
@@ -20,6 +20,11 @@ class Envelope:
     def void(self) -> str | None:
         """Return the reason for which it is a dead letter by now, None to have it handled."""
         return None
+
+    def with_message(self, message: Any) -> Self:
+        """Put another message in; what is in line stays the same."""
+        self.message = message
+        return self
 
     def begin(self, now: float) -> None:
         """Note that its handler begins at that time of the loop."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class AplayError(Exception):
     """The root of every error that this package raises on purpose."""
@@ -55,6 +57,23 @@ class SelfWait(AplayError):
         super().__init__(
             f"{waiting} waits in a handler for an operation on {address}, which waits for that "
             "handler; leave the operation without 'await', it goes on by itself"
+        )
+
+
+class Busy(AplayError):
+    """Actors could not be held in time: `addresses` are those that were not ready."""
+
+    def __init__(self, addresses: Iterable[str], why: str) -> None:
+        self.addresses = tuple(addresses)
+        super().__init__(f"{', '.join(self.addresses)}: {why}")
+
+
+class Detached(AplayError):
+    """Code of a behaviour that was exchanged for a newer one tried to act as the actor."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"this instance of {address} was exchanged for a newer one; it can act no more"
         )
 
 

@@ -50,6 +50,13 @@ class Removed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced(Event):
+    """The actor goes on with another behaviour, of code of the generation of that number."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class Restarting(Event):
     """Restart `restarts` of those that count comes after `delay` seconds, because of `error`."""
 
@@ -70,7 +77,10 @@ class Quarantined(Event):
 
 @dataclass(frozen=True, slots=True)
 class MessageFailed(Event):
-    """A handler raised; `message_type` is None when a start, a task or a child failed."""
+    """A handler raised; `message_type` is None when a start, a task or a child failed.
+
+    `directive` is what ``on_error`` says, or ``set aside`` for a message of code on probation.
+    """
 
     error: BaseException
     message_type: str | None

@@ -80,14 +80,21 @@ class Driver:
     taken = in_hand
     handled = 0
 
+    @property
+    def since(self) -> float:
+        """The loop's time at which the handler began."""
+        return self._pool.system.clock() if self.request is None else self.request.asked
+
     def curtail(self) -> None:
         """Let the task end with the handler that it is lent to: somebody may wait for that."""
         self._last = True
 
+    retire = curtail
+
     def cancel(self) -> None:
         """Cut the handler off, once; its message will have failed."""
         if self.request is not None and not self.task.cancelling():
-            self._pool.system.cut += 1
+            self._pool.system.ending.cut += 1
             self.task.set_name(self.request.cell.address)  # by which an abandoned one is known
             self.task.cancel()
 
@@ -110,7 +117,6 @@ class Driver:
         if error is None or isinstance(error, Refuse):
             cell.handled += 1
         else:
-            cell.failed += 1
             cell.fail_message(error, request)
         if cell.hands is self.alone and cell.inbox is None:
             cell.hands = ()

@@ -57,7 +57,7 @@ async def end_tasks(
         return set()
     _, stubborn = await asyncio.wait(tasks, timeout=max(0.0, seconds))
     for task in stubborn:
-        cell.system.abandon(cell.address, task)
+        cell.system.ending.abandon(cell.address, task)
     return stubborn
 
 

@@ -21,24 +21,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from .actor import START_HOOKS, overrides
 from .errors import StartFailed
 from .events import Quarantined, Removed, Started, StartRefused, Stopped
-from .hooks import HookOutcome, end_tasks, run_hook
+from .hooks import HookOutcome, run_hook
 from .op import Op
 from .renewal import Renewal
 from .status import Failure
+from .teardown import (
+    drop_instance,
+    end_owned_tasks,
+    finish,
+    let_hands_finish,
+    tell_end,
+    time_left,
+)
 from .watch import end_watches, tell_watchers
 
 if TYPE_CHECKING:
     from .cell import ActorCell
 
-IN_HAND_SHARE = 0.8
-"""The part of the stop time-out that the message in hand may take before it is cancelled."""
-CANCEL_SHARE = 0.1
-"""The part that what was cancelled has for ending; what is left then is `on_stop`'s."""
 AT_REST = ("new", "stopped", "failed")
 ALIVE = ("starting", "running", "paused")
 
@@ -88,6 +93,8 @@ def remove(cell: ActorCell, reason: str = "removed") -> Op:
     """End the actor and its children for good; waiting mail becomes dead letters."""
     if cell.wanted != "gone":
         cell.rare.reason = reason
+        if cell.system.quiet is not None:
+            cell.system.quiet.leave(cell)
         _want(cell, "gone")
     return Op(cell)
 
@@ -107,6 +114,9 @@ def start_now(cell: ActorCell) -> bool:
 
 def renew(cell: ActorCell, renewal: Renewal) -> None:
     """Close the gate and begin to exchange the instance; waiting mail and requests stay."""
+    if cell.is_quiesced:
+        cell.rare.deferred.append(partial(renew, cell, renewal))
+        return
     if cell.state == "starting":
         cell.cut_hook()
     if cell.renewal is not None:
@@ -115,6 +125,36 @@ def renew(cell: ActorCell, renewal: Renewal) -> None:
     cell.enter("restarting")
     cell.curtail()
     _steer_on(cell)
+
+
+def open_gate(cell: ActorCell) -> None:
+    """Let an actor that was held for an exchange go on, with the verbs that came meanwhile."""
+    if cell.state != "paused":
+        return
+    cell.rare.quota = 0
+    cell.enter("running")
+    deferred, cell.rare.deferred = cell.rare.deferred, []
+    if cell.wanted != "up":
+        _want(cell, cell.wanted)
+    for verb in deferred:
+        if cell.wanted == "up":
+            verb()
+    wake_all(cell)
+
+
+def take_up(cell: ActorCell) -> None:
+    """Let an actor whose spec was exchanged while it had no instance come up with the new one."""
+    if cell.state == "failed" and not cell.held:
+        cell.rare.stamps = ()
+        start(cell)
+    elif cell.state == "restarting" and cell.renewal is not None:
+        _end_wait(cell, cell.renewal)
+
+
+def wake_all(cell: ActorCell) -> None:
+    """Begin with as much of the waiting mail as there are slots."""
+    for _ in range(min(cell.spec.max_tasks, len(cell.inbox or ()))):
+        cell.wake()
 
 
 def suspend(cell: ActorCell) -> asyncio.Future[None] | None:
@@ -142,6 +182,8 @@ def _end_wait(cell: ActorCell, renewal: Renewal) -> None:
 
 def _want(cell: ActorCell, wanted: Wanted) -> None:
     cell.want(wanted)
+    if cell.is_quiesced:
+        return  # until the gate opens
     if cell.wanted != "up":
         if cell.state in (*ALIVE, "restarting"):
             _close(cell)
@@ -237,8 +279,7 @@ def _opened(cell: ActorCell, cause: str) -> None:
     cell.enter("running")
     cell.system.events.tell(Started, cell.address, cause)
     if cell.wanted == "up":
-        for _ in range(min(cell.spec.max_tasks, len(cell.inbox or ()))):
-            cell.wake()
+        wake_all(cell)
 
 
 async def _take_back_children(cell: ActorCell) -> None:
@@ -254,21 +295,21 @@ async def _take_back_children(cell: ActorCell) -> None:
 async def _undo_start(cell: ActorCell, before: set[str]) -> None:
     """Leave nothing of a start that did not succeed: no instance, no task, no new child."""
     cell.end_timers()
-    await _end_owned_tasks(cell, _time_left(cell))
+    await end_owned_tasks(cell, time_left(cell))
     for child in reversed(tuple((cell.children or {}).values())):
         if child.address.name not in before:
             await remove(child)
         elif not child.planned and (down := suspend(child)) is not None:
             await asyncio.wait({down})
-    _drop_instance(cell)
+    drop_instance(cell)
 
 
 async def _stop(cell: ActorCell) -> None:
     if cell.state == "running":  # it was stopped at the very end of its start
         _close(cell)
     reason = cell.rare.reason
-    await _finish(cell, reason, await _let_hands_finish(cell))
-    _tell_end(cell)
+    await finish(cell, reason, await let_hands_finish(cell))
+    tell_end(cell)
     cell.enter("stopped")
     for child in (cell.children or {}).values():
         if child.state == "paused":  # it escalated to this parent, which does not restart now
@@ -326,24 +367,12 @@ def _is_below_removed(cell: ActorCell) -> bool:
 
 async def _take_down(cell: ActorCell) -> None:
     """End the instance, and before it, in reverse order, those of the children."""
-    seconds = await _let_hands_finish(cell)
+    seconds = await let_hands_finish(cell)
     for child in reversed(tuple((cell.children or {}).values())):
         if (down := suspend(child)) is not None:
             await asyncio.wait({down})
-    await _finish(cell, "restart", seconds)
-    _drop_instance(cell)
-
-
-def _drop_instance(cell: ActorCell) -> None:
-    cell.behaviour = None
-    end_watches(cell)
-    _tell_end(cell)
-
-
-def _tell_end(cell: ActorCell) -> None:
-    """Let nobody wait any longer for the end of the instance."""
-    if cell.renewal is not None:
-        cell.renewal.end()
+    await finish(cell, "restart", seconds)
+    drop_instance(cell)
 
 
 def _become_failed(cell: ActorCell, culprit: ActorCell, *, below: bool = False) -> None:
@@ -373,58 +402,14 @@ def _become_failed(cell: ActorCell, culprit: ActorCell, *, below: bool = False) 
 async def _remove(cell: ActorCell) -> None:
     reason = cell.rare.reason
     _close(cell)
-    seconds = await _let_hands_finish(cell)
+    seconds = await let_hands_finish(cell)
     for child in reversed(tuple((cell.children or {}).values())):
         await remove(child, reason)
-    await _finish(cell, "remove" if reason == "removed" else reason, seconds)
-    _tell_end(cell)
+    await finish(cell, "remove" if reason == "removed" else reason, seconds)
+    tell_end(cell)
+    if cell.probation is not None:
+        cell.probation.settle(act=False)
     end_watches(cell)
     cell.system.forget(cell, reason)
     cell.system.events.tell(Removed, cell.address, reason)
     tell_watchers(cell, reason)
-
-
-async def _let_hands_finish(cell: ActorCell) -> float:
-    """Wait for the hands; cancel them when their share is over, abandon the stubborn.
-
-    Returns how many seconds of the stop time-out are left.
-    """
-    seconds = _time_left(cell)
-    ends = cell.system.now() + seconds
-    hands = {hand.task: hand for hand in cell.hands}
-    if hands:
-        _, late = await asyncio.wait(hands, timeout=seconds * IN_HAND_SHARE)
-        for task in late:
-            hands[task].cancel()
-        for task in await end_tasks(cell, late, seconds * CANCEL_SHARE):
-            hands[task].abandon()
-    return ends - cell.system.now()
-
-
-async def _finish(cell: ActorCell, reason: str, seconds: float) -> None:
-    """End the owned tasks, run `on_stop`, end the tasks that it began, within `seconds`."""
-    seconds = min(seconds, cell.system.time_left())
-    ends = cell.system.now() + seconds
-    cell.end_timers()
-    await _end_owned_tasks(cell, seconds * CANCEL_SHARE)
-    if cell.opened:
-        cell.opened = False
-        outcome = await run_hook(cell, "on_stop", ends - cell.system.now(), reason)
-        if outcome.error is not None and not outcome.cut:
-            cell.tell_hook_failure("on_stop", outcome.error)
-        await _end_owned_tasks(cell, ends - cell.system.now())
-        cell.end_timers()
-
-
-async def _end_owned_tasks(cell: ActorCell, seconds: float) -> None:
-    tasks = set(cell.owned_tasks)
-    for task in tasks:
-        if not task.cancelling():
-            task.cancel()
-    for task in await end_tasks(cell, tasks, seconds):
-        cell.rare.tasks.discard(task)
-
-
-def _time_left(cell: ActorCell) -> float:
-    """Return the actor's own stop time-out, or what a shutdown leaves of it; in seconds."""
-    return min(cell.spec.stop_timeout, cell.system.time_left())

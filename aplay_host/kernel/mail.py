@@ -16,7 +16,7 @@ from .envelope import Envelope, unwrap
 from .errors import ActorStopped, MailboxFull
 from .rare import Rare, Waiter
 from .request import Request
-from .turn import current_turn
+from .turn import Turn, current_turn
 
 if TYPE_CHECKING:
     from .address import Address
@@ -92,6 +92,8 @@ class Mail:
         turn = current_turn()
         if turn is not None and turn.cell is self:
             raise self.full()
+        if self.state == "paused":
+            self._ask_for_quota(turn, 1)
         await self._wait_for_room(message, timeout)
 
     async def _wait_for_room(self, message: Any, timeout: float) -> None:
@@ -152,8 +154,17 @@ class Mail:
                 return
 
     def _append(self, message: Any) -> None:
-        self._line(message).append(message)
+        line = self._line(message)
+        line.append(message)
+        if self.state == "paused" and isinstance(message, Request):
+            self._ask_for_quota(message.parent, len(line))
         self.wake()
+
+    def _ask_for_quota(self, turn: Turn | None, messages: int) -> None:
+        """Have mail handled behind the gate that an exchange closed, if that waits for it."""
+        quiet = self.system.quiet
+        if quiet is not None and quiet.is_waited_for(turn):
+            self.add_quota(messages)
 
     def put_first(self, notice: Envelope) -> None:
         """Give `notice` a place before all that waits but earlier ones of its kind."""
@@ -196,6 +207,10 @@ class Mail:
             self.enclosed -= 1
             if message.exempt:
                 self.rare.exempt -= 1
+
+    def add_quota(self, messages: int) -> None:
+        """Let that many messages, first in line, be handled behind the closed gate."""
+        raise NotImplementedError
 
     def curtail(self) -> None:
         """Let each hand end after the message it has."""

@@ -35,6 +35,8 @@ class Op:
 
     async def _end(self) -> None:
         cell = self._cell
+        while cell.is_quiesced and (quiet := cell.system.quiet) is not None:
+            await asyncio.wait({quiet.opened})
         if not self._must_run:
             while (steering := cell.steering) is not None:
                 await asyncio.wait({steering})

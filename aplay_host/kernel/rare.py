@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .address import Address
     from .composing import Handler
+    from .exchange import Call
+    from .probation import Probation
     from .renewal import Renewal
     from .status import Failure
     from .timers import Timers
@@ -33,13 +36,18 @@ class Rare:
 
     __slots__ = (
         "attempt",
+        "calls",
+        "deferred",
         "exempt",
+        "generation",
         "handler",
         "history",
         "hook",
         "hook_cut",
         "late_replies",
         "prepared",
+        "probation",
+        "quota",
         "reason",
         "renewal",
         "stamps",
@@ -54,6 +62,14 @@ class Rare:
 
     def __init__(self) -> None:
         self.attempt: asyncio.Future[bool] | None = None
+        # How the tasks that a start hook began were begun.
+        self.calls: dict[asyncio.Task[Any], Call] = {}
+        # What came while the gate was closed and has its effect when that opens.
+        self.deferred: list[Callable[[], object]] = []
+        self.generation = 1
+        self.probation: Probation | None = None
+        # How many messages may be handled behind the closed gate.
+        self.quota = 0
         # How many of the messages in line take no room there.
         self.exempt = 0
         # What is called for each message where that is not the behaviour's own handler.

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import lifecycle
-from .errors import ActorStopped
+from .errors import ActorStopped, NotBound
 from .handoff import SUSPENDED, running_task
+from .op import Op
 from .request import Request
 from .turn import CURRENT, check_cycle
 
 if TYPE_CHECKING:
     from .address import Address
     from .cell import ActorCell
-    from .op import Op
     from .status import ActorStatus, State
     from .system import ActorSystem
 
@@ -40,12 +41,10 @@ class ActorRef:
         """Give `message` a place in line without waiting; raises `MailboxFull`."""
         cell = self._cell
         inbox = cell.inbox
-        if inbox is not None and len(inbox) < cell.limit:
+        if inbox is not None and len(inbox) < cell.limit and self.system.outbox is None:
             inbox.append(message)
-        elif (living := self._living()) is not None:
+        elif (living := self._receiver(message)) is not None:
             living.admit(message)
-        else:
-            self.system.lose(self.address, message)
 
     async def tell(self, message: Any) -> None:
         """Give `message` a place in line, waiting for room where the overflow rule says so.
@@ -55,12 +54,20 @@ class ActorRef:
         """
         cell = self._cell
         inbox = cell.inbox
-        if inbox is not None and len(inbox) < cell.limit:
+        if inbox is not None and len(inbox) < cell.limit and self.system.outbox is None:
             inbox.append(message)
-        elif (living := self._living()) is not None:
+        elif (living := self._receiver(message)) is not None:
             await living.admit_in_turn(message)
-        else:
+
+    def _receiver(self, message: Any) -> ActorCell | None:
+        """Return the cell that gets `message`; None when it has been seen to."""
+        living = self._living()
+        if self.system.outbox is not None:
+            self.system.outbox.tell(self.address, message)
+            return None
+        if living is None:
             self.system.lose(self.address, message)
+        return living
 
     async def ask(self, message: Any, timeout: float = ASK_TIMEOUT) -> Any:
         """Send `message` and return what its handler returns, within `timeout` seconds.
@@ -71,6 +78,8 @@ class ActorRef:
         the actor itself waits for who asks, `MailboxFull`, and `ActorStopped` at once when the
         actor cannot answer.
         """
+        if self.system.outbox is not None:
+            raise NotBound(f"cannot ask {self.address} while an actor is only being built")
         cell, drivers = self._cell, self.system.drivers
         asker, turn, now = running_task(drivers.loop), CURRENT.get(), self.system.clock()
         deadline = now + timeout
@@ -121,23 +130,30 @@ class ActorRef:
 
     def start(self) -> Op:
         """Start the actor; awaiting it raises `StartFailed` when the actor does not run."""
-        return lifecycle.start(self._needed())
+        return self._do(lifecycle.start, self._needed())
 
     def human_start(self) -> Op:
         """End a person's hold and start the actor."""
-        return lifecycle.human_start(self._needed())
+        return self._do(lifecycle.human_start, self._needed())
 
     def stop(self) -> Op:
         """Hold the actor: it keeps its address, state and mail, and begins no message."""
-        return lifecycle.stop(self._living() or self._cell)
+        return self._do(lifecycle.stop, self._living() or self._cell)
 
     def restart(self) -> Op:
         """Give the actor a new instance, at once and uncounted; it keeps address and mail."""
-        return lifecycle.restart(self._needed())
+        return self._do(lifecycle.restart, self._needed())
 
     def remove(self) -> Op:
         """End the actor and its children; its waiting mail becomes dead letters."""
-        return lifecycle.remove(self._living() or self._cell)
+        return self._do(lifecycle.remove, self._living() or self._cell)
+
+    def _do(self, verb: Callable[[ActorCell], Op], cell: ActorCell) -> Op:
+        """Call `verb` now, or when the behaviour that is being built takes its place."""
+        if self.system.outbox is None:
+            return verb(cell)
+        self.system.outbox.record(lambda: verb(cell))
+        return Op(cell)
 
     # ---- looking -------------------------------------------------------------------------
 

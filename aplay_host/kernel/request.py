@@ -102,14 +102,14 @@ class Request(Turn, Envelope):
     def timed_out(self) -> AskTimeout:
         """Return the error that says where the request is now."""
         cell = self.cell
-        now = cell.system.now()
         if self.begun is None:
             progress = f"not begun, {len(cell.inbox or ())} messages in line"
         else:
-            progress = f"its handler began {now - self.begun:.3g} s ago"
+            progress = f"its handler began {cell.system.now() - self.begun:.3g} s ago"
         chain = " -> ".join(chain_of(self.parent))
+        seconds = max(0.0, self.deadline - self.asked)
         return AskTimeout(
-            f"no reply from {cell.address} within {max(0.0, now - self.asked):.3g} s: actor is "
+            f"no reply from {cell.address} within {seconds:.3g} s: actor is "
             f"{cell.state}, request of type {type(self.message).__qualname__} {progress}"
             + (f", asked by {chain}" if self.parent is not None else "")
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from . import lifecycle
@@ -30,6 +31,9 @@ def act(cell: ActorCell, directive: Directive, error: BaseException) -> None:
     A verb that came before wins: an actor that is not wanted up is left alone.
     """
     if cell.wanted != "up" or cell.state not in lifecycle.ALIVE:
+        return
+    if cell.is_quiesced:
+        cell.rare.deferred.append(partial(act, cell, directive, error))
         return
     if directive == "restart":
         end_life(cell, "error")

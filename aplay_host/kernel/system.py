@@ -7,7 +7,7 @@ import contextvars
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Self, TypeVar
@@ -18,11 +18,13 @@ from .address import Address
 from .cell import ActorCell
 from .composing import Interceptors
 from .deadlines import Deadlines
+from .ending import SHUTDOWN_SECONDS, Ending
 from .errors import BadAddress, NameTaken, StartFailed
-from .events import Abandoned, EventStream, Removed, SystemStopped, SystemStopping
+from .events import EventStream
 from .handoff import Drivers
-from .hooks import place_of
 from .letters import QUIET, DeadLetter, DeadLetters
+from .outbox import Outbox
+from .quiesce import OnBusy, Quiesce, idle
 from .ref import ActorRef
 from .reports import Reports
 from .spec import SETTINGS, ActorSpec, TreeNode, TreePlan
@@ -30,11 +32,6 @@ from .status import ActorStatus, Failure, ShutdownReport
 
 T = TypeVar("T")
 
-SHUTDOWN_SECONDS = 30.0
-LAST_SECOND = 1.0
-"""What a shutdown past its deadline gives the cancelled before it leaves them behind."""
-LAST_WORDS_SHARE = 0.1
-"""The part of a drain's time that cancelled tasks have for ending."""
 SPARE_INBOXES = 256
 COUNTS = ("accepted", "handled", "failed", "dead", "pending", "in_hand")
 
@@ -74,26 +71,20 @@ class ActorSystem:
         # How many hands have a task of their own now, and the inboxes that are free again.
         self.active = 0
         self.spare_inboxes: list[deque[Any]] = []
-        # What `fatal` ended the system, if anything did: a handler's SystemExit, say.
-        self.fatal: BaseException | None = None
-        self.cut = 0
+        # The exchange under way, and what records the verbs of a behaviour being built for it.
+        self.quiet: Quiesce | None = None
+        self.outbox: Outbox | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.base_context = contextvars.Context()
         self._registry: dict[Address, ActorCell] = {}
         # The counts of actors that are gone, and of messages to addresses without one.
         self._gone = dict.fromkeys(COUNTS, 0)
-        self._abandoned: dict[asyncio.Task[Any], str] = {}
-        self._quiet: asyncio.Event | None = None
-        self._ends: float | None = None
-        self._ending: asyncio.Task[ShutdownReport] | None = None
-        # What comes when time is up: first to abort, then to leave behind.
-        self._time_up: asyncio.TimerHandle | None = None
-        self._aborted = False
+        self.ending = Ending(self)
         root = Address("/")
         self._nowhere = ActorCell(self, root, None, ActorSpec.of("", Root))
         self._nowhere.state = "removed"
-        self._root = ActorCell(self, root, None, ActorSpec.of("", Root))
-        self._registry[root] = self._root
+        self.root = ActorCell(self, root, None, ActorSpec.of("", Root))
+        self._registry[root] = self.root
 
     async def __aenter__(self) -> Self:
         self.open()
@@ -101,8 +92,8 @@ class ActorSystem:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.shutdown()
-        if self.fatal is not None and exc[0] is None:
-            raise self.fatal
+        if self.ending.fatal is not None and exc[0] is None:
+            raise self.ending.fatal
 
     def open(self) -> None:
         """Bind the system to the running loop; done once, by ``async with`` or by hand."""
@@ -113,7 +104,7 @@ class ActorSystem:
         self.base_context = contextvars.copy_context()
         self.drivers = Drivers(self)
         self.deadlines = Deadlines(self._loop)
-        lifecycle.start_now(self._root)
+        lifecycle.start_now(self.root)
 
     # ---- the loop ------------------------------------------------------------------------
 
@@ -160,6 +151,8 @@ class ActorSystem:
             raise TypeError(f"spawn: got {cls!r}, want a class derived from Actor")
         above = self._cell_for(parent)
         spec = ActorSpec.of(name, cls, kwargs=kwargs, options=options, settings=settings)
+        if self.outbox is not None:
+            return ActorRef(self, self.outbox.declare(above, spec), self._nowhere)
         cell = self._add(above, spec)
         if cell.state != "new":  # adopted
             if not cell.held:
@@ -173,6 +166,11 @@ class ActorSystem:
         if not started:
             await lifecycle.start(cell)
         return self._ref_of(cell)
+
+    def declare(self, parent: ActorCell, spec: ActorSpec) -> None:
+        """Make a child of a behaviour that was exchanged, unless it is there already."""
+        if self._registry.get(parent.address.child(spec.name)) is None:
+            lifecycle.start(self._add(parent, spec))
 
     def plant(self, plan: TreePlan) -> Coroutine[Any, Any, None]:
         """Make all actors of `plan`; awaiting the result starts them, parents first.
@@ -191,7 +189,7 @@ class ActorSystem:
                     await lifecycle.start(cell)
 
     def _plant_node(self, node: TreeNode) -> ActorCell:
-        above = self._root
+        above = self.root
         for ancestor in _ancestors(node.address):
             found = self._registry.get(ancestor)
             above = found or self._add(above, ActorSpec.of(ancestor.name, Group))
@@ -209,7 +207,7 @@ class ActorSystem:
     def _add(self, parent: ActorCell, spec: ActorSpec) -> ActorCell:
         address = parent.address.child(spec.name)
         if parent.wanted == "gone" or self.stopping:
-            going = self._root if self.stopping else parent
+            going = self.root if self.stopping else parent
             raise BadAddress(f"cannot make {address}: {going.address} is being removed")
         if (existing := self._registry.get(address)) is not None:
             return self._adopt(parent, existing, spec)
@@ -247,7 +245,7 @@ class ActorSystem:
 
     def select(self, pattern: str) -> list[ActorRef]:
         """Return the refs that `pattern` names: ``*`` is one segment, ``**`` any depth."""
-        return [self._ref_of(cell) for cell in self._cells() if cell.address.matches(pattern)]
+        return [self._ref_of(cell) for cell in self.cells() if cell.address.matches(pattern)]
 
     def cell_at(self, address: Address) -> ActorCell | None:
         """Return the cell that lives at `address` now."""
@@ -258,16 +256,42 @@ class ActorSystem:
             cell.ref = ActorRef(self, cell.address, cell)
         return cell.ref
 
-    def _cells(self, below: ActorCell | None = None) -> Iterator[ActorCell]:
-        for child in tuple(((below or self._root).children or {}).values()):
+    def cells(self, below: ActorCell | None = None) -> Iterator[ActorCell]:
+        """Go through all cells but the root, parents first, in order of creation."""
+        for child in tuple(((below or self.root).children or {}).values()):
             yield child
-            yield from self._cells(child)
+            yield from self.cells(child)
+
+    # ---- exchanging behaviours -----------------------------------------------------------
+
+    def quiesce(
+        self, addresses: Iterable[str], *, deadline: float = 5.0, on_busy: OnBusy = "abort"
+    ) -> Quiesce:
+        """Hold actors between two messages, for ``async with``; see `Quiesce` for what is there.
+
+        Raises `BadAddress` where no actor lives. Entering the block raises `Busy`, with all
+        gates open again, when they are not ready within `deadline` seconds; with `on_busy` as
+        ``cancel`` their handlers are cancelled then, and those messages have failed.
+        """
+        cells = []
+        for address in addresses:
+            cell = self._registry.get(Address(address))
+            if cell is None:
+                raise BadAddress(f"{address}: no actor lives there")
+            cells.append(cell)
+        return Quiesce(self, cells, deadline, on_busy)
+
+    async def idle(self, address: str) -> None:
+        """Wait until what the actor has in hand now is over; mail goes on behind it."""
+        cell = self._registry.get(Address(address))
+        if cell is not None:
+            await idle(cell)
 
     # ---- looking -------------------------------------------------------------------------
 
     def tree(self) -> list[ActorStatus]:
         """Return the status of every actor but the root, parents first, in order of creation."""
-        return [cell.status() for cell in self._cells()]
+        return [cell.status() for cell in self.cells()]
 
     def status(self) -> ActorStatus:
         """Return the sum over all actors, those that are gone included."""
@@ -276,7 +300,7 @@ class ActorSystem:
             name: self._gone[name] + sum(getattr(status, name) for status in every)
             for name in COUNTS
         }
-        return replace(self._root.status(), children=(), **counts)
+        return replace(self.root.status(), children=(), **counts)
 
     # ---- what cells report ---------------------------------------------------------------
 
@@ -288,8 +312,8 @@ class ActorSystem:
     def end_activation(self) -> None:
         """Note that a drain ended; with the last one the system is quiet."""
         self.active -= 1
-        if self.active == 0 and self._quiet is not None:
-            self._quiet.set()
+        if self.active == 0:
+            self.ending.note_quiet()
 
     def forget(self, cell: ActorCell, reason: str) -> None:
         """Take a cell out of registry and parent; its mail is dead, the sums keep its counts."""
@@ -313,13 +337,6 @@ class ActorSystem:
         letter = DeadLetter(target, message, reason, None, now, incarnation, quiet)
         self.dead_letters.add(letter)
 
-    def abandon(self, address: Address, task: asyncio.Task[Any]) -> None:
-        """Note a task that ignored its cancellation and is left behind."""
-        name, line = task.get_name(), place_of(task)
-        self._abandoned[task] = f"{name} at {line}"
-        self.reports.abandoned(address, name, line)
-        self.events.tell(Abandoned, address, name, line)
-
     def _retire(self, accepted: int, handled: int, failed: int, dead: int) -> None:
         for name, count in zip(COUNTS, (accepted, handled, failed, dead), strict=False):
             self._gone[name] += count
@@ -329,28 +346,16 @@ class ActorSystem:
     @property
     def stopping(self) -> bool:
         """Tell whether the system is shutting down or has done so."""
-        return self._ending is not None
+        return self.ending.begun
 
-    def time_left(self) -> float:
-        """Return what a shutdown leaves for one more operation, in seconds; else infinity."""
-        return float("inf") if self._ends is None else max(0.0, self._ends - self.now())
+    @property
+    def fatal(self) -> BaseException | None:
+        """What ended the system if nobody asked for it: a handler's SystemExit, say."""
+        return self.ending.fatal
 
     async def drain(self, seconds: float) -> bool:
         """End all owned tasks, then let waiting mail be handled; False when time ran out."""
-        tasks = {task for cell in self._cells() for task in cell.owned_tasks}
-        for task in tasks:
-            task.cancel()
-        self._quiet = asyncio.Event()
-        try:
-            async with asyncio.timeout(seconds):
-                if tasks:  # they may tell once more; the stubborn are the shutdown's business
-                    await asyncio.wait(tasks, timeout=seconds * LAST_WORDS_SHARE)
-                while self.active:
-                    self._quiet.clear()
-                    await self._quiet.wait()
-        except TimeoutError:
-            return not self.active
-        return True
+        return await self.ending.drain(seconds)
 
     async def shutdown(self, deadline: float = SHUTDOWN_SECONDS) -> ShutdownReport:
         """Remove all actors, the last made first, within `deadline` seconds; safe to repeat.
@@ -358,71 +363,12 @@ class ActorSystem:
         What runs past the deadline is cancelled, and left behind within a second. From the
         call on no actor can be made.
         """
-        return await asyncio.shield(self._ending or self._end_by(deadline, self.abort))
+        return await self.ending.shutdown(deadline)
 
     def abort(self) -> None:
         """Shut down without waiting: cancel every handler, hook and owned task now."""
-        over = self._ending is not None and self._ending.done()
-        if self._loop is None or self._aborted or over:
-            return
-        self._aborted = True
-        self._end_by(LAST_SECOND, self._leave_behind)
-        for cell in self._cells():
-            lifecycle.remove(cell, "shutdown")
-            for hand in cell.hands:
-                hand.cancel()
-            for task in cell.owned_tasks:
-                task.cancel()
-            cell.cut_hook()
-
-    def condemn(self, error: BaseException) -> None:
-        """Begin an orderly shutdown if `error` is `SystemExit` or the like."""
-        if self.fatal is None and isinstance(error, KeyboardInterrupt | SystemExit):
-            self.fatal = error
-            if self._ending is None:
-                self._end_by(SHUTDOWN_SECONDS, self.abort)
-
-    def _end_by(self, seconds: float, time_up: Callable[[], None]) -> asyncio.Task[ShutdownReport]:
-        """Begin to shut down, or go on with it, with that many seconds until `time_up`."""
-        self._ends = self.now() + seconds
-        if self._time_up is not None:
-            self._time_up.cancel()
-        self._time_up = self.loop.call_at(self._ends, time_up)
-        if self._ending is None:
-            self.cut = 0  # what an earlier stop cut or left behind is not this one's doing
-            running = {task: text for task, text in self._abandoned.items() if not task.done()}
-            self._abandoned = running
-            self._root.want("gone")
-            self._ending = self.create_task(self._shut_down(), "shutdown")
-            self.events.tell(SystemStopping, self._root.address)
-        return self._ending
-
-    async def _shut_down(self) -> ShutdownReport:
-        for cell in reversed(tuple((self._root.children or {}).values())):
-            await lifecycle.remove(cell, "shutdown")
-        assert self._time_up is not None
-        self._time_up.cancel()
-        self.deadlines.close()
-        await self.drivers.close()
-        self._root.enter("stopped")
-        clean = not self.cut and not self._abandoned
-        dead = self.dead_letters.counts["shutdown"]
-        report = ShutdownReport(clean, tuple(self._abandoned.values()), dead)
-        self.events.tell(SystemStopped, self._root.address, report)
-        return report
-
-    def _leave_behind(self) -> None:
-        """Forget what is still there after the last second, deepest first."""
-        for cell in reversed(list(self._cells())):
-            for task in (*(hand.task for hand in cell.hands), *cell.owned_tasks, cell.rare.hook):
-                if task is not None and not task.done():
-                    self.abandon(cell.address, task)
-            for hand in cell.hands:
-                hand.abandon()
-            if cell.steering is not None:
-                cell.steering.cancel()
-            self.forget(cell, "shutdown")
-            self.events.tell(Removed, cell.address, "shutdown")
+        if self._loop is not None:
+            self.ending.abort()
 
 
 def _no_time() -> float:

@@ -81,11 +81,17 @@ class Timers:
         if not (0 < seconds < math.inf or (seconds == 0 and not repeat)):
             raise ValueError(f"timer: got {seconds!r} seconds, want a finite number, {least}")
         key = object() if key is None else key
-        self.cancel(key)
         timer = Timer(key, message, self._cell.system.now(), seconds if repeat else None)
-        self._by_key[key] = timer
-        self._wait(timer, timer.began + seconds)
+        if (outbox := self._cell.system.outbox) is not None:
+            outbox.record(lambda: self._begin(timer, seconds))
+        else:
+            self._begin(timer, seconds)
         return key
+
+    def _begin(self, timer: Timer, seconds: float) -> None:
+        self.cancel(timer.key)
+        self._by_key[timer.key] = timer
+        self._wait(timer, timer.began + seconds)
 
     def cancel(self, key: Hashable) -> bool:
         """End the timer `key`; return whether there was one."""

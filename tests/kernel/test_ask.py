@@ -374,4 +374,4 @@ async def test_a_handler_that_ends_the_program_answers_its_asker(system: ActorSy
         await ref.ask(fail_with(SystemExit(3)))
     await system.shutdown()
     assert isinstance(system.fatal, SystemExit)
-    system.fatal = None  # it has been seen; the fixture's system ends quietly
+    system.ending.fatal = None  # it has been seen; the fixture's system ends quietly

@@ -1,0 +1,88 @@
+"""What a behaviour that is only being built has said: kept, and played or dropped later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from .errors import MailboxFull, NameTaken
+
+if TYPE_CHECKING:
+    from .address import Address
+    from .cell import ActorCell
+    from .spec import ActorSpec
+    from .system import ActorSystem
+
+
+class Outbox:
+    """Verbs in the order in which they were called; nothing has happened yet.
+
+    While it is recording, which is never longer than a plain function runs, the sends,
+    lifecycle verbs, timers and children of the whole system come here instead of being done.
+    """
+
+    __slots__ = ("_system", "_undoes", "_verbs")
+
+    def __init__(self, system: ActorSystem) -> None:
+        self._system = system
+        self._verbs: list[Callable[[], object]] = []
+        self._undoes: list[Callable[[], object]] = []
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Record within the block."""
+        outer, self._system.outbox = self._system.outbox, self
+        try:
+            yield
+        finally:
+            self._system.outbox = outer
+
+    def record(self, verb: Callable[[], object], undo: Callable[[], object] | None = None) -> None:
+        """Add one call, with what there is to undo of it when it is dropped."""
+        self._verbs.append(verb)
+        if undo is not None:
+            self._undoes.append(undo)
+
+    def tell(self, address: Address, message: Any) -> None:
+        """Record a send; if the mailbox is full when it is played, it is a dead letter."""
+        self.record(lambda: self._send(address, message))
+
+    def declare(self, parent: ActorCell, spec: ActorSpec) -> Address:
+        """Record a child; one of that name and class that is there already is kept as it is.
+
+        Raises `NameTaken` when the name is another class's.
+        """
+        address = parent.address.child(spec.name)
+        there = self._system.cell_at(address)
+        if there is not None and not _is_same_class(there.spec.cls, spec.cls):
+            raise NameTaken(f"{address} exists already, as {there.spec.cls.__qualname__}")
+        self.record(lambda: self._system.declare(parent, spec))
+        return address
+
+    def play(self) -> None:
+        """Do all that was recorded, in order."""
+        verbs, self._verbs = self._verbs, []
+        for verb in verbs:
+            verb()
+
+    def drop(self) -> None:
+        """Do nothing of what was recorded, ever."""
+        undoes, self._undoes, self._verbs = self._undoes, [], []
+        for undo in undoes:
+            undo()
+
+    def _send(self, address: Address, message: Any) -> None:
+        cell = self._system.cell_at(address)
+        if cell is None:
+            self._system.lose(address, message)
+            return
+        try:
+            cell.admit(message)
+        except MailboxFull:
+            cell.bury((message,), "full")
+
+
+def _is_same_class(one: type, other: type) -> bool:
+    """Tell whether two classes are the same, or the same of two generations of a module."""
+    return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
