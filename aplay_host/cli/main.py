@@ -28,6 +28,7 @@ VERBS = {
     "check": "Check aplay.toml and what it names, without starting anything.",
     "status": "Show the actors: state, mail, counters.",
     "tree": "Show the actors as a tree.",
+    "show": "Show one actor: why it is as it is, and what helps.",
     "send": "Send a message to an actor.",
     "ask": "Send a message to an actor and print its reply.",
     "start": "Start actors, also those that a person stopped.",

@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from ..config import find_config, parse_duration
 from ..errors import ConfigError
 
 
@@ -34,6 +33,8 @@ class Common:
 
     def config_file(self) -> Path:
         """Return the configuration file; raises `ConfigError` where there is none."""
+        from ..config import find_config  # here, because --help needs none of it
+
         try:
             cwd = Path.cwd()
         except FileNotFoundError:
@@ -48,6 +49,8 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
     """Return the seconds that a duration means; a bare number is seconds."""
     if value is None:
         return None
+    from ..config import parse_duration
+
     try:
         return parse_duration(float(value) if value.replace(".", "", 1).isdigit() else value)
     except ValueError as error:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..control import dump
-from .client import Answer
+
+if TYPE_CHECKING:
+    from .client import Answer
 
 
 def print_json(body: bytes) -> None:
@@ -37,8 +39,13 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]], right: 
 
 def print_host(answer: Answer) -> None:
     """Print the line that says which host answered."""
+    print(host_line(answer))
+
+
+def host_line(answer: Answer) -> str:
+    """Return which host answered: its name and state, and the file that it runs."""
     host = answer.document["host"]
-    print(
+    return (
         f"{host['name']}  {host['state']}  pid {host['pid']}  generation {host['generation']}  "
         f"{host['config']}"
     )
@@ -74,6 +81,14 @@ def age(since: str, now: str) -> str:
         if seconds >= length:
             return f"{seconds // length:.0f} {unit}"
     return f"{max(0.0, seconds):.0f} s"
+
+
+def clock(moment: str, now: str) -> str:
+    """Return the local time of day of an RFC 3339 time, with the date when that is not today's."""
+    local = _time(moment).astimezone()
+    return (
+        f"{local:%H:%M:%S}" if local.date() == _time(now).astimezone().date() else f"{local:%F %T}"
+    )
 
 
 def now() -> datetime:

@@ -15,6 +15,7 @@ from .duration import parse_duration
 from .find import find_config, peek
 
 if TYPE_CHECKING:
+    from .listing import ListedOption, list_options
     from .load import HostConfig, load_config
     from .tree import Faulty, Known, Resolve, Resolved, Unresolved, plan_tree
 
@@ -22,10 +23,12 @@ __all__ = [
     "Faulty",
     "HostConfig",
     "Known",
+    "ListedOption",
     "Resolve",
     "Resolved",
     "Unresolved",
     "find_config",
+    "list_options",
     "load_config",
     "parse_duration",
     "peek",
@@ -36,6 +39,7 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
+        "listing": ("ListedOption", "list_options"),
         "load": ("HostConfig", "load_config"),
         "tree": ("Faulty", "Known", "Resolve", "Resolved", "Unresolved", "plan_tree"),
     },

@@ -70,6 +70,14 @@ class Document:
             mistake.hint,
         )
 
+    def place_of(self, path: KeyPath) -> str | None:
+        """Return ``file:line:column`` of the value at `path`, None where none is written."""
+        span = self.positions.values.get(path) or self.positions.keys.get(path)
+        if span is None:
+            return None
+        line, column, _ = place(self.text, span)
+        return f"{self.path.name}:{line}:{column}"
+
     def refusal(self, problems: Iterable[Problem], sound: object = None) -> ConfigError:
         """Return the error that tells all `problems`, in the order of the file."""
         ordered = sorted(problems, key=lambda it: (it.line, it.column, it.key))

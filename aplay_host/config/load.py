@@ -39,6 +39,12 @@ class HostConfig:
         """The absolute path of the file."""
         return self.document.path
 
+    def place_of(self, address: Address, *keys: str | int) -> str | None:
+        """Return ``file:line:column`` of what the file states for an actor, None for nothing."""
+        if address not in self.actors:
+            return None
+        return self.document.place_of(("actors", key_of(self.document, address), *keys))
+
 
 def load_config(path: Path) -> HostConfig:
     """Read and check `path`.

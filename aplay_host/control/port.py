@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from .records import (
+    ActorDetail,
     ActorRow,
     AskReport,
     HealthReport,
@@ -34,6 +35,10 @@ class ControlPort(Protocol):
 
     def tree(self, root: str) -> TreeRow:
         """Return the actor at `root` with all those below it."""
+        ...
+
+    def show(self, address: str) -> ActorDetail:
+        """Return all that can be told of one actor, and why it is as it is."""
         ...
 
     async def send(self, addresses: Sequence[str], message: Any, seconds: float) -> SendReport:

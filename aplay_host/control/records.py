@@ -78,6 +78,74 @@ class ActorRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Why:
+    """One reason for an actor's being as it is; `next` is a command that helps, if one does.
+
+    `rule` is a stable word for programs. `text` is a sentence whose subject is the actor, which
+    it does not name: ``was stopped by a person at 12:03; 12 messages are kept``.
+    """
+
+    rule: str
+    text: str
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OptionRow:
+    """One value that an actor's options have; `key` is dotted, a secret is shown as stars.
+
+    `source` is ``file:line:column`` in aplay.toml, ``default`` or ``code``.
+    """
+
+    key: str
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """Where a class is written."""
+
+    file: str
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class InHandRow:
+    """A message that a handler has begun; `where` is ``file:line in function``."""
+
+    message_type: str
+    for_s: float
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerRow:
+    """A timer of an actor: its next message comes in `in_s` seconds, then each `every_s`."""
+
+    key: str
+    message_type: str
+    in_s: float | None
+    every_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActorDetail(ActorRow):
+    """All that can be told of one actor; the first of `why` is the one to read first.
+
+    `source` is None when it is unknown, `restart_history` has the newest errors in their order.
+    """
+
+    why: tuple[Why, ...]
+    options: tuple[OptionRow, ...]
+    source: SourceRow | None
+    in_hand_now: tuple[InHandRow, ...]
+    restart_history: tuple[ErrorRow, ...]
+    timers: tuple[TimerRow, ...] = ()
+    watchers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TreeRow:
     """One actor with those below it."""
 

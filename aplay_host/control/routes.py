@@ -43,6 +43,7 @@ class ControlApi:
             routes=[
                 self._route("GET", "/v1/host", "host", self._host),
                 self._route("GET", "/v1/actors", "status", self._actors),
+                self._route("GET", "/v1/actors/{address:path}", "show", self._show),
                 self._route("GET", "/v1/tree", "tree", self._tree),
                 self._route("POST", "/v1/actors:send", "send", self._send),
                 self._route("POST", "/v1/actors:ask", "ask", self._ask),
@@ -66,6 +67,9 @@ class ControlApi:
 
     async def _actors(self, request: Request) -> Any:
         return self.port.actors(request.query_params.getlist("address"))
+
+    async def _show(self, request: Request) -> Any:
+        return self.port.show(f"/{request.path_params['address']}")
 
     async def _tree(self, request: Request) -> Any:
         return self.port.tree(request.query_params.get("root", "/"))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..control import ActorRow, HealthCheck, HealthReport
+from .holds import StoppedBy
+from .wording import brief
 
 
-def judge_readiness(phase: str, rows: Iterable[ActorRow]) -> HealthReport:
-    """Tell whether work may be sent here.
+def judge_readiness(
+    phase: str, rows: Iterable[ActorRow], stoppers: Mapping[str, StoppedBy] | None = None
+) -> HealthReport:
+    """Tell whether work may be sent here; `stoppers` says who stopped the held actors.
 
     ======================================  =============
     fact                                    status
@@ -17,7 +21,7 @@ def judge_readiness(phase: str, rows: Iterable[ActorRow]) -> HealthReport:
     the host is stopping                    not ready
     a required actor is failed              not ready
     another actor is failed                 degraded
-    an actor is held by a person            degraded
+    an actor is held, whoever stopped it    degraded
     none of these                           ok
     ======================================  =============
     """
@@ -25,14 +29,21 @@ def judge_readiness(phase: str, rows: Iterable[ActorRow]) -> HealthReport:
     for row in rows:
         if row.state == "failed":
             error = row.last_error
-            detail = f"{row.address} is failed" + (f": {error.text}" if error else "")
+            detail = f"{row.address} is failed" + (f": {brief(error.text)}" if error else "")
             checks.append(HealthCheck(row.address, False, row.required, detail, row.since))
         elif row.held:
-            detail = f"{row.address} was stopped by a person"
+            detail = f"{row.address} {_stop(row, (stoppers or {}).get(row.address, 'person'))}"
             checks.append(HealthCheck(row.address, False, False, detail, row.since))
     if any(check.critical and not check.ok for check in checks):
         return HealthReport("not ready", tuple(checks))
     return HealthReport("ok" if all(check.ok for check in checks) else "degraded", tuple(checks))
+
+
+def _stop(row: ActorRow, stopper: StoppedBy) -> str:
+    if stopper != "error":
+        return f"was stopped by {'a person' if stopper == 'person' else 'code'}"
+    error = f": {brief(row.last_error.text)}" if row.last_error else ""
+    return f"stopped itself after an error{error}"
 
 
 def judge_start(phase: str) -> HealthReport:

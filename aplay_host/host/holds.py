@@ -1,35 +1,60 @@
-"""Which actors a person has stopped, kept in the state directory over a restart of the daemon."""
+"""Which actors a person has stopped, and when, kept over a restart of the daemon."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
+
+from ..kernel import ActorStatus
 
 FILE = "held.json"
+
+StoppedBy = Literal["person", "error", "code"]
 
 _log = logging.getLogger("aplay_host")
 
 
-def read_holds(state_dir: Path) -> frozenset[str]:
-    """Return the addresses that were held when the last host here ended or died.
+def stopped_by(status: ActorStatus, holds: Container[str]) -> StoppedBy | None:
+    """Return who stopped an actor that is held, None for one that is not.
+
+    =============================================  ==========
+    it is held, and                                by
+    =============================================  ==========
+    its own ``on_error`` asked for the stop        ``error``
+    else, a person has stopped it: it is in holds  ``person``
+    else                                           ``code``
+    =============================================  ==========
+    """
+    if not status.held:
+        return None
+    if status.past.reason == "error":
+        return "error"
+    return "person" if status.address in holds else "code"
+
+
+def read_holds(state_dir: Path) -> dict[str, datetime]:
+    """Return who was held when the last host here ended or died, and since when.
 
     A file that cannot be used is reported and counts as empty: everything starts.
     """
     try:
-        held = json.loads((state_dir / FILE).read_text("utf-8"))
-        return frozenset(str(address) for address in held["held"])
+        held = json.loads((state_dir / FILE).read_text("utf-8"))["held"]
+        return {it: datetime.fromisoformat(at).astimezone(UTC) for it, at in held.items()}
     except FileNotFoundError:
-        return frozenset()
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         _log.warning("%s cannot be used, nothing is held: %s", state_dir / FILE, error)
-        return frozenset()
+        return {}
 
 
-def write_holds(state_dir: Path, addresses: Iterable[str]) -> None:
-    """Keep `addresses`, whole or not at all."""
+def write_holds(state_dir: Path, holds: Mapping[str, datetime]) -> None:
+    """Keep `holds`, addresses and since when, whole or not at all."""
     draft = state_dir / f"{FILE}.{os.getpid()}"
-    draft.write_text(json.dumps({"held": sorted(addresses)}) + "\n", "utf-8")
+    held = {address: at.isoformat() for address, at in sorted(holds.items())}
+    draft.write_text(json.dumps({"held": held}) + "\n", "utf-8")
     draft.replace(state_dir / FILE)

@@ -82,7 +82,8 @@ class Host:
     """One daemon for one aplay.toml. Making it does nothing yet; `run` does it all.
 
     `phase` is ``starting``, ``running`` or ``stopping``; `planted` says that every declared
-    address exists.
+    address exists. `faults` are those that have no class, and why; `holds` those that a person
+    has stopped, and since when.
     """
 
     def __init__(
@@ -96,7 +97,8 @@ class Host:
         self.phase = "starting"
         self.planted = False
         self.origins: dict[Address, Origin] = {}
-        self._holds: frozenset[str] = frozenset()
+        self.faults: dict[Address, str] = {}
+        self.holds: dict[str, datetime] = {}
         self.system = ActorSystem(config.host.name)
         settings = plugin_settings(config, strict=strict)
         self._settings = settings
@@ -155,6 +157,7 @@ class Host:
         self.plugins.load_hooks(self.info)
         plan = plan_tree(self.config, resolver(self.plugins))
         self.origins = declared_origins(self.config, self.plugins.catalog)
+        self.faults = {node.address: node.fault for node in plan.nodes if node.fault is not None}
         if refusals := strict_refusals(self.plugins, plan, strict=self._settings.strict):
             raise PluginError("\n".join(("strict, and these plugins are bad:", *refusals)))
         _log_faults(plan, self.plugins)
@@ -164,9 +167,9 @@ class Host:
         self.system.events.subscribe((SystemStopping,), self._ended_by_the_tree)
         planting = self.system.plant(plan)
         self.planted = True
-        self._holds = read_holds(self.config.host.state_dir)
+        self.holds = read_holds(self.config.host.state_dir)
         for ref in self.system.select("/**"):
-            if ref.address in self._holds:
+            if ref.address in self.holds:
                 ref.stop()
         await planting
         await self._settled()
@@ -204,8 +207,10 @@ class Host:
 
     def keep_holds(self, *, begun: Iterable[str] = (), ended: Iterable[str] = ()) -> None:
         """Write down which actors a person has stopped and not started since."""
-        self._holds = self._holds.union(begun).difference(ended)
-        write_holds(self.config.host.state_dir, self._holds)
+        holds: dict[str, datetime] = self.holds | dict.fromkeys(begun, datetime.now(UTC))
+        over = frozenset(ended)
+        self.holds = {address: at for address, at in holds.items() if address not in over}
+        write_holds(self.config.host.state_dir, self.holds)
 
     @property
     def info(self) -> HostInfo:

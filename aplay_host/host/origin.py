@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import FunctionType
 
 from ..config import Faulty, HostConfig, Resolve, Resolved, Unresolved
+from ..control import SourceRow
 from ..kernel import Actor, Address, Group
 from ..plugins import Catalog, Failure, NotOffered, PluginSet
 
@@ -52,3 +55,20 @@ def origin_of(address: Address, cls: type[Actor], declared: Mapping[Address, Ori
     if issubclass(cls, Group):
         return Origin("group", None)
     return Origin(f"{cls.__module__}:{cls.__qualname__}", None)
+
+
+def source_of(cls: type[Actor]) -> SourceRow | None:
+    """Return where `cls` is written, None for a class without a file; reads no file.
+
+    The line is that of the class where Python keeps it (3.13), before that the one of its
+    first method, and None where neither is known.
+    """
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    if issubclass(cls, Group) or not isinstance(file, str):
+        return None
+    codes = [one.__code__ for one in vars(cls).values() if isinstance(one, FunctionType)]
+    # A decorated method's code may be the decorator's, which stands elsewhere.
+    inside = f"{cls.__qualname__}."
+    own = [it for it in codes if it.co_filename == file and it.co_qualname.startswith(inside)]
+    first = min((it.co_firstlineno for it in own), default=None)
+    return SourceRow(file, vars(cls).get("__firstlineno__", first))

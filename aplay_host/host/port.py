@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..control import (
+    ActorDetail,
     ActorRow,
     AskReport,
     HealthReport,
@@ -34,9 +35,11 @@ from ..errors import (
     StartFailed,
 )
 from ..kernel import ActorRef, ActorStatus, Address, Failure, Op
+from .detail import actor_detail
 from .health import alive, judge_readiness, judge_start
+from .holds import stopped_by
 from .origin import origin_of
-from .rows import actor_row, tree_row
+from .rows import WallClock, actor_row, tree_row
 
 if TYPE_CHECKING:
     from .host import Host
@@ -68,8 +71,15 @@ class HostPort:
         self._must_have_a_tree()
         rows = {row.address: row for row in self._rows()}
         if root == "/":
-            return tree_row(self._row(self._host.system.ref("/").status()), rows)
+            top = self._host.system.ref("/").status()
+            return tree_row(self._row(top, self._wall_clock()), rows)
         return tree_row(rows[self._the_one(root)], rows)
+
+    def show(self, address: str) -> ActorDetail:
+        """Return all that can be told of one actor, and why it is as it is."""
+        self._must_have_a_tree()
+        status, wall = self._ref(self._the_one(address)).status(), self._wall_clock()
+        return actor_detail(self._host, status, self._row(status, wall), wall)
 
     def plugins(self) -> list[PluginRow]:
         """Return what installed packages offer, and which actors run it."""
@@ -87,24 +97,32 @@ class HostPort:
 
     def ready(self) -> HealthReport:
         """Tell whether work may be sent here, and what is wrong."""
-        return judge_readiness(self._host.phase, self._rows() if self._host.planted else [])
+        host = self._host
+        statuses = host.system.tree() if host.planted else []
+        wall = self._wall_clock()
+        rows = [self._row(status, wall) for status in statuses]
+        stoppers = {str(it.address): by for it in statuses if (by := stopped_by(it, host.holds))}
+        return judge_readiness(host.phase, rows, stoppers)
 
     def started(self) -> HealthReport:
         """Tell whether the first tree stands."""
         return judge_start(self._host.phase)
 
     def _rows(self) -> list[ActorRow]:
-        return [self._row(status) for status in self._host.system.tree()]
+        wall = self._wall_clock()
+        return [self._row(status, wall) for status in self._host.system.tree()]
 
-    def _row(self, status: ActorStatus) -> ActorRow:
+    def _row(self, status: ActorStatus, wall: WallClock) -> ActorRow:
         host = self._host
         entry = host.config.actors.get(status.address)
         required = entry is not None and entry.required
         origin = origin_of(status.address, status.spec.cls, host.origins)
-        return actor_row(status, origin, required, self._wall)
+        return actor_row(status, origin, required, wall)
 
-    def _wall(self, at: float) -> datetime:
-        return datetime.fromtimestamp(time.time() - self._host.system.now() + at, UTC)
+    def _wall_clock(self) -> WallClock:
+        """Return what turns the loop's times into dates, the same way for a whole answer."""
+        zero = time.time() - self._host.system.now()
+        return lambda at: datetime.fromtimestamp(zero + at, UTC)
 
     # ---- acting --------------------------------------------------------------------------
 
@@ -130,8 +148,9 @@ class HostPort:
 
     async def stop(self, addresses: Sequence[str], seconds: float) -> VerbReport:
         """Hold each of these actors, with its state and mail, until it is started again."""
-        refs = self._refs(addresses)
-        self._host.keep_holds(begun=[ref.address for ref in refs])
+        refs, holds = self._refs(addresses), self._host.holds
+        new = [ref.address for ref in refs if stopped_by(ref.status(), holds) != "person"]
+        self._host.keep_holds(begun=new)
         return await _steer(refs, ActorRef.stop, seconds)
 
     async def restart(self, addresses: Sequence[str], seconds: float) -> VerbReport:
@@ -221,7 +240,7 @@ async def _end_of(op: Op, ref: ActorRef, seconds: float) -> dict[str, Any] | Non
         if ref.held:
             hint = f"start it: aplay-host start {address}"
             return problem(CommandError("held", f"{address} is held", hint=hint, address=address))
-        hint = f"see its last error: aplay-host status {address}"
+        hint = f"see why: aplay-host show {address}"
         return problem(CommandError("start-failed", str(error), hint=hint, address=address))
     except TimeoutError:
         detail = f"{address} is still {ref.state}; it goes on"
@@ -253,16 +272,14 @@ def _explained(ref: ActorRef, error: BaseException) -> CommandError:
     address, state = ref.address, ref.state
     match None if hasattr(error, "__notes__") else error:
         case MailboxFull():
-            hint = f"try again later, or see what it does: aplay-host status {address}"
+            hint = f"try again later, or see what it does: aplay-host show {address}"
             return CommandError("mailbox-full", str(error), hint=hint, address=address)
         case ActorStopped():
             kind = "actor-failed" if state == "failed" else "actor-stopped"
-            hint = f"see why: aplay-host status {address}"
+            hint = f"see why: aplay-host show {address}"
             return CommandError(kind, str(error), hint=hint, address=address)
         case AskTimeout():
-            hint = (
-                f"give it longer with --timeout, or see what it does: aplay-host status {address}"
-            )
+            hint = f"give it longer with --timeout, or see what it does: aplay-host show {address}"
             return CommandError("timeout", str(error), hint=hint, address=address)
         case TimeoutError():
             detail = f"{address} had no room in time"

@@ -13,7 +13,7 @@ from ..control import (
     TreeRow,
     rfc3339,
 )
-from ..kernel import ActorStatus
+from ..kernel import ActorStatus, Failure
 from .origin import Origin
 
 WallClock = Callable[[float], datetime]
@@ -36,15 +36,13 @@ def actor_row(status: ActorStatus, origin: Origin, required: bool, wall: WallClo
         in_hand=status.in_hand,
         mailbox=MailboxRow(status.spec.mailbox.kind, status.spec.mailbox.capacity),
         counters=CounterRow(status.accepted, status.handled, status.failed, status.dead),
-        last_error=_error_row(status, wall),
+        last_error=None if status.last_error is None else error_row(status.last_error, wall),
         children=tuple(status.children),
     )
 
 
-def _error_row(status: ActorStatus, wall: WallClock) -> ErrorRow | None:
-    error = status.last_error
-    if error is None:
-        return None
+def error_row(error: Failure, wall: WallClock) -> ErrorRow:
+    """Return the row of one error."""
     return ErrorRow(error.type, error.text, error.where, rfc3339(wall(error.at)))
 
 

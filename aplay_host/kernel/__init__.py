@@ -52,12 +52,13 @@ if TYPE_CHECKING:
         SystemStopping,
     )
     from .exchange import CellView, Staged
+    from .inside import InHand, Inside, TimerView
     from .letters import DeadLetter, DeadLetters
     from .op import Op
     from .quiesce import Quiesce
     from .ref import ActorRef
     from .spec import SETTINGS, ActorSpec, MailboxSpec, TreeNode, TreePlan, class_settings
-    from .status import ActorStatus, Failure, ShutdownReport, State
+    from .status import ActorStatus, Failure, Past, ShutdownReport, State
     from .system import ActorSystem
     from .watch import Terminated
 
@@ -87,12 +88,15 @@ __all__ = [
     "Failure",
     "Group",
     "HookFailed",
+    "InHand",
+    "Inside",
     "MailboxFull",
     "MailboxSpec",
     "MessageFailed",
     "NameTaken",
     "NotBound",
     "Op",
+    "Past",
     "Quarantined",
     "Quiesce",
     "Refuse",
@@ -110,6 +114,7 @@ __all__ = [
     "SystemStopped",
     "SystemStopping",
     "Terminated",
+    "TimerView",
     "TreeNode",
     "TreePlan",
     "class_settings",
@@ -160,6 +165,11 @@ __getattr__ = lazy(
             "CellView",
             "Staged",
         ),
+        "inside": (
+            "InHand",
+            "Inside",
+            "TimerView",
+        ),
         "letters": (
             "DeadLetter",
             "DeadLetters",
@@ -178,6 +188,7 @@ __getattr__ = lazy(
         "status": (
             "ActorStatus",
             "Failure",
+            "Past",
             "ShutdownReport",
             "State",
         ),

@@ -25,7 +25,7 @@ from .events import HookFailed, MessageFailed
 from .exchange import Call
 from .mail import Mail
 from .request import Request
-from .status import ActorStatus, Failure, State
+from .status import ActorStatus, Failure, Past, State
 from .supervision import plan_directive
 from .timers import Timers
 
@@ -403,5 +403,6 @@ class ActorCell(Mail):
             since=self.since,
             spec=self.spec,
             last_error=self.last_error,
+            past=Past.of(self._rare),
             children=tuple(child.address for child in (self.children or {}).values()),
         )

@@ -35,6 +35,11 @@ class Hand(Protocol):
         ...
 
     @property
+    def message(self) -> Any:
+        """What is in hand, or what was last; None when that cannot be told."""
+        ...
+
+    @property
     def taken(self) -> int:
         """How many messages it took and has not settled."""
         ...
@@ -86,6 +91,13 @@ class Drain(Turn):
         self.task = cell.system.create_task(self._run(), cell.address)
 
     # ---- counting: exact whenever other code can look, which is while a handler runs -----
+
+    @property
+    def message(self) -> Any:
+        """What is in hand; read from the frame, for to store it would cost each message."""
+        turn = getattr(self.task.get_coro(), "cr_await", None)
+        frame = getattr(turn, "cr_frame", None)
+        return None if frame is None else frame.f_locals.get("message")
 
     @property
     def taken(self) -> int:

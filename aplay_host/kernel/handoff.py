@@ -77,6 +77,11 @@ class Driver:
         """1 while a handler runs, else 0."""
         return 0 if self.request is None else 1
 
+    @property
+    def message(self) -> Any:
+        """What is in hand."""
+        return self.request
+
     taken = in_hand
     handled = 0
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .address import Address
 from .spec import ActorSpec
+
+if TYPE_CHECKING:
+    from .rare import Rare
 
 State = Literal[
     "new",
@@ -47,6 +50,36 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What an actor has been through, and what comes of it.
+
+    `history` has its newest failures, ten at most, the oldest first. `reason` is what the last
+    stop was for, as `on_stop` is told it; it means something while the actor is held.
+    `restarts` are the loop's times of the restarts that its budget counts, some maybe too old
+    to count. Of an actor in state ``restarting``, `pause` is how many seconds it waits, None
+    when another actor is going to start it, and `fails` says that it is about to be failed.
+    """
+
+    history: tuple[Failure, ...] = ()
+    reason: str = ""
+    restarts: tuple[float, ...] = ()
+    pause: float | None = None
+    fails: bool = False
+
+    @classmethod
+    def of(cls, rare: Rare | None) -> Past:
+        """Return what a cell's rarely used parts tell; nothing where there are none."""
+        if rare is None:
+            return NO_PAST
+        pause, fails = (rare.renewal.pause, rare.renewal.fails) if rare.renewal else (None, False)
+        return cls(tuple(rare.history), rare.reason, rare.stamps, pause, fails)
+
+
+NO_PAST = Past()
+"""That of an actor to which nothing has happened; one for all, because most are such."""
+
+
+@dataclass(frozen=True, slots=True)
 class ActorStatus:
     """One actor at one instant; ``accepted = handled + failed + dead + pending + in_hand``.
 
@@ -68,6 +101,7 @@ class ActorStatus:
     generation: int = 1
     since: float = 0.0
     last_error: Failure | None = None
+    past: Past = NO_PAST
     children: tuple[Address, ...] = ()
 
 

@@ -22,6 +22,7 @@ from .ending import SHUTDOWN_SECONDS, Ending
 from .errors import BadAddress, NameTaken, StartFailed
 from .events import EventStream
 from .handoff import Drivers
+from .inside import Inside, look_inside
 from .letters import QUIET, DeadLetter, DeadLetters
 from .outbox import Outbox
 from .quiesce import OnBusy, Quiesce, idle
@@ -301,6 +302,11 @@ class ActorSystem:
             for name in COUNTS
         }
         return replace(self.root.status(), children=(), **counts)
+
+    def look_inside(self, address: str) -> Inside:
+        """Return what goes on inside the actor at `address` now; nothing where none lives."""
+        cell = self._registry.get(Address(address))
+        return Inside() if cell is None else look_inside(cell)
 
     # ---- what cells report ---------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from .envelope import Envelope
+from .inside import TimerView
 
 if TYPE_CHECKING:
     from .cell import ActorCell
@@ -16,16 +17,21 @@ if TYPE_CHECKING:
 class Timer:
     """One key's timer; `tick` is its message while that waits in line."""
 
-    __slots__ = ("began", "handle", "interval", "is_cancelled", "key", "message", "tick")
+    __slots__ = ("began", "due", "handle", "interval", "is_cancelled", "key", "message", "tick")
 
     def __init__(self, key: Hashable, message: Any, began: float, interval: float | None) -> None:
         self.key = key
         self.message = message
-        self.began = began
+        self.began = self.due = began
         self.interval = interval
         self.is_cancelled = False
         self.handle: asyncio.TimerHandle | None = None
         self.tick: Tick | None = None
+
+    @property
+    def is_fired(self) -> bool:
+        """Tell whether its only message is in line."""
+        return self.interval is None and self.tick is not None
 
 
 class Tick(Envelope):
@@ -93,6 +99,18 @@ class Timers:
         self._by_key[timer.key] = timer
         self._wait(timer, timer.began + seconds)
 
+    def view(self, now: float) -> tuple[TimerView, ...]:
+        """Return all timers as they are at `now`, the loop's time."""
+        return tuple(
+            TimerView(
+                key=timer.key if isinstance(timer.key, str) else repr(timer.key),
+                message_type=type(timer.message).__qualname__,
+                seconds=None if timer.is_fired else max(0.0, timer.due - now),
+                interval=timer.interval,
+            )
+            for timer in self._by_key.values()
+        )
+
     def cancel(self, key: Hashable) -> bool:
         """End the timer `key`; return whether there was one."""
         timer = self._by_key.pop(key, None)
@@ -115,6 +133,7 @@ class Timers:
             del self._by_key[timer.key]
 
     def _wait(self, timer: Timer, until: float) -> None:
+        timer.due = until
         timer.handle = self._cell.system.loop.call_at(until, self._fire, timer)
 
     def _fire(self, timer: Timer) -> None:

@@ -84,7 +84,9 @@ def test_what_cannot_be_steered_says_why(project: Project) -> None:
     assert (failed.code, failed.out, failed.problem) == (1, "", "start-failed")
 
 
-@pytest.mark.parametrize("text", ["nonsense", '{"held": 5}', "[]"])
+@pytest.mark.parametrize(
+    "text", ["nonsense", '{"held": 5}', "[]", '{"held": {"/a": 5}}', '{"held": {"/a": "noon"}}']
+)
 def test_an_unusable_list_of_holds_is_reported_and_holds_nobody(
     project: Project, text: str
 ) -> None:
@@ -114,6 +116,7 @@ def test_an_actor_that_stops_itself_by_error_is_not_held_over_a_restart(project:
     first = project.serve()
     assert project.run("ask", "/a", '{"do": "raise", "text": "no"}').code == 1
     until(lambda: first.row("/a")["state"] == "stopped")
+    assert project.run("health").out == "degraded\n  /a stopped itself after an error: no\n"
     assert project.run("stop", "/b").code == 0
     first.signal(signal.SIGTERM)
     assert first.wait() == 0

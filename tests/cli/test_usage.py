@@ -65,7 +65,7 @@ def test_output_that_nobody_reads_is_no_reason_for_a_traceback(
 def test_verbs_are_completed_from_the_table() -> None:
     context = click.Context(cli, info_name="aplay-host")
     found = [item.value for item in cli.shell_complete(context, "s")]
-    assert found == ["serve", "status", "send", "start", "stop"]
+    assert found == ["serve", "status", "show", "send", "start", "stop"]
 
 
 def test_an_error_never_goes_to_stdout_even_where_stderr_is_closed(project: Project) -> None:

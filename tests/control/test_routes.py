@@ -26,6 +26,7 @@ LOCAL = {"serve", "check"}
 ROUTES = {
     "status": {"GET /v1/actors"},
     "tree": {"GET /v1/tree"},
+    "show": {"GET /v1/actors/{address:path}"},
     "send": {"POST /v1/actors:send"},
     "ask": {"POST /v1/actors:ask"},
     "start": {"POST /v1/actors:start"},
@@ -56,6 +57,12 @@ def test_every_verb_has_a_route_and_every_route_a_verb() -> None:
         ("/v1/host", "aplay.host/1", []),
         ("/v1/actors", "aplay.status/1", [("actors", [])]),
         ("/v1/actors?address=/a&address=/b/*", "aplay.status/1", [("actors", ["/a", "/b/*"])]),
+        ("/v1/actors/a/b-c.d_e", "aplay.show/1", [("show", "/a/b-c.d_e")]),
+        ("/v1/actors//a", "aplay.show/1", [("show", "//a")]),
+        ("/v1/actors/a/", "aplay.show/1", [("show", "/a/")]),
+        ("/v1/actors/", "aplay.show/1", [("show", "/")]),
+        ("/v1/actors/w/%2A", "aplay.show/1", [("show", "/w/*")]),
+        ("/v1/actors/a%3Fb%20c?address=/x", "aplay.show/1", [("show", "/a?b c")]),
         ("/v1/tree", "aplay.tree/1", [("tree", "/")]),
         ("/v1/tree?root=%2Fa", "aplay.tree/1", [("tree", "/a")]),
         ("/v1/plugins", "aplay.plugins.list/1", [("plugins",)]),
@@ -74,6 +81,21 @@ async def test_a_look_is_answered_in_the_envelope(
     assert got.document["schema"] == schema
     assert got.document["host"]["name"] == "fake"
     assert api.port.asked == asked
+
+
+async def test_show_answers_with_the_row_and_what_more_there_is(api: Api) -> None:
+    got = (await api.get("/v1/actors/a")).document["data"]
+    row = (await api.get("/v1/actors")).document["data"][0]
+    more = {
+        "why": [{"rule": "otherwise", "text": "runs for 4 s", "next": None}],
+        "options": [],
+        "source": None,
+        "in_hand_now": [],
+        "restart_history": [],
+        "timers": [],
+        "watchers": [],
+    }
+    assert got == row | more
 
 
 async def test_send_hands_over_addresses_message_and_time(api: Api) -> None:
@@ -119,9 +141,8 @@ async def test_a_probe_answers_503_only_when_it_is_not_ready(
         "/",
         "/v1",
         "/v2/actors",
-        "/v1/actors/",
         "/v1/tree/",
-        "/v1/actors/a",
+        "/v1/actorsa",
         "/v1/__class__",
         "/v1/port",
         "/v1/actors:stop",
@@ -141,6 +162,7 @@ async def test_an_unknown_path_is_a_problem(api: Api, target: str) -> None:
     [
         ("POST", "/v1/actors"),
         ("DELETE", "/v1/actors"),
+        ("POST", "/v1/actors/a"),
         ("PUT", "/v1/host"),
         ("GET", "/v1/actors:ask"),
         ("GET", "/v1/actors:send"),

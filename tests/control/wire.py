@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from aplay_host.control import (
+    ActorDetail,
     ActorRow,
     AskReport,
     CounterRow,
@@ -23,6 +24,7 @@ from aplay_host.control import (
     TreeRow,
     VerbReport,
     VerbResult,
+    Why,
 )
 from aplay_host.errors import CommandError
 
@@ -42,6 +44,15 @@ ROW = ActorRow(
     counters=CounterRow(0, 0, 0, 0),
     last_error=None,
     children=(),
+)
+
+DETAIL = ActorDetail(
+    **{field.name: getattr(ROW, field.name) for field in fields(ROW)},
+    why=(Why("otherwise", "runs for 4 s", None),),
+    options=(),
+    source=None,
+    in_hand_now=(),
+    restart_history=(),
 )
 
 
@@ -65,6 +76,10 @@ class FakePort:
     def tree(self, root: str) -> TreeRow:
         self._note("tree", root)
         return TreeRow("/", "running", False, "group", 0, ())
+
+    def show(self, address: str) -> ActorDetail:
+        self._note("show", address)
+        return DETAIL
 
     async def send(self, addresses: Sequence[str], message: Any, seconds: float) -> SendReport:
         self._note("send", list(addresses), message, seconds)

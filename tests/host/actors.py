@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from aplay_host import Actor, MailboxFull, Refuse
@@ -38,6 +39,14 @@ class Tight(Echo):
     """Has room for one message."""
 
     mailbox: ClassVar = {"capacity": 1}
+
+
+class Choosy(Echo):
+    @dataclass
+    class Options:
+        to: str
+        db_password: str
+        most: int = 3
 
 
 class NoStart(Actor):

@@ -8,6 +8,7 @@ import pytest
 
 from aplay_host.control import ActorRow, CounterRow, ErrorRow, MailboxRow
 from aplay_host.host.health import alive, judge_readiness, judge_start
+from aplay_host.host.holds import StoppedBy
 
 ROW = ActorRow(
     address="/a",
@@ -70,6 +71,21 @@ def test_an_actor_that_is_held_and_failed_is_failed() -> None:
     report = judge_readiness("running", [replace(FAILED, held=True)])
     assert report.status == "not ready"
     assert len(report.checks) == 2
+
+
+@pytest.mark.parametrize(
+    ("stopper", "detail"),
+    [
+        ("person", "/c was stopped by a person"),
+        ("code", "/c was stopped by code"),
+        ("error", "/c stopped itself after an error: the disk is gone"),
+    ],
+)
+def test_who_stopped_an_actor_is_told(stopper: StoppedBy, detail: str) -> None:
+    error = ErrorRow("OSError", "the disk\n is gone", "a.py:1 in f", ROW.since)
+    row = replace(HELD, last_error=error)
+    report = judge_readiness("running", [row], {"/c": stopper})
+    assert (report.status, report.checks[-1].detail) == ("degraded", detail)
 
 
 def test_what_is_well_is_not_listed_by_actor() -> None:

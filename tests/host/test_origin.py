@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, make_dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aplay_host.config import Faulty, Resolved, Unresolved, load_config
-from aplay_host.host.origin import Origin, declared_origins, origin_of, resolver
+from aplay_host.control import SourceRow
+from aplay_host.host.origin import Origin, declared_origins, origin_of, resolver, source_of
 from aplay_host.kernel import Actor, Address, Group
 from aplay_host.plugins import Catalog, Entry, PluginSet, PluginSettings
+
+
+def loud(handler: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(handler)
+    async def louder(self: Actor, msg: Any) -> Any:
+        return await handler(self, msg)
+
+    return louder
 
 
 class Worker(Actor):
     class Inner(Actor):
         pass
+
+    @loud
+    async def msg_handler(self, msg: Any) -> Any:
+        return msg
+
+    def work(self) -> None: ...
 
 
 @dataclass
@@ -96,3 +115,29 @@ def test_the_class_says_where_an_undeclared_actor_comes_from(
 def test_the_word_of_the_file_goes_before_the_class() -> None:
     declared = {Address("/x"): Origin("acme/acme.worker", "acme")}
     assert origin_of(Address("/x"), Worker, declared) is declared[Address("/x")]
+
+
+def test_a_class_is_written_where_its_first_method_is_or_where_python_says() -> None:
+    source = source_of(Worker)
+    assert source is not None
+    assert source.file == __file__
+    first = inspect.getsourcelines(Worker)[1]
+    assert source.line in (first, Worker.work.__code__.co_firstlineno)
+
+
+@pytest.mark.parametrize(
+    ("cls", "source"),
+    [
+        (Group, None),
+        (type("Lost", (Actor,), {"__module__": "no.such.module"}), None),
+        (type("Here", (Actor,), {"__module__": __name__}), SourceRow(__file__, None)),
+        (  # the methods of a dataclass are written nowhere
+            make_dataclass("Made", ["x"], bases=(Actor,), namespace={"__module__": __name__}),
+            SourceRow(__file__, None),
+        ),
+    ],
+)
+def test_what_is_not_known_of_a_source_is_not_told(
+    cls: type[Actor], source: SourceRow | None
+) -> None:
+    assert source_of(cls) == source

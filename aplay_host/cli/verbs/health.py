@@ -6,7 +6,7 @@ import click
 
 from ..client import Client, wait_until_ready
 from ..options import Common, common_options
-from ..output import print_json
+from ..output import print_json, visible
 
 NOT_READY = 3
 
@@ -27,5 +27,5 @@ def command(common: Common, probe: str, wait: bool) -> int:
         print(answer.data["status"])
         for check in answer.data["checks"]:
             if not check["ok"]:
-                print(f"  {check['detail']}")
+                print(f"  {visible(check['detail'])}")
     return 0 if answer.status == 200 else NOT_READY

@@ -1,0 +1,65 @@
+"""All that can be told of one actor: gathered from kernel, file and plugins, then explained."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from ..config import list_options
+from ..control import ActorDetail, ActorRow, InHandRow, OptionRow, TimerRow
+from ..kernel import ActorStatus, Inside
+from .explain import ActorView, explain
+from .holds import stopped_by
+from .origin import origin_of, source_of
+from .rows import WallClock, error_row
+
+if TYPE_CHECKING:
+    from .host import Host
+
+
+def actor_detail(host: Host, status: ActorStatus, row: ActorRow, wall: WallClock) -> ActorDetail:
+    """Return `row`, that of the actor with this `status`, with why it is as it is and more."""
+    inside = host.system.look_inside(status.address)
+    view = view_of(host, status, wall, inside)
+    options = list_options(host.config, status.address, status.spec.options)
+    return ActorDetail(
+        **{field.name: getattr(row, field.name) for field in dataclasses.fields(row)},
+        why=tuple(explain(view)),
+        options=tuple(OptionRow(it.key, it.value, it.source) for it in options),
+        source=source_of(status.spec.cls) if view.fault is None else None,
+        in_hand_now=view.in_hand_now,
+        timers=tuple(
+            TimerRow(it.key, it.message_type, it.seconds, it.interval) for it in inside.timers
+        ),
+        watchers=inside.watchers,
+        restart_history=tuple(error_row(error, wall) for error in status.past.history),
+    )
+
+
+def view_of(host: Host, status: ActorStatus, wall: WallClock, inside: Inside) -> ActorView:
+    """Return what is known now of the actor with this `status`."""
+    address, now = status.address, host.system.now()
+    stopper = stopped_by(status, host.holds)
+    return ActorView(
+        status=status,
+        origin=origin_of(address, status.spec.cls, host.origins),
+        now=now,
+        clock=wall(now).astimezone(),
+        declared=host.config.place_of(address, "use"),
+        fault=host.faults.get(address),
+        ancestors=_ancestors(host, status),
+        stopped_by=stopper,
+        stopped_at=host.holds[address] if stopper == "person" else None,
+        in_hand_now=tuple(
+            InHandRow(it.message_type, it.seconds, it.where) for it in inside.in_hand
+        ),
+        hook=inside.hook,
+    )
+
+
+def _ancestors(host: Host, status: ActorStatus) -> tuple[ActorStatus, ...]:
+    above, found = status.address.parent, []
+    while above != "/":
+        found.append(host.system.ref(above).status())
+        above = above.parent
+    return tuple(found)

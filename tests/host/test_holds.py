@@ -1,0 +1,50 @@
+"""Who stopped an actor, and what of that outlives the daemon."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from aplay_host.host.holds import read_holds, stopped_by, write_holds
+from aplay_host.kernel import ActorStatus, Past
+from tests.host.statuses import STATUS
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HELD = replace(STATUS, state="stopped", held=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "holds", "by"),
+    [
+        (STATUS, {"/a/x"}, None),
+        (replace(HELD, past=Past(reason="stop")), {"/a/x"}, "person"),
+        (replace(HELD, past=Past(reason="stop")), {"/a"}, "code"),
+        (replace(HELD, past=Past(reason="error")), set(), "error"),
+        (replace(HELD, past=Past(reason="error")), {"/a/x"}, "error"),
+        (replace(STATUS, past=Past(reason="error")), {"/a/x"}, None),
+    ],
+)
+def test_who_stopped_an_actor(status: ActorStatus, holds: set[str], by: str | None) -> None:
+    assert stopped_by(status, holds) == by
+
+
+def test_holds_are_read_as_they_were_written(tmp_path: Path) -> None:
+    assert read_holds(tmp_path) == {}
+    elsewhere = NOON.astimezone(timezone(timedelta(hours=5)))
+    write_holds(tmp_path, {"/b": elsewhere, "/a": NOON})
+    assert read_holds(tmp_path) == {"/a": NOON, "/b": NOON}
+    assert [path.name for path in tmp_path.iterdir()] == ["held.json"]
+
+
+@pytest.mark.parametrize(
+    "held", ['["/a"]', '{"/a": 1}', '{"/a": "noon"}', '{"/a": "0001-01-01T00:00:00+14:00"}', "0"]
+)
+def test_what_cannot_be_read_holds_nobody_and_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, held: str
+) -> None:
+    (tmp_path / "held.json").write_text(f'{{"held": {held}}}')
+    assert read_holds(tmp_path) == {}
+    assert "held.json cannot be used, nothing is held" in caplog.text
