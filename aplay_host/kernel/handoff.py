@@ -12,7 +12,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Coroutine, Generator
 from contextvars import Context
-from types import CoroutineType
+from types import CoroutineType, coroutine
 from typing import TYPE_CHECKING, Any
 
 from .errors import Refuse
@@ -32,7 +32,7 @@ else:
 
 DEEPEST = 8
 """How many hand-offs may be nested in one step; each takes its part of the Python stack."""
-MOST_IN_A_ROW = 256
+MOST_IN_A_ROW = 1024
 LONGEST_ROW = 0.001
 """Seconds after which the loop gets its turn, however few hand-offs there were."""
 MOST_DRIVERS = 64
@@ -123,10 +123,7 @@ class Driver:
             cell.handled += 1
         else:
             cell.fail_message(error, request)
-        if cell.hands is self.alone and cell.inbox is None:
-            cell.hands = ()
-        else:
-            cell.rest(self)
+        cell.rest(self)
 
     # ---- the first step ------------------------------------------------------------------
 
@@ -140,7 +137,7 @@ class Driver:
         loop = pool.loop
         cell.hands = self.alone
         self.request = request
-        request.begin(request.asked)
+        request.begun, request.is_open = request.asked, True
         self._context = context = pool.new_context()
         error: BaseException | None = None
         pool.depth += 1
@@ -158,7 +155,15 @@ class Driver:
         if result is SUSPENDED:
             self._wake_task(request)
             return SUSPENDED
-        self._settle(request, error)
+        if error is None and cell.hands is self.alone and cell.inbox is None:
+            # What `_settle` does, for the case that nearly all asks are.
+            self.request = self._coro = None
+            request.is_open = False
+            cell.hands = ()
+            cell.taken += 1
+            cell.handled += 1
+        else:
+            self._settle(request, error)
         if self._last or self._wake is None or self._wake.done():
             task.cancel()
         else:
@@ -172,7 +177,8 @@ class Driver:
 
     def _first_step(self, request: Request) -> Any:
         CURRENT.set(request)
-        awaitable = request.cell.handler(request.message)
+        cell = request.cell
+        awaitable = cell.handler(request.message)
         if awaitable.__class__ is not CoroutineType:
             awaitable = _coroutine_of(awaitable)
         self._coro = awaitable
@@ -196,47 +202,24 @@ class Driver:
                 cancelled = error
             if self._coro is None:
                 return  # nothing was lent
-            await self._carry_on(cancelled)
+            result, failure = None, None
+            try:
+                result = await self._rest(self._coro, cancelled)
+            except BaseException as raised:
+                failure = raised
+            self._wait = self._coro = None
+            if self.request is not None:  # else it was abandoned
+                self._end(self.request, result, failure)
 
-    async def _carry_on(self, cancelled: BaseException | None) -> None:
-        result, error = None, None
-        assert self._coro is not None
+    @coroutine
+    def _rest(
+        self, coro: Coroutine[Any, Any, Any], cancelled: BaseException | None
+    ) -> Generator[Any, Any, Any]:
+        """Do what the handler still has to do after its first step, in the context of that."""
+        run, wait = self._context.run, self._wait
         try:
-            result = await _Rest(self._coro, self._context, self._wait, cancelled)
-        except BaseException as raised:
-            error = raised
-        self._wait = self._coro = None
-        if (request := self.request) is not None:  # else it was abandoned
-            self._settle(request, error)
-            self._pool.system.end_activation()
-            if error is None:
-                request.answer(result)
-            else:
-                request.refuse(error)
-
-
-class _Rest:
-    """Awaits what a coroutine still has to do after its first step, in a context of its own."""
-
-    __slots__ = ("_cancelled", "_context", "_coro", "_wait")
-
-    def __init__(
-        self,
-        coro: Coroutine[Any, Any, Any],
-        context: Context,
-        wait: Any,
-        cancelled: BaseException | None,
-    ) -> None:
-        self._coro = coro
-        self._context = context
-        self._wait = wait
-        self._cancelled = cancelled
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        run, coro, wait = self._context.run, self._coro, self._wait
-        try:
-            if self._cancelled is not None:
-                wait = run(coro.throw, self._cancelled)
+            if cancelled is not None:
+                wait = run(coro.throw, cancelled)
             elif wait is None:  # it asked for one turn of the loop, which is over
                 wait = run(coro.send, None)
             while True:
@@ -248,6 +231,14 @@ class _Rest:
                     wait = run(coro.send, value)
         except StopIteration as end:
             return end.value
+
+    def _end(self, request: Request, result: Any, error: BaseException | None) -> None:
+        self._settle(request, error)
+        self._pool.system.end_activation()
+        if error is None:
+            request.answer(result)
+        else:
+            request.refuse(error)
 
 
 class Drivers:
