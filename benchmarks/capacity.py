@@ -23,6 +23,7 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any, ClassVar
 
 from aplay_host import Actor, ActorSystem
@@ -203,8 +204,6 @@ if __name__ == "__main__":
     parser.add_argument("--uvloop", action="store_true")
     given = parser.parse_args()
     if given.uvloop:
-        import uvloop
-
-        uvloop.run(main(given.rounds, given.actors))
+        import_module("uvloop").run(main(given.rounds, given.actors))
     else:
         asyncio.run(main(given.rounds, given.actors))

@@ -88,6 +88,7 @@ class Settings(Table):
     budget: BudgetTable = BudgetTable()
     backoff: BackoffTable = BackoffTable()
     stop_timeout: Duration | None = None
+    ask_timeout: Duration | None = None
     mailbox: MailboxTable = MailboxTable()
 
     def settings(self) -> dict[str, Any]:

@@ -35,9 +35,10 @@ class Actor:
     once in an instance's life: what the one opens, the other closes.
 
     A subclass may state settings as class attributes: ``max_tasks``, ``mailbox`` (a mapping
-    of ``capacity`` and ``overflow``), ``start_timeout``, ``stop_timeout``, what becomes of it
-    when it fails (``on_error``, ``restart``, ``strategy``, ``budget``, ``backoff``), and a model
-    ``Options`` for what aplay.toml may give it; they hold unless aplay.toml says otherwise.
+    of ``capacity`` and ``overflow``), ``start_timeout``, ``stop_timeout``, ``ask_timeout``, what
+    becomes of it when it fails (``on_error``, ``restart``, ``strategy``, ``budget``,
+    ``backoff``), and a model ``Options`` for what aplay.toml may give it; they hold unless
+    aplay.toml says otherwise.
     """
 
     max_tasks: ClassVar[int]
@@ -49,6 +50,7 @@ class Actor:
     backoff: ClassVar[Mapping[str, Any]]
     start_timeout: ClassVar[float]
     stop_timeout: ClassVar[float]
+    ask_timeout: ClassVar[float]
     Options: ClassVar[type[Any]]
 
     _cell: ActorCell | None = None

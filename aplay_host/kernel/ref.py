@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from .status import ActorStatus, State
     from .system import ActorSystem
 
-ASK_TIMEOUT = 5.0
-
 
 class ActorRef:
     """A handle on an address: it follows whoever lives there, through stops and restarts.
@@ -69,20 +67,20 @@ class ActorRef:
             self.system.lose(self.address, message)
         return living
 
-    async def ask(self, message: Any, timeout: float = ASK_TIMEOUT) -> Any:
+    async def ask(self, message: Any, timeout: float | None = None) -> Any:
         """Send `message` and return what its handler returns, within `timeout` seconds.
 
-        Inside a handler the time is never longer than what the message in hand has left.
-        Raises the handler's own exception with a note on where it comes from, `AskTimeout`
-        when time runs out (a request that has not begun by then is not run), `AskCycle` when
-        the actor itself waits for who asks, `MailboxFull`, and `ActorStopped` at once when the
-        actor cannot answer.
+        Without one the time is the target's `ask_timeout`, 5 s where it states none; inside a
+        handler it is never longer than what the message in hand has left. Raises the handler's
+        own exception with a note on where it comes from, `AskTimeout` when time runs out (a
+        request that has not begun by then is not run), `AskCycle` when the actor itself waits
+        for who asks, `MailboxFull`, and `ActorStopped` at once when the actor cannot answer.
         """
         if self.system.outbox is not None:
             raise NotBound(f"cannot ask {self.address} while an actor is only being built")
         cell, drivers = self._cell, self.system.drivers
         asker, turn, now = running_task(drivers.loop), CURRENT.get(), self.system.clock()
-        deadline = now + timeout
+        deadline = now + (cell.spec.ask_timeout if timeout is None else timeout)
         if turn is not None:
             if turn.is_held_by(asker):
                 deadline = min(deadline, turn.deadline)

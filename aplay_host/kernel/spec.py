@@ -79,11 +79,12 @@ class ActorSpec:
     backoff: Backoff = BACKOFF
     start_timeout: float = 30.0
     stop_timeout: float = 5.0
+    ask_timeout: float = 5.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.max_tasks, int) or self.max_tasks < 1:
             raise ValueError(f"max_tasks: got {self.max_tasks!r}, want an integer >= 1")
-        for name in ("start_timeout", "stop_timeout"):
+        for name in ("start_timeout", "stop_timeout", "ask_timeout"):
             seconds = getattr(self, name)
             number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
             if not number or not 0 <= seconds < math.inf:

@@ -104,6 +104,7 @@ def test_defaults_and_the_actors_table_merge_key_by_key(load: Load) -> None:
             [defaults]
             max_tasks = 2
             stop_timeout = "1m"
+            ask_timeout = 7
             mailbox = { capacity = 10, overflow = "wait" }
             [actors.a]
             use = "x"
@@ -112,7 +113,7 @@ def test_defaults_and_the_actors_table_merge_key_by_key(load: Load) -> None:
         ),
         Actor,
     )
-    assert (spec.max_tasks, spec.stop_timeout) == (2, 60.0)
+    assert (spec.max_tasks, spec.stop_timeout, spec.ask_timeout) == (2, 60.0, 7.0)
     assert (spec.mailbox.capacity, spec.mailbox.overflow) == (5, "wait")
 
 

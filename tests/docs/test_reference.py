@@ -56,6 +56,7 @@ def test_defaults_in_the_reference_are_the_real_ones(tmp_path: Path) -> None:
     assert rows["log.level"] == f'`"{config.log.level}"`'
     assert rows["defaults.max_tasks"] == f"{spec.max_tasks}"
     assert rows["defaults.stop_timeout"] == f"{spec.stop_timeout:g}"
+    assert rows["defaults.ask_timeout"] == f"{spec.ask_timeout:g}"
     assert rows["defaults.mailbox.capacity"] == f"{spec.mailbox.capacity}"
     assert rows["defaults.mailbox.overflow"] == f'`"{spec.mailbox.overflow}"`'
 

@@ -375,3 +375,13 @@ async def test_a_handler_that_ends_the_program_answers_its_asker(system: ActorSy
     await system.shutdown()
     assert isinstance(system.fatal, SystemExit)
     system.ending.fatal = None  # it has been seen; the fixture's system ends quietly
+
+
+async def test_who_asks_without_a_time_waits_as_long_as_the_target_states(
+    system: ActorSystem,
+) -> None:
+    ref = await system.spawn(Gate, "gate", ask_timeout=0.5)
+    began = now()
+    with pytest.raises(AskTimeout, match=r"within 0\.5 s"):
+        await ref.ask(1)
+    assert now() == began + 0.5
