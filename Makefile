@@ -3,7 +3,7 @@
 #   make serve      install, then serve ./aplay.toml until Ctrl-C     ARGS="--ready-fd 3"
 #   make test       install with the dev tools, then run all tests    ARGS="tests/kernel -x"
 #   make check      formatting, lint and types
-#   make bench      the kernel's figures on this machine
+#   make bench      the kernel's figures, and the plugins', on this machine
 #   make clean      remove .venv and all that was built or cached
 #
 # PYTHON=python3.12 chooses the interpreter of a new .venv.
@@ -34,6 +34,7 @@ check: .venv/.dev
 
 bench: .venv/.serve
 	@$(BIN)/python benchmarks/kernel.py $(ARGS)
+	@$(BIN)/python benchmarks/plugins.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -67,6 +67,9 @@ def cli(common: Common) -> None:
 def main() -> NoReturn:
     """Run the command line; every way it can end is a line on stderr and an exit code."""
     common = Common()
+    # pydantic reads the metadata of all that is installed, for plugins of its own: slow, and
+    # one bad file of anybody would end the command. Who sets the variable wants them.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  a closed one would be None
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):

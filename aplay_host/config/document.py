@@ -78,6 +78,12 @@ class Document:
         line, column, _ = place(self.text, span)
         return f"{self.path.name}:{line}:{column}"
 
+    def places(self, *table: str) -> dict[str, str]:
+        """Return the places of all values in `table`, by dotted key."""
+        size = len(table)
+        inside = [path for path in self.positions.values if path[:size] == table]
+        return {dotted(path[size:]): self.place_of(path) or "" for path in inside if path != table}
+
     def refusal(self, problems: Iterable[Problem], sound: object = None) -> ConfigError:
         """Return the error that tells all `problems`, in the order of the file."""
         ordered = sorted(problems, key=lambda it: (it.line, it.column, it.key))

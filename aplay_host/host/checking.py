@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import HostConfig, Known, Resolve, Unresolved, load_config, plan_tree
 from ..errors import ConfigError, Problem
 from ..kernel import TreePlan
-from ..plugins import Catalog, HostInfo, NotOffered, PluginSet, PluginSettings, scan
+from ..plugins import SAFE_MODE, Catalog, HostInfo, NotOffered, PluginSet, PluginSettings, look
 from .origin import resolver
+
+INSTALLER_SECONDS = 5.0
+"""How long a start, or a check, waits for an installer that is at work."""
+INSTALLER_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +79,33 @@ def strict_refusals(plugins: PluginSet, plan: TreePlan, *, strict: bool) -> tupl
     return refusals + tuple(
         f"{node.address}: {node.fault}"
         for node in plan.nodes
-        if node.fault is not None and not any(one in node.fault for one in named)
+        if node.fault not in (None, SAFE_MODE.message)
+        and not any(one in str(node.fault) for one in named)
     )
 
 
-def plugin_settings(config: HostConfig, *, strict: bool = False) -> PluginSettings:
+def plugin_settings(
+    config: HostConfig, *, strict: bool = False, safe: bool = False
+) -> PluginSettings:
     """Return what the configuration says about plugins, for `plugins` to act on."""
+    rules = config.plugins.disable or config.plugins.allow
     return PluginSettings(
         disable=tuple(config.plugins.disable),
         allow=tuple(config.plugins.allow),
         strict=strict or config.plugins.strict,
         paths=tuple(config.plugins.paths),
+        safe=safe,
+        places=config.document.places("plugins") if rules else {},
     )
 
 
 def _plugins_of(config: HostConfig) -> PluginSet:
     settings = plugin_settings(config)
-    plugins = PluginSet(Catalog(scan(sys.path), settings), settings)
+    found, ends = look(sys.path), time.monotonic() + INSTALLER_SECONDS
+    while found.installing and time.monotonic() < ends:
+        time.sleep(INSTALLER_LOOK_SECONDS)
+        found = look(sys.path)
+    plugins = PluginSet(Catalog(found.entries, settings), settings)
     plugins.add_paths()
     return plugins
 

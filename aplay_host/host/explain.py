@@ -110,7 +110,7 @@ def _failed(view: ActorView) -> Why | None:
 
 def _held(view: ActorView) -> Why | None:
     status = view.status
-    if view.stopped_by is None:
+    if view.stopped_by in (None, "safe"):  # of which the rule above has told
         return None
     at = when(view.stopped_at or view.entered, view.clock)
     if view.stopped_by == "error":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..control import ActorRow, HealthCheck, HealthReport
+from ..plugins import SAFE_MODE
 from .holds import StoppedBy
 from .wording import brief
 
@@ -40,6 +41,8 @@ def judge_readiness(
 
 
 def _stop(row: ActorRow, stopper: StoppedBy) -> str:
+    if stopper == "safe":
+        return f"is held: {SAFE_MODE.message}"
     if stopper != "error":
         return f"was stopped by {'a person' if stopper == 'person' else 'code'}"
     error = f": {brief(row.last_error.text)}" if row.last_error else ""

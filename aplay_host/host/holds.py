@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 from ..kernel import ActorStatus
+from ..plugins import SAFE_MODE
 
 FILE = "held.json"
 
-StoppedBy = Literal["person", "error", "code"]
+StoppedBy = Literal["person", "error", "safe", "code"]
 
 _log = logging.getLogger("aplay_host")
 
@@ -27,6 +28,7 @@ def stopped_by(status: ActorStatus, holds: Container[str]) -> StoppedBy | None:
     =============================================  ==========
     its own ``on_error`` asked for the stop        ``error``
     else, a person has stopped it: it is in holds  ``person``
+    else, it is a guest that safe mode keeps out   ``safe``
     else                                           ``code``
     =============================================  ==========
     """
@@ -34,7 +36,10 @@ def stopped_by(status: ActorStatus, holds: Container[str]) -> StoppedBy | None:
         return None
     if status.past.reason == "error":
         return "error"
-    return "person" if status.address in holds else "code"
+    if status.address in holds:
+        return "person"
+    error = status.last_error
+    return "safe" if error is not None and error.text == SAFE_MODE.message else "code"
 
 
 def read_holds(state_dir: Path) -> dict[str, datetime]:

@@ -52,8 +52,23 @@ from ..kernel import (
     SystemStopping,
     TreePlan,
 )
-from ..plugins import ActorFailure, Catalog, HookFailure, HostInfo, PluginSet, scan
-from .checking import plugin_settings, strict_refusals
+from ..plugins import (
+    BAD_STATES,
+    SAFE_MODE,
+    ActorFailure,
+    Catalog,
+    Entry,
+    HookFailure,
+    HostInfo,
+    PluginSet,
+    look,
+)
+from .checking import (
+    INSTALLER_LOOK_SECONDS,
+    INSTALLER_SECONDS,
+    plugin_settings,
+    strict_refusals,
+)
 from .holds import read_holds, write_holds
 from .origin import Origin, declared_origins, resolver
 from .port import HostPort
@@ -91,6 +106,7 @@ class Host:
         config: HostConfig,
         *,
         strict: bool = False,
+        safe: bool = False,
         on_ready: Callable[[Ready], None] = lambda ready: None,
     ) -> None:
         self.config = config
@@ -100,7 +116,7 @@ class Host:
         self.faults: dict[Address, str] = {}
         self.holds: dict[str, datetime] = {}
         self.system = ActorSystem(config.host.name)
-        settings = plugin_settings(config, strict=strict)
+        settings = plugin_settings(config, strict=strict, safe=safe)
         self._settings = settings
         self.plugins = PluginSet(Catalog((), settings), settings, _log_hook_failure)
         self._on_ready = on_ready
@@ -148,12 +164,12 @@ class Host:
 
     async def _start(self) -> None:
         _log.info("starting %s from %s", self.config.host.name, self.config.file)
-        self.plugins = PluginSet(
-            Catalog(scan(sys.path), self._settings), self._settings, _log_hook_failure
-        )
-        for warning in self.plugins.catalog.warnings:
+        catalog = Catalog(await _installed(), self._settings)
+        state_dir = self.config.host.state_dir
+        self.plugins = PluginSet(catalog, self._settings, _log_hook_failure, state_dir)
+        for warning in catalog.warnings:
             _log.warning("%s", warning)
-        self.plugins.add_paths()
+        self.plugins.open()
         self.plugins.load_hooks(self.info)
         plan = plan_tree(self.config, resolver(self.plugins))
         self.origins = declared_origins(self.config, self.plugins.catalog)
@@ -161,6 +177,7 @@ class Host:
         if refusals := strict_refusals(self.plugins, plan, strict=self._settings.strict):
             raise PluginError("\n".join(("strict, and these plugins are bad:", *refusals)))
         _log_faults(plan, self.plugins)
+        kept_out = {str(node.address) for node in plan.nodes if node.fault == SAFE_MODE.message}
         self.system.open()
         if self.plugins.hears("aplay_actor_failed"):
             self.system.events.subscribe((MessageFailed,), self._tell_plugins)
@@ -169,7 +186,7 @@ class Host:
         self.planted = True
         self.holds = read_holds(self.config.host.state_dir)
         for ref in self.system.select("/**"):
-            if ref.address in self.holds:
+            if ref.address in self.holds or ref.address in kept_out:
                 ref.stop()
         await planting
         await self._settled()
@@ -215,7 +232,8 @@ class Host:
     @property
     def info(self) -> HostInfo:
         """What plugins are told of this host."""
-        return HostInfo(self.config.host.name, __version__, self.config.host.state_dir)
+        state_dir, safe = self.config.host.state_dir, self._settings.safe
+        return HostInfo(self.config.host.name, __version__, state_dir, safe=safe)
 
     def _tell_plugins(self, event: MessageFailed) -> None:
         cell = self.system.cell_at(event.address)
@@ -318,10 +336,23 @@ class Host:
         )
 
 
+async def _installed() -> tuple[Entry, ...]:
+    """Return what is installed, once no installer is at work or it has taken too long."""
+    found, loop = look(sys.path), asyncio.get_running_loop()
+    ends = loop.time() + INSTALLER_SECONDS
+    while found.installing and loop.time() < ends:
+        await asyncio.sleep(INSTALLER_LOOK_SECONDS)
+        found = look(sys.path)
+    return found.entries
+
+
 def _log_faults(plan: TreePlan, plugins: PluginSet) -> None:
     """Log the bad plugins, and each declared actor that has no class."""
+    if plugins.catalog.settings.safe:
+        _log.warning("safe mode: no plugin is loaded, their actors are held and keep their mail")
+        return
     for entry in plugins.rows():
-        if entry.reason is not None and entry.state in ("failed", "incompatible", "broken"):
+        if entry.reason is not None and entry.state in BAD_STATES:
             _log.error("plugin %s is %s: %s", entry.id, entry.state, entry.reason.line())
             _log.debug("plugin %s: %s", entry.id, entry.reason.traceback)
     for node in plan.nodes:

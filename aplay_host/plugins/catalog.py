@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from .entry import Door, Entry, Reason, canonical_id, plain_target
+from .entry import BAD_STATES, Door, Entry, Reason, canonical_id, plain_target
 from .settings import PluginSettings, names, plan_admission
 from .spelling import did_you_mean, suggest
 
-_OFFERED = ("found", "active", "failed")  # a failed one may be repaired, and is tried again
-_BAD = ("broken", "incompatible", "failed")
+_OFFERED = ("found", "active", "failed", "quarantined")
+"""A bad one may be repaired and is tried again; it is a fault of its actors, not of the file."""
+_ADMITTED = ("found", "broken", "installing")
+"""The states, all of metadata, that admission looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +98,21 @@ class Catalog:
         target = plain_target(use)
         if target is None or ":" not in target:
             return NotOffered(f'"{use}" is not of the form "package.module:Class"')
-        for one in self.entries:
-            disabled = one.reason is not None and one.reason.type == "disable"
-            if disabled and one.target.partition(":")[0] == target.partition(":")[0]:
-                return _refused(use, one)
-        return Offer(target, None, target)
+        off = [one for one in self.entries if one.reason and one.reason.type == "disable"]
+        owner = next((one for one in off if self._is_of(target, one)), None)
+        return Offer(target, None, target) if owner is None else _refused(use, owner)
+
+    def _is_of(self, target: str, entry: Entry) -> bool:
+        """Tell whether `target` lies in the module of `entry`, or in a package of it alone."""
+        module, own = target.partition(":")[0], entry.target.partition(":")[0]
+        package = own.rpartition(".")[0]
+        others = (one for one in self.entries if one.dist != entry.dist)
+        if package and not any(_within(one.target.partition(":")[0], package) for one in others):
+            return _within(module, package)
+        return _within(module, own)
 
     def _decide(self, use: str, matching: list[Entry]) -> Offer | NotOffered:
-        offered = [one for one in matching if one.state in _OFFERED]
+        offered = [one for one in matching if _is_offered(one)]
         if len(offered) == 1:
             return Offer(offered[0].id, offered[0].dist, offered[0].target)
         if offered:
@@ -112,7 +121,7 @@ class Catalog:
         return _refused(use, matching[0]) if matching else self._unknown(use)
 
     def _unknown(self, use: str) -> NotOffered:
-        offered = [one for one in self._actors() if one.state in _OFFERED]
+        offered = [one for one in self._actors() if _is_offered(one)]
         hint = did_you_mean(use, [name for one in offered for name in (one.name, one.id)])
         if not hint and offered:
             hint = "installed: " + ", ".join(one.id for one in offered)
@@ -123,22 +132,33 @@ class Catalog:
         suspects = [
             f"{one.id} is {one.state}: {one.reason.line()}"
             for one in self.entries
-            if one.state in _BAD and one.reason and (one.door == "plugin" or not one.name)
+            if one.state in BAD_STATES and one.reason and (one.door == "plugin" or not one.name)
         ]
         return NotOffered(f'no installed package offers "{use}"', "; ".join([hint, *suspects]))
 
 
 def _admitted(settings: PluginSettings, entry: Entry) -> Entry:
-    if entry.state not in ("found", "broken"):
+    if entry.state not in _ADMITTED:
         return entry
     reason = plan_admission(settings, entry)
     return replace(entry, state="disabled", reason=reason) if reason else entry
 
 
+def _is_offered(entry: Entry) -> bool:
+    # Safe mode keeps code out, and names nothing anew: they mean what they always do.
+    return entry.state in _OFFERED or (entry.reason is not None and entry.reason.type == "safe")
+
+
+def _within(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
 def _refused(use: str, entry: Entry) -> NotOffered:
     reason = entry.reason or Reason(entry.state, "", "")
+    place = f" ({reason.place})" if reason.place else ""
+    disabled = f'"{use}" is disabled: {reason.message}{place}'
     if reason.type == "disable":
-        return NotOffered(f'"{use}" is disabled: {reason.message}', "take it out of that list")
+        return NotOffered(disabled, "take it out of that list")
     if reason.type == "allow":
-        return NotOffered(f'"{use}" is disabled: {reason.message}', f'add "{entry.dist}" to it')
+        return NotOffered(disabled, f'add "{entry.dist}" to it')
     return NotOffered(f'"{use}" is {entry.state}: {reason.line()}', "see `aplay-host plugins list`")

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 Door = Literal["actor", "plugin"]
-State = Literal["found", "disabled", "shadowed", "broken", "incompatible", "failed", "active"]
+State = Literal[
+    "found",
+    "disabled",
+    "installing",
+    "shadowed",
+    "broken",
+    "quarantined",
+    "incompatible",
+    "failed",
+    "active",
+]
+BAD_STATES: tuple[State, ...] = ("broken", "quarantined", "incompatible", "failed")
+"""The states for which a strict host does not start."""
 
 GROUPS: dict[str, Door] = {"aplay_host.actors": "actor", "aplay_host.plugins": "plugin"}
 """The entry-point groups that are read, and the door each one opens."""
@@ -20,7 +32,8 @@ _TARGET = re.compile(rf"({_DOTTED})\s*(?::\s*({_DOTTED})\s*)?(?:\[.*\]\s*)?\Z")
 
 def canonical(name: str) -> str:
     """Return the one spelling of a distribution's name under which it is compared."""
-    return _SEPARATORS.sub("-", name).lower()
+    plain = name.lower().replace("_", "-").replace(".", "-")  # a third of the time
+    return _SEPARATORS.sub("-", plain) if "--" in plain else plain
 
 
 def canonical_id(text: str) -> str:
@@ -76,9 +89,11 @@ class Entry:
     state         means
     ============  ================================================================
     found         admitted, nothing of it is imported
-    disabled      kept out by ``[plugins] disable`` or ``allow``
+    disabled      kept out by ``[plugins] disable`` or ``allow``, or by safe mode
+    installing    an installer is still writing its metadata
     shadowed      another copy, or the same object under another name, is used
     broken        its metadata cannot be used
+    quarantined   the process died twice while it was imported
     incompatible  imported, but its hooks do not fit those of this host
     failed        its code raised, or is not what the entry point promises
     active        its hooks are registered, or its class was loaded for an actor

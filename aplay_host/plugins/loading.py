@@ -1,40 +1,110 @@
-"""The one place where guests' code is imported."""
+"""Importing what a target names, as one transaction with limits."""
 
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from .alarm import Alarm
+from .exchange import Exchange
 from .failure import Failure, attempt
+from .finder import ScopeFinder
 from .guest import Guest
+from .quarantine import Quarantine
 from .spelling import suggest
 
 T = TypeVar("T")
 
+IMPORT_SECONDS = 5.0
+"""What one module may take; it is the main thread that waits."""
+SLOW_SECONDS = 1.0
 
-def load(target: str, guest: Guest, accept: Callable[[object], T | Failure]) -> T | Failure:
-    """Import `target`, ``module`` or ``module:attribute``, and return what `accept` makes of it.
+_log = logging.getLogger("aplay_host")
 
-    Whatever the import or `accept` raises becomes a `Failure`, but ``KeyboardInterrupt``.
-    After a failure the guest's modules that this call imported are forgotten, so that a
-    later call runs them anew; modules of others stay, as not all survive a second import.
+
+class Loader:
+    """Imports guests' code for one host.
+
+    `finder` knows what is theirs. `quarantine`, where there is one, remembers over the death
+    of the process whose code was running. `seconds` is the limit for each module.
     """
-    before = frozenset(sys.modules)
-    got = attempt(partial(_import, target), "import", guest)
-    result = got if isinstance(got, Failure) else attempt(partial(accept, got), "check", guest)
-    if isinstance(result, Failure):
-        _forget([name for name in sys.modules if name not in before and guest.owns(name)])
-    return result
+
+    def __init__(
+        self,
+        finder: ScopeFinder,
+        quarantine: Quarantine | None = None,
+        seconds: float = IMPORT_SECONDS,
+    ) -> None:
+        self.finder = finder
+        self._quarantine = quarantine
+        self._alarm = Alarm(seconds)
+        finder.on_module = self._alarm.again
+
+    def load(
+        self, id_: str, target: str, guest: Guest, accept: Callable[[object], T | Failure]
+    ) -> T | Failure:
+        """Import `target`, ``module`` or ``module:attribute``; return what `accept` makes of it.
+
+        `accept` runs inside the transaction too. Whatever is raised becomes a `Failure`, and
+        then nothing of the guest's is left in the process that can be taken back; so a later
+        call runs its modules anew. Only ``KeyboardInterrupt`` passes, after the same.
+        """
+        _look_again()
+        with self.finder.in_place():
+            if self._quarantine is None:
+                return self._exchange(id_, target, guest, accept)
+            stamp = self.finder.stamp(target.partition(":")[0])
+            with self._quarantine.guarding(id_, stamp) as refused:
+                if refused is not None:
+                    return refused
+                return self._exchange(id_, target, guest, accept)
+
+    def _exchange(
+        self, id_: str, target: str, guest: Guest, accept: Callable[[object], T | Failure]
+    ) -> T | Failure:
+        began = time.perf_counter()
+        exchange = Exchange(self.finder)
+        try:
+            run = partial(exchange.run, partial(self._within_limits, target, guest, accept))
+            result = attempt(run, "import", guest)
+        except BaseException:
+            exchange.drop()
+            raise
+        _tell(id_, time.perf_counter() - began, exchange)
+        if isinstance(result, Failure):
+            exchange.drop()
+        else:
+            exchange.keep()
+        return result
+
+    def _within_limits(
+        self, target: str, guest: Guest, accept: Callable[[object], T | Failure]
+    ) -> T | Failure:
+        try:
+            with self._alarm:
+                got = attempt(partial(_import, target), "import", guest)
+                if isinstance(got, Failure):
+                    return got
+                return attempt(partial(accept, got), "check", guest)
+        finally:
+            self._alarm.stop()
+
+
+def _look_again() -> None:
+    """Make every finder forget what it did not find."""
+    for finder in tuple(sys.meta_path):
+        try:
+            getattr(finder, "invalidate_caches", lambda: None)()
+        except Exception:  # a foreign finder's mistake, and no reason not to ask the others
+            pass
 
 
 def _import(target: str) -> object:
-    try:
-        importlib.invalidate_caches()
-    except Exception:  # a foreign finder's mistake, and no reason not to ask the others
-        pass
     module, _, attribute = target.partition(":")
     found: object = importlib.import_module(module)
     for name in filter(None, attribute.split(".")):
@@ -45,11 +115,9 @@ def _import(target: str) -> object:
     return found
 
 
-def _forget(names: list[str]) -> None:
-    for name in names:
-        module = sys.modules.pop(name)
-        parent, _, child = name.rpartition(".")
-        # Left in its parent, the old module would still answer `from parent import child`.
-        kept = sys.modules.get(parent)
-        if kept is not None and vars(kept).get(child) is module:
-            delattr(kept, child)
+def _tell(id_: str, seconds: float, exchange: Exchange) -> None:
+    if seconds > SLOW_SECONDS:
+        _log.warning("plugin %s: its import took %.1f s, and everything else waited", id_, seconds)
+    if left := exchange.left():
+        text = "plugin %s: its import leaves %s behind; move that to the start of an actor"
+        _log.warning(text, id_, ", ".join(left))

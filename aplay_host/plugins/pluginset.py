@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,18 +16,23 @@ from . import hookspecs
 from .catalog import Catalog, NotOffered, Offer
 from .compatibility import PHASE as HOOKS_PHASE
 from .dispatch import Dispatcher
-from .entry import Entry, Reason, State
+from .entry import BAD_STATES, Entry, Reason, State
 from .failure import Failure, attempt
+from .finder import ScopeFinder
 from .guest import Guest
 from .hookplugin import HookPlugin, check_actor, make_hook_plugin
-from .loading import load
+from .loading import Loader
+from .quarantine import Quarantine
 from .records import ActorFailure, ActorRegistration, HookFailure, HostInfo
+from .settings import OWN_DIST, SAFE_MODE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..kernel import Actor, ActorRef, ActorSpec, ActorSystem
     from .settings import PluginSettings
 
-_BAD = ("broken", "incompatible", "failed")
+_log = logging.getLogger("aplay_host")
 
 
 class PluginSet:
@@ -33,7 +40,9 @@ class PluginSet:
 
     Two sets in one process share imported modules and nothing else. `catalog` is the current
     one: states change and names are added by putting another in its place. `on_failure` is
-    told every hook that fails, after its plugin was marked ``degraded``.
+    told every hook that fails, after its plugin was marked ``degraded``. With a `state_dir`,
+    whose lock the caller holds, a plugin that ends the process while it is imported is left
+    alone after the second time. `finder` knows where the code of guests is.
     """
 
     def __init__(
@@ -41,8 +50,13 @@ class PluginSet:
         catalog: Catalog,
         settings: PluginSettings,
         on_failure: Callable[[HookFailure], None] | None = None,
+        state_dir: Path | None = None,
     ) -> None:
         self.catalog = catalog
+        self.finder = ScopeFinder()
+        for entry in catalog.entries:
+            if entry.state == "found":
+                self.finder.add(entry.target.partition(":")[0])
         self._settings = settings
         self._on_failure = on_failure
         self._actors: dict[str, type[Actor] | Failure] = {}
@@ -50,12 +64,21 @@ class PluginSet:
         self._manager = pluggy.PluginManager("aplay_host")
         self._manager.add_hookspecs(hookspecs)
         self._dispatcher = Dispatcher(self._manager.hook, self._degrade)
+        self._loader = Loader(self.finder, Quarantine(state_dir) if state_dir else None)
 
     def add_paths(self) -> None:
         """Make what lies in ``[plugins] paths`` importable, after everything else."""
         for path in map(str, self._settings.paths):
             if path not in sys.path:
                 sys.path.append(path)
+
+    def open(self) -> None:
+        """Add the paths, and be asked for guests' modules at any time until `close`.
+
+        Without it they are found as well, but what their code imports later is not noted.
+        """
+        self.add_paths()
+        self.finder.install()
 
     @property
     def leaked(self) -> int:
@@ -70,7 +93,7 @@ class PluginSet:
         """Return why the host must not start: one text per bad entry, none unless ``strict``."""
         if not self._settings.strict:
             return ()
-        bad = [one for one in self.rows() if one.state in _BAD]
+        bad = [one for one in self.rows() if one.state in BAD_STATES]
         return tuple(f"{one.id}: {one.reason.line() if one.reason else one.state}" for one in bad)
 
     def load_actor(self, use: str, *, retry: bool = False) -> type[Actor] | Failure:
@@ -82,11 +105,31 @@ class PluginSet:
         if isinstance(offer, NotOffered):
             text = f"{offer.message}; {offer.hint}" if offer.hint else offer.message
             return Failure("find", "not-offered", text)
+        if self._settings.safe and offer.plugin != OWN_DIST:
+            return Failure(SAFE_MODE.phase, SAFE_MODE.type, SAFE_MODE.message)
         kept = self._actors.get(offer.id)
         if kept is None or (retry and isinstance(kept, Failure)):
-            kept = self._actors[offer.id] = _import_actor(offer)
+            kept = self._actors[offer.id] = self._import_actor(offer)
         self._note_load(offer, kept)
         return kept
+
+    def _import_actor(self, offer: Offer) -> type[Actor] | Failure:
+        entry = self.catalog.entry("actor", offer.id) if offer.plugin else None
+        module = offer.target.partition(":")[0]
+        self.finder.add(module, wherever=offer.plugin is not None)
+        guest = Guest.of(offer.target, offer.plugin, entry.metadata if entry else "")
+        got = self._loader.load(offer.id, offer.target, guest, check_actor)
+        if offer.plugin is None:
+            self._tell_shadowed(guest.package)
+        return got
+
+    def _tell_shadowed(self, package: str) -> None:
+        """Warn when the module that was imported is not the one of ``[plugins] paths``."""
+        used = getattr(sys.modules.get(package), "__file__", None)
+        for folder in self._settings.paths:
+            for file in (folder / f"{package}.py", folder / package / "__init__.py"):
+                if used and file.is_file() and not _same(used, file):
+                    _log.warning("%s is not used: %s is installed and comes first", file, used)
 
     def load_hooks(self, host: HostInfo) -> None:
         """Import every admitted plugin of the second door and register its hooks; call once.
@@ -119,18 +162,23 @@ class PluginSet:
         self._dispatcher.enqueue("aplay_actor_failed", told)
 
     async def close(self, seconds: float) -> None:
-        """Give queued calls `seconds` to be made, then end the tasks that make them."""
+        """Give queued calls `seconds` to be made, then end the tasks that make them.
+
+        Modules belong to the process and stay.
+        """
         await self._dispatcher.close(seconds)
+        self.finder.remove()
 
     def _note_load(self, offer: Offer, got: type[Actor] | Failure) -> None:
         entry = self.catalog.entry("actor", offer.id) if offer.plugin else None
         if entry is not None:
             failure = got if isinstance(got, Failure) else None
-            self._put(entry, "failed" if failure else "active", failure)
+            self._put(entry, _state_after(failure) if failure else "active", failure)
 
     def _load_plugin(self, entry: Entry, host: HostInfo) -> None:
-        guest = Guest.of(entry.target, entry.dist)
-        got = load(entry.target, guest, partial(self._accept, entry, guest, host))
+        guest = Guest.of(entry.target, entry.dist, entry.metadata)
+        accept = partial(self._accept, entry, guest, host)
+        got = self._loader.load(entry.id, entry.target, guest, accept)
         if isinstance(got, Failure):
             self._put(entry, _state_after(got), got)
             return
@@ -185,11 +233,13 @@ class PluginSet:
             self.catalog = self.catalog.replaced(entry, new)
 
 
-def _import_actor(offer: Offer) -> type[Actor] | Failure:
-    return load(offer.target, Guest.of(offer.target, offer.plugin), check_actor)
+def _same(one: str, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _state_after(failure: Failure) -> State:
     if failure.type == "shadowed":
         return "shadowed"
+    if failure.type == "quarantined":
+        return "quarantined"
     return "incompatible" if failure.phase == HOOKS_PHASE else "failed"

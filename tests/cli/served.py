@@ -8,13 +8,14 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 from aplay_host.cli.client import UnixConnection
+from aplay_host.testing import dist
 
 ACTORS = Path(__file__).parent / "actors"
 HEAD = f"""\
@@ -113,12 +114,10 @@ class Project:
         self.state_dir = folder / ".aplay"
         self._started: list[subprocess.Popen[str]] = []
 
-    def install(self, name: str, entry_point: str) -> None:
+    def install(self, name: str, entry_point: str, files: Mapping[str, str] | None = None) -> None:
         """Install a distribution that offers one actor."""
-        metadata = self.folder / "site-packages" / f"{name}-1.0.dist-info"
-        metadata.mkdir(parents=True)
-        (metadata / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
-        (metadata / "entry_points.txt").write_text(f"[aplay_host.actors]\n{entry_point}\n")
+        points = f"[aplay_host.actors]\n{entry_point}\n"
+        dist(self.folder / "site-packages", name, files=files, entry_points=points)
 
     def write(self, text: str, head: str = HEAD) -> Path:
         """Write aplay.toml, by default with a head that makes the tests' actors known."""

@@ -78,6 +78,7 @@ def test_an_actor_that_is_held_and_failed_is_failed() -> None:
     [
         ("person", "/c was stopped by a person"),
         ("code", "/c was stopped by code"),
+        ("safe", "/c is held: safe mode"),
         ("error", "/c stopped itself after an error: the disk is gone"),
     ],
 )

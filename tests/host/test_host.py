@@ -18,6 +18,7 @@ from aplay_host.errors import CommandError, ConfigError, HostBusy, PluginError, 
 from aplay_host.host import Ready
 from aplay_host.host.port import HostPort
 from aplay_host.kernel import Started
+from aplay_host.testing import dist
 from tests.host.conftest import life_of
 
 if TYPE_CHECKING:
@@ -38,10 +39,7 @@ def left_behind(folder: Path) -> set[str]:
 
 def offer(site: Path, name: str, target: str) -> None:
     """Install a distribution that offers one actor."""
-    metadata = site / f"{name}-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(f"[aplay_host.actors]\n{name} = {target}\n")
+    dist(site, name, entry_points=f"[aplay_host.actors]\n{name} = {target}\n")
     sys.path.append(str(site))
 
 
@@ -130,6 +128,34 @@ async def test_a_strict_host_refuses_a_bad_plugin_by_name_and_starts_nobody(
         await life_of(host)
     assert host.system.tree() == []
     assert left_behind(folder) == set()
+
+
+async def test_a_start_waits_for_an_installer_that_is_at_work(
+    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = folder / "site-packages"
+    offer(site, "acme", "tests.host.actors:Echo")
+    record = site / "acme-1.0.dist-info" / "RECORD"
+    complete = record.read_text()
+    record.unlink()
+    sleep = asyncio.sleep
+
+    async def work_on(seconds: float) -> None:
+        record.write_text(complete)
+        await sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", work_on)
+    served = await serve('[actors."/new"]\nuse = "acme"\n')
+    assert record.exists()
+    assert served.host.system.ref("/new").state == "running"
+
+
+async def test_a_host_that_has_stopped_is_no_finder_of_modules_any_more(serve: Serve) -> None:
+    before = list(sys.meta_path)
+    served = await serve(ECHO)
+    assert sys.meta_path == [served.host.plugins.finder, *before]
+    await served.stop()
+    assert sys.meta_path == before
 
 
 async def test_a_bad_plugin_is_logged_where_nobody_is_strict(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from textwrap import dedent
+from types import ModuleType
 
 import pytest
 
@@ -18,6 +20,16 @@ from aplay_host.plugins import (
     PluginSettings,
     scan,
 )
+from aplay_host.testing import dist
+
+LONG_AGO = 1_000_000_000
+
+
+def age(directory: Path) -> None:
+    """Make a directory, and what is in it, look as if nobody had touched it for years."""
+    for path in (*directory.iterdir(), directory):
+        os.utime(path, (LONG_AGO, LONG_AGO))
+
 
 HOST = HostInfo("demo", "1.0", Path("/nowhere"))
 
@@ -46,16 +58,10 @@ class Site:
         record: bool = True,
     ) -> Path:
         """Install a distribution; return its ``.dist-info``."""
-        self.write(files or {})
-        metadata = self.path / f"{name.replace('-', '_')}-{version}.dist-info"
-        metadata.mkdir()
-        (metadata / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
-        (metadata / "INSTALLER").write_text("pip\n")
-        if isinstance(entry_points, str):
-            entry_points = dedent(entry_points).encode()
-        (metadata / "entry_points.txt").write_bytes(entry_points)
-        if record:
-            (metadata / "RECORD").write_text(f"{metadata.name}/INSTALLER,sha256=x,4\n")
+        metadata = dist(self.path, name, version, files=files, entry_points=entry_points)
+        if not record:
+            (metadata / "RECORD").unlink()
+            age(metadata)
         return metadata
 
     def actor(self, dist: str, name: str, source: str = "") -> None:
@@ -99,6 +105,7 @@ def make_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     """Make site directories that come first on ``sys.path``, the first one made before all."""
     before = set(sys.modules)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     made: list[Site] = []
 
@@ -109,11 +116,14 @@ def make_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         return site
 
     yield make
-    for name in set(sys.modules) - before:
-        module = sys.modules[name]
-        places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
-        if any(str(place).startswith(str(tmp_path)) for place in places):
-            del sys.modules[name]
+    doomed = [name for name in set(sys.modules) - before if _is_below(sys.modules[name], tmp_path)]
+    for name in doomed:  # not before all are known: the path of a namespace asks its parent
+        del sys.modules[name]
+
+
+def _is_below(module: ModuleType, folder: Path) -> bool:
+    places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+    return any(str(place).startswith(str(folder)) for place in places)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,10 +70,52 @@ def test_malformed_module_and_class_is_told(use: str) -> None:
 
 def test_module_of_a_disabled_distribution_is_disabled_under_any_name() -> None:
     off = catalog("a/tail", settings=PluginSettings(disable=("a",)))
-    assert off.find("a.mod:Other") == NotOffered(
-        '"a.mod:Other" is disabled: [plugins] disable names "a"', "take it out of that list"
+    for use in ("a.mod:Other", "a.other:Other"):
+        assert off.find(use) == NotOffered(
+            f'"{use}" is disabled: [plugins] disable names "a"', "take it out of that list"
+        )
+    assert isinstance(off.find("ab.mod:Other"), Offer)
+
+
+def test_module_beside_one_of_a_disabled_distribution_may_be_of_another() -> None:
+    rows = [replace(entry("a/x"), target="ns.a:A"), replace(entry("b/x"), target="ns.b:A")]
+    off = Catalog(rows, PluginSettings(disable=("a",)))
+    assert isinstance(off.find("ns.a:Other"), NotOffered)
+    assert isinstance(off.find("ns.b:Other"), Offer)
+
+
+def test_setting_that_keeps_an_entry_out_is_told_with_its_place() -> None:
+    settings = PluginSettings(disable=("b", "a"), places={"disable[1]": "aplay.toml:8:12"})
+    assert catalog("a/x", settings=settings).find("x") == NotOffered(
+        '"x" is disabled: [plugins] disable names "a" (aplay.toml:8:12)',
+        "take it out of that list",
     )
-    assert isinstance(off.find("a.other:Other"), Offer)
+    few = PluginSettings(allow=("b",), places={"allow": "aplay.toml:3:1"})
+    [row] = catalog("a/x", settings=few).entries
+    assert row.reason is not None
+    assert row.reason.place == "aplay.toml:3:1"
+
+
+def test_safe_mode_admits_nobody_but_us_and_names_mean_what_they_always_do() -> None:
+    safe = catalog("aplay-host/own", "a/tail", "b/dup", "c/dup", settings=PluginSettings(safe=True))
+    assert states(safe) == {
+        "a/tail": "disabled",
+        "aplay-host/own": "found",
+        "b/dup": "disabled",
+        "c/dup": "disabled",
+    }
+    assert safe.find("tail") == Offer("a/tail", "a", "a.mod:A")
+    assert isinstance(safe.find("dup"), NotOffered)
+
+
+def test_entry_that_is_being_installed_is_not_offered_and_says_so() -> None:
+    since = Reason("metadata", "installing", "since 12:00:00; its RECORD is not complete yet")
+    row = entry("a/tail", state="installing", reason=since)
+    assert Catalog([row]).find("tail") == NotOffered(
+        '"tail" is installing: metadata: since 12:00:00; its RECORD is not complete yet',
+        "see `aplay-host plugins list`",
+    )
+    assert states(Catalog([row], PluginSettings(disable=("a",)))) == {"a/tail": "disabled"}
 
 
 def test_naming_a_module_is_consent_though_allow_does_not_list_it() -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import builtins
+import itertools
 import json
 import os
+import shutil
+import tempfile
+import timeit
 import zipfile
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from aplay_host.plugins import Entry, Reason, scan
+from aplay_host.plugins import Entry, Reason, canonical, look, scan, signature
+from aplay_host.testing import dist
+from tests.plugins.conftest import LONG_AGO, age
 
 if TYPE_CHECKING:
     from tests.plugins.conftest import Site
@@ -64,8 +72,8 @@ def test_an_entry_tells_all_that_metadata_tells(site: Site) -> None:
 def test_entries_are_sorted_whatever_the_directory_says(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for dist in ("zeta", "alpha", "mid"):
-        site.dist(dist, "[aplay_host.plugins]\nb = x\na = x\n[aplay_host.actors]\nc = x:Y\n")
+    for name in ("zeta", "alpha", "mid"):
+        site.dist(name, "[aplay_host.plugins]\nb = x\na = x\n[aplay_host.actors]\nc = x:Y\n")
     found = site.scan()
     assert [(one.door, one.id) for one in found] == [
         *[("actor", f"{dist}/c") for dist in ("alpha", "mid", "zeta")],
@@ -288,14 +296,14 @@ def test_unreadable_file_breaks_its_distribution(
 ) -> None:
     locked = site.dist("locked", TAIL) / "entry_points.txt"
     site.dist("tail", TAIL)
-    opened = builtins.open
+    opened = os.open
 
     def refuse(file: Any, *args: Any) -> Any:
         if file == str(locked):
             raise PermissionError(13, "Permission denied")
         return opened(file, *args)
 
-    monkeypatch.setattr(builtins, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     bad, tail = site.scan()
     assert tail.state == "found"
     assert reason(bad).line() == f"metadata: cannot be read: Permission denied ({locked})"
@@ -307,3 +315,170 @@ def test_empty_path_entry_is_the_current_directory(
     site.dist("tail", TAIL)
     monkeypatch.chdir(site.path)
     assert [one.id for one in scan([""])] == ["tail/tail"]
+
+
+# ---- metadata that is being written --------------------------------------------------------
+
+
+def test_metadata_half_written_is_installing_until_its_record_lists_the_installer(
+    site: Site,
+) -> None:
+    metadata = site.dist("tail", TAIL)
+    record = (metadata / "RECORD").read_text()
+    (metadata / "RECORD").write_text("tail-1.0.dist-info/METADATA,,\n")  # the wheel's own
+    found = look([str(site.path)])
+    [entry] = found.entries
+    assert (entry.id, entry.state, found.installing) == ("tail/tail", "installing", True)
+    assert reason(entry).line().startswith("metadata: since ")
+    assert reason(entry).line().endswith(f"; its RECORD is not complete yet ({metadata})")
+    (metadata / "RECORD").write_text(record)
+    assert [one.state for one in found.refreshed([str(site.path)]).entries] == ["found"]
+
+
+def test_entry_points_half_written_are_not_broken_yet(site: Site) -> None:
+    metadata = site.dist("tail", "[aplay_host.actors]\ntail")
+    (metadata / "RECORD").unlink()
+    assert [(one.id, one.state) for one in site.scan()] == [("tail", "installing")]
+    age(metadata)
+    assert [(one.id, one.state) for one in site.scan()] == [("tail", "broken")]
+
+
+def test_installer_that_writes_no_record_is_believed_after_two_seconds(site: Site) -> None:
+    metadata = site.dist("tail", TAIL)
+    (metadata / "RECORD").unlink()
+    changed = metadata.stat().st_mtime
+    path = [str(site.path)]
+    assert [one.state for one in look(path, now=changed + 1.9).entries] == ["installing"]
+    assert [one.state for one in look(path, now=changed + 2.1).entries] == ["found"]
+
+
+def test_entry_points_that_appear_late_are_noticed(site: Site) -> None:
+    metadata = site.dist("tail", TAIL)
+    points = (metadata / "entry_points.txt").read_text()
+    (metadata / "entry_points.txt").unlink()
+    path = [str(site.path)]
+    before = look(path)
+    assert before.entries == ()
+    assert before.unfinished == (str(metadata),)
+    (metadata / "entry_points.txt").write_text(points)
+    assert [one.id for one in before.refreshed(path).entries] == ["tail/tail"]
+
+
+def test_signature_opens_nothing_and_differs_after_each_change(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = [str(site.path), str(site.path / "missing")]
+    seen = [signature(path)]
+    metadata = site.dist("tail", TAIL)
+    seen.append(signature(path))
+    os.rename(metadata, site.path / "~ail-1.0.dist-info")
+    seen.append(signature(path))
+    monkeypatch.setattr(os, "open", None)
+    assert signature(path) == seen[-1]
+    assert len({*seen, signature([*path, "/"])}) == 4
+
+
+def test_what_has_settled_is_read_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    age(site.dist("tail", TAIL))
+    os.utime(site.path, (LONG_AGO, LONG_AGO))
+    path = [str(site.path)]
+    found = look(path)
+    assert found.settled
+    monkeypatch.setattr(os, "open", None)
+    assert found.refreshed(path) is found
+
+
+CHANGES = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("123"), st.booleans()))
+
+
+@settings(max_examples=25, deadline=None)
+@given(CHANGES)
+def test_any_sequence_of_installs_and_removals_equals_a_fresh_scan(
+    changes: list[tuple[str, str, bool]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path, kept = [folder], look([folder])
+        for name, version, install in changes:
+            metadata = Path(folder, f"{name}-{version}.dist-info")
+            if install:
+                points = f"[aplay_host.actors]\nx = m:V{version}\n"
+                dist(Path(folder), name, version, entry_points=points)
+            elif metadata.exists():
+                shutil.rmtree(metadata)
+            kept = kept.refreshed(path)
+            assert kept.entries == scan(path)
+
+
+NAMES = st.lists(
+    st.tuples(
+        st.sampled_from(["Log.Watch", "log_watch", "tail", "a-b"]),
+        st.sampled_from(["1.0", "2", "0.1.dev3"]),
+        st.booleans(),
+    ),
+    max_size=4,
+    unique_by=lambda it: canonical(it[0]),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(NAMES, NAMES)
+def test_scan_finds_what_importlib_metadata_finds(
+    first: list[tuple[str, str, bool]], second: list[tuple[str, str, bool]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = [f"{folder}/one", f"{folder}/two"]
+        for directory, dists in zip(path, (first, second), strict=True):
+            for name, version, offers in dists:
+                text = f"[aplay_host.actors]\nx.y = m.n:V [fast]\n# {name}" if offers else ""
+                dist(Path(directory), name, version, entry_points=text)
+        seen: dict[str, metadata.Distribution] = {}
+        for one in metadata.distributions(path=path):
+            seen.setdefault(canonical(one.metadata["Name"]), one)
+        expected = {
+            (name, one.version, point.name, point.module, point.attr)
+            for name, one in seen.items()
+            for point in one.entry_points.select(group="aplay_host.actors")
+        }
+        found = [one for one in scan(path) if one.state == "found"]
+        assert {
+            (one.dist, one.version, one.name, *one.target.split(":")) for one in found
+        } == expected
+
+
+def test_thousand_distributions_scan_within_budget(tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    for number in range(1000):
+        group = "aplay_host.actors" if number % 50 == 0 else "console_scripts"
+        dist(site, f"pkg-{number}", entry_points=f"[{group}]\nrun = pkg:run\n")
+    os.utime(site, (LONG_AGO, LONG_AGO))  # nothing is being installed
+    path = [str(site)]
+
+    def ours() -> int:
+        return len(scan(path))
+
+    def pythons() -> int:
+        found = metadata.distributions(path=path)  # what entry_points() does, on this path alone
+        points = itertools.chain.from_iterable(one.entry_points for one in found)
+        return sum(point.group == "aplay_host.actors" for point in points)
+
+    assert ours() == pythons() == 20
+    assert best(pythons) > 1.7 * best(ours)  # benchmarks/plugins.py tells how much more
+    assert best(lambda: signature(path)) < 0.0001
+
+
+def best(action: Callable[[], object]) -> float:
+    """Return the seconds of the fastest run: the others waited for other processes."""
+    return min(timeit.repeat(action, number=1, repeat=15))
+
+
+def test_fifo_in_place_of_a_file_does_not_stop_the_scan(site: Site) -> None:
+    metadata = site.dist("trap", TAIL)
+    (metadata / "entry_points.txt").unlink()
+    os.mkfifo(metadata / "entry_points.txt")
+    site.dist("tail", TAIL)
+    assert [one.dist for one in site.scan()] == ["tail"]
+
+
+def test_file_longer_than_one_read_is_read_to_its_end(site: Site) -> None:
+    site.dist("tail", "# long\n" * 20_000 + TAIL)
+    assert [one.id for one in site.scan()] == ["tail/tail"]

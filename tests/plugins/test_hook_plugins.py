@@ -64,7 +64,8 @@ def test_plugin_that_raises_at_import_is_listed_and_the_others_load(site: Site) 
     plugins = site.load()
     assert rows(plugins) == {"bad/bad": "failed", "good/good": "active", "worse/worse": "failed"}
     assert line(plugins, "bad/bad") == (
-        'import: needs "no_such_jwt", not installed (bad/hooks.py:3)'
+        'import: needs "no_such_jwt", not installed; not among the requirements of bad '
+        "(bad/hooks.py:3)"
     )
     assert line(plugins, "worse/worse") == "import: SystemExit: 2 (worse/hooks.py:3)"
     assert "bad.hooks" not in sys.modules

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
+import signal
+import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -15,7 +19,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aplay_host.kernel import Actor
-from aplay_host.plugins import Failure, PluginSet, PluginSettings
+from aplay_host.plugins import (
+    Catalog,
+    Failure,
+    HostInfo,
+    PluginSet,
+    PluginSettings,
+    ScopeFinder,
+    loading,
+)
+from aplay_host.plugins.guest import Guest
+from aplay_host.plugins.loading import Loader
+from aplay_host.testing import dist
 
 if TYPE_CHECKING:
     from tests.plugins.conftest import Site
@@ -113,9 +128,21 @@ def test_missing_requirement_is_told_from_missing_own_module(site: Site) -> None
     site.actor("needy", "needy", "import no_such_jwt.tokens")
     site.actor("partial", "partial", "from . import mod\nimport partial.lost")
     site.dist("gone", "[aplay_host.actors]\ngone = gone.mod:A")
+    dist(
+        site.path,
+        "Honest",
+        entry_points="[aplay_host.actors]\nhonest = honest:A",
+        files={"honest.py": "import no_such_jwt.tokens"},
+        requires=["click", "No-Such_JWT[crypto] >=2; python_version > '3'"],
+    )
     plugins = site.open()
+    assert failure(plugins, "honest").line() == (
+        'import: needs "no_such_jwt", not installed; honest requires it, '
+        'run `pip install "No-Such_JWT[crypto] >=2"` (honest.py:1)'
+    )
     assert failure(plugins, "needy").line() == (
-        'import: needs "no_such_jwt", not installed (needy/mod.py:1)'
+        'import: needs "no_such_jwt", not installed; not among the requirements of needy '
+        "(needy/mod.py:1)"
     )
     assert failure(plugins, "partial").line() == (
         'import: no module "partial.lost", the package is incomplete; '
@@ -231,9 +258,12 @@ def test_foreign_finder_that_raises_when_asked_to_look_again_harms_nobody(
         def invalidate_caches(self) -> None:
             raise RuntimeError("rude")
 
-    site.actor("tail", "tail")
     monkeypatch.setattr(sys, "meta_path", [Rude(), *sys.meta_path])
-    assert isinstance(site.open().load_actor("tail"), type)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(site.path / "late")])
+    plugins = site.open()
+    failure(plugins, "fresh:A")
+    site.write({"late/fresh.py": "from aplay_host.kernel import Actor\nclass A(Actor): ..."})
+    assert isinstance(plugins.load_actor("fresh:A", retry=True), type)
 
 
 def test_directory_that_appears_after_it_was_looked_for_is_found(
@@ -280,4 +310,137 @@ def test_strict_refuses_for_every_bad_entry_at_once(site: Site) -> None:
     assert strict.refusals() == (
         "bad/bad: import: ValueError: boom (bad/mod.py:1)",
         f'torn: metadata: got "rubbish", want "name = module:object" ({torn}:2)',
+    )
+
+
+def test_strict_refuses_for_a_quarantined_plugin_too(site: Site, tmp_path: Path) -> None:
+    site.actor("bad", "bad")
+    settings = PluginSettings(strict=True)
+    deadly(tmp_path, site, "bad/bad")
+    plugins = PluginSet(Catalog(site.scan(), settings), settings, state_dir=tmp_path)
+    assert failure(plugins, "bad").type == "quarantined"
+    assert states(plugins) == {"bad/bad": "quarantined"}
+    [refusal] = plugins.refusals()
+    assert refusal.startswith("bad/bad: import: the process died while importing it, at ")
+
+
+def deadly(state_dir: Path, site: Site, id_: str) -> None:
+    """Let two processes die while they import `id_`."""
+    code = """
+import os, sys
+from pathlib import Path
+from aplay_host.plugins.finder import ScopeFinder
+from aplay_host.plugins.quarantine import Quarantine
+sys.path.insert(0, sys.argv[2])
+stamp = ScopeFinder().stamp(sys.argv[3])
+with Quarantine(Path(sys.argv[1])).guarding(sys.argv[4], stamp):
+    os._exit(9)
+"""
+    arguments = [str(state_dir), str(site.path), id_.partition("/")[0], id_]
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", code, *arguments], check=False).returncode == 9
+
+
+def test_local_file_cannot_shadow_an_installed_module(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.write({"tail.py": "from aplay_host.kernel import Actor\nclass A(Actor): here = True"})
+    (tmp_path / "tail.py").write_text("raise SystemExit")
+    plugins = site.open(PluginSettings(paths=(tmp_path,)))
+    plugins.add_paths()
+    cls = plugins.load_actor("tail:A")
+    assert isinstance(cls, type)
+    assert vars(cls)["here"] is True
+    local, used = tmp_path / "tail.py", site.path / "tail.py"
+    assert f"{local} is not used: {used} is installed and comes first" in caplog.text
+
+
+def test_disabled_plugin_adds_no_path(site: Site) -> None:
+    site.hooks("greedy", "import sys; sys.path.append('/greedy')")
+    for settings, added in ((PluginSettings(disable=("greedy",)), 0), (PluginSettings(), 1)):
+        plugins = site.open(settings)
+        plugins.load_hooks(HostInfo("demo", "1.0", site.path))
+        assert sys.path.count("/greedy") == added
+
+
+# ---- limits --------------------------------------------------------------------------------
+
+
+def limited(site: Site, source: str, seconds: float) -> object:
+    """Load ``slow.mod:A`` with that many seconds for each module."""
+    site.actor("slow", "slow", source)
+    finder = ScopeFinder()
+    finder.add("slow.mod")
+    guest = Guest.of("slow.mod", "slow")
+    return Loader(finder, seconds=seconds).load("slow/slow", "slow.mod:A", guest, lambda it: it)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import time\n\ntime.sleep(30)",
+        "import time\ntry:\n    time.sleep(30)\nexcept Exception: pass",
+        "import time\ntry:\n    time.sleep(30)\nexcept BaseException:\n    time.sleep(30)",
+    ],
+)
+def test_hang_at_import_is_ended_and_told_with_its_line(site: Site, source: str) -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    got = limited(site, source, 0.05)
+    assert isinstance(got, Failure)
+    assert got.line().startswith("import: ImportTimeout: not done after 0.05 s (slow/mod.py:")
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert "slow" not in sys.modules
+
+
+def test_each_module_has_the_whole_time_for_itself(site: Site) -> None:
+    part = "import time\ntime.sleep(0.15)\n"
+    site.write({f"slow/part{n}.py": part for n in range(3)})
+    source = "from . import part0, part1, part2\nclass A: ..."
+    assert isinstance(limited(site, source, 0.3), type)
+
+
+def test_timer_that_was_set_before_goes_on(site: Site) -> None:
+    signal.setitimer(signal.ITIMER_REAL, 3600)
+    try:
+        assert isinstance(limited(site, "class A: ...", 5.0), type)
+        assert 3500 < signal.getitimer(signal.ITIMER_REAL)[0] <= 3600
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def test_import_on_another_thread_has_no_limit_and_works(site: Site) -> None:
+    got: list[object] = []
+    thread = threading.Thread(target=lambda: got.append(limited(site, "class A: ...", 5.0)))
+    thread.start()
+    thread.join()
+    assert isinstance(got[0], type)
+
+
+def test_slow_import_and_what_it_leaves_behind_are_warnings(
+    site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "SLOW_SECONDS", 0.0)
+    monkeypatch.setenv("APLAY_TEST", "before")
+    source = """
+    import atexit, os, threading
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait, name="pump", daemon=True)
+    thread.start()
+    os.environ["APLAY_TEST"] = "secret"
+    def bye(): ...
+    atexit.register(bye)
+    class A: ...
+    """
+    cls = limited(site, dedent(source), 5.0)
+    assert isinstance(cls, type)
+    module = sys.modules["slow.mod"]
+    module.done.set()
+    module.thread.join()
+    atexit.unregister(module.bye)
+    slow, left = caplog.messages
+    assert slow.startswith("plugin slow/slow: its import took 0.")
+    assert left == (
+        'plugin slow/slow: its import leaves thread "pump", 1 exit handler, '
+        "environment variable APLAY_TEST behind; move that to the start of an actor"
     )

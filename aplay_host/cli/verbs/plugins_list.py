@@ -56,10 +56,13 @@ def _of_the_metadata(common: Common) -> Answer:
 def _settings(common: Common) -> PluginSettings:
     """Return what the file disables and allows; without a file, nothing is."""
     try:
-        table = read_document(common.config_file()).data.get("plugins", {})
+        document = read_document(common.config_file())
     except ConfigError:
         return PluginSettings()
-    return PluginSettings(disable=_texts(table, "disable"), allow=_texts(table, "allow"))
+    table = document.data.get("plugins", {})
+    disable, allow = _texts(table, "disable"), _texts(table, "allow")
+    places = document.places("plugins") if disable or allow else {}
+    return PluginSettings(disable=disable, allow=allow, places=places)
 
 
 def _texts(table: Any, key: str) -> tuple[str, ...]:

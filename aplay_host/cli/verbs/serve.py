@@ -36,6 +36,7 @@ def _open_descriptor(ctx: click.Context, param: click.Parameter, value: int | No
 @click.command("serve")
 @common_options
 @click.option("--strict", is_flag=True, help="Refuse to start when any plugin is bad.")
+@click.option("--safe", is_flag=True, help="Load no plugin; hold their actors.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
 @click.option(
     "--ready-fd",
@@ -44,19 +45,24 @@ def _open_descriptor(ctx: click.Context, param: click.Parameter, value: int | No
     metavar="N",
     help="Write one line to fd N when ready.",
 )
-def command(common: Common, strict: bool, log_level: str | None, ready_fd: int | None) -> int:
+def command(
+    common: Common, strict: bool, safe: bool, log_level: str | None, ready_fd: int | None
+) -> int:
     """Run the actors of aplay.toml until told to stop.
+
+    With --safe, for when a plugin keeps the host from running, their actors stand stopped
+    and keep their mail.
 
     TERM and Ctrl-C end it in order: waiting mail is handled first. A second one cuts it off.
     """
-    config = load_host_config(common.config_file())
+    config = load_host_config(common.config_file(), import_plugins=not safe)
 
     def ready(told: Ready) -> None:
         if ready_fd is not None:
             _write_ready(ready_fd, told)
 
     with log_to(sys.stderr, log_level or config.log.level):
-        return asyncio.run(_run(Host(config, strict=strict, on_ready=ready)))
+        return asyncio.run(_run(Host(config, strict=strict, safe=safe, on_ready=ready)))
 
 
 async def _run(host: Host) -> int:

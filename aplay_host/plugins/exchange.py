@@ -1,0 +1,178 @@
+"""The one place where guests' modules are run: a transaction that leaves all or nothing."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Final, TypeVar
+
+from .finder import ScopeFinder
+
+T = TypeVar("T")
+MISSING: Final = object()
+
+
+class Exchange:
+    """The modules of one transaction, from their first line until they take their places.
+
+    Made just before guests' code runs, which is what `run` does. Nobody else sees the new
+    modules until `keep`; `drop` puts all that was journaled back, by identity:
+
+    ================================================  ==========  ==========
+    what the code changed                             `keep`      `drop`
+    ================================================  ==========  ==========
+    modules in scope, and what was there before       takes over  undone
+    their names in packages that were there before    takes over  undone
+    ``sys.path``, ``meta_path``, ``path_hooks``       stays       undone
+    signal handlers, handlers of the root logger      stays       undone
+    modules of others, imported for the first time    stays       stays
+    threads, exit handlers, environment               told        told
+    ================================================  ==========  ==========
+
+    Modules of others stay because not all of them survive a second import.
+    """
+
+    def __init__(self, finder: ScopeFinder) -> None:
+        self._finder = finder
+        self._surroundings = _Surroundings()
+        self._places: dict[tuple[int, str], _Place] = {}
+
+    def take(self, names: Iterable[str]) -> None:
+        """Have the modules `names` imported anew by what runs from now on."""
+        for name in names:
+            self._note(sys.modules, name, sys.modules.get(name, MISSING), MISSING)
+            parent, _, child = name.rpartition(".")
+            if parent in sys.modules:
+                attributes = _vars(sys.modules[parent])
+                self._note(attributes, child, attributes.get(child, MISSING), MISSING)
+
+    def run(self, action: Callable[[], T]) -> T:
+        """Call `action` with what is staged in place, stage what it imports; errors pass."""
+        for place in self._places.values():
+            _put(place.where, place.key, place.new)
+        modules = dict(sys.modules)
+        attributes = {name: dict(found) for name, found in self._packages(modules).items()}
+        try:
+            return action()
+        finally:
+            self._stage(modules, attributes)
+            self._put_back()
+
+    def keep(self) -> None:
+        """Let everything that is staged take its place."""
+        for place in self._places.values():
+            _put(place.where, place.key, place.new)
+
+    def drop(self) -> None:
+        """Undo everything, as far as it can be."""
+        self._put_back()
+        self._surroundings.restore()
+
+    def left(self) -> tuple[str, ...]:
+        """Return what the code has begun and nobody can undo, as text."""
+        return self._surroundings.left()
+
+    def _packages(self, modules: dict[str, ModuleType]) -> dict[str, dict[str, Any]]:
+        """Return the attributes of the packages in scope: importing into them sets some."""
+        covered = {name: _vars(modules[name]) for name in modules if self._finder.covers(name)}
+        return {name: found for name, found in covered.items() if "__path__" in found}
+
+    def _stage(self, modules: dict[str, ModuleType], attributes: dict[str, dict[str, Any]]) -> None:
+        for name in {**modules, **sys.modules}:
+            old, new = modules.get(name, MISSING), sys.modules.get(name, MISSING)
+            if old is new or (old is MISSING and not self._is_guests(name)):
+                continue
+            self._note(sys.modules, name, old, new)
+            parent, _, child = name.rpartition(".")
+            if parent in sys.modules:
+                was_there = modules.get(parent) is sys.modules[parent]
+                before = attributes.get(parent, {}).get(child, MISSING) if was_there else MISSING
+                owner = _vars(sys.modules[parent])
+                self._note(owner, child, before, owner.get(child, MISSING))
+
+    def _is_guests(self, name: str) -> bool:
+        """Tell whether a new module may go again: not a namespace in which others stay."""
+        if not self._finder.covers(name):
+            return False
+        inside = (one for one in sys.modules if one.startswith(f"{name}."))
+        has_code = _vars(sys.modules[name]).get("__file__") is not None
+        return has_code or all(map(self._finder.covers, inside))
+
+    def _note(self, where: dict[str, Any], key: str, old: object, new: object) -> None:
+        place = self._places.setdefault((id(where), key), _Place(where, key, old, new))
+        place.new = new
+
+    def _put_back(self) -> None:
+        for place in self._places.values():
+            _put(place.where, place.key, place.old)
+
+
+@dataclass(slots=True)
+class _Place:
+    """A key of a mapping, with what was there and what is to be there."""
+
+    where: dict[str, Any]
+    key: str
+    old: object
+    new: object
+
+
+def _vars(module: object) -> dict[str, Any]:
+    """Return the attributes of a module; none for what a guest may have put in its place."""
+    found = getattr(module, "__dict__", None)
+    return found if isinstance(found, dict) else {}
+
+
+def _put(where: dict[str, Any], key: str, value: object) -> None:
+    if value is MISSING:
+        where.pop(key, None)
+    else:
+        where[key] = value
+
+
+class _Surroundings:
+    """What importing may change besides modules, as it is when this is made."""
+
+    def __init__(self) -> None:
+        lists: list[tuple[object, str]] = [(sys, "path"), (sys, "meta_path"), (sys, "path_hooks")]
+        lists.append((logging.root, "handlers"))
+        self._lists = [(owner, name, getattr(owner, name)) for owner, name in lists]
+        self._contents = [list(one) for _, _, one in self._lists]
+        self._signals = {one: signal.getsignal(one) for one in signal.valid_signals()}
+        self._threads = set(threading.enumerate())
+        self._at_exit = _count_exit_handlers()
+        self._environment = dict(os.environ)
+
+    def restore(self) -> None:
+        """Put lists and handlers back; signals only in the main thread, which owns them."""
+        for (owner, name, one), content in zip(self._lists, self._contents, strict=True):
+            one[:] = content
+            setattr(owner, name, one)
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self._signals.items():
+                if handler is not None and signal.getsignal(number) != handler:
+                    signal.signal(number, handler)
+
+    def left(self) -> tuple[str, ...]:
+        """Return what is there now and was not; of the environment the names alone."""
+        found = [f'thread "{one.name}"' for one in threading.enumerate() if self._is_new(one)]
+        if (count := _count_exit_handlers() - self._at_exit) > 0:
+            found.append(f"{count} exit handler{'' if count == 1 else 's'}")
+        names = sorted({*self._environment, *os.environ})
+        changed = [one for one in names if self._environment.get(one) != os.environ.get(one)]
+        return (*found, *(f"environment variable {one}" for one in changed))
+
+    def _is_new(self, thread: threading.Thread) -> bool:
+        return thread not in self._threads
+
+
+def _count_exit_handlers() -> int:
+    count: Callable[[], int] = getattr(atexit, "_ncallbacks", lambda: 0)
+    return count()

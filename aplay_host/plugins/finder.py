@@ -1,0 +1,248 @@
+"""Where guests' modules are, and what was read of them.
+
+Python is asked, and only when a module is needed: whatever layout an installation has, the
+finders that belong to it know. So nothing here knows of wheels, ``.pth`` files or links.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from itertools import accumulate
+from types import CodeType, ModuleType
+
+_OWN = __name__.partition(".")[0]
+"""This package: its modules are nobody's guests, whoever names them."""
+_INSTALLED = {"site-packages", "dist-packages"}
+_STANDARD_LIBRARY = os.path.dirname(os.path.realpath(os.__file__))
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A module in scope that was imported, or tried: its file, and the hash of its source.
+
+    `origin` is None for a namespace package; `digest` is None where there is no source.
+    """
+
+    name: str
+    origin: str | None
+    digest: str | None
+
+
+def read_file(path: str) -> bytes:
+    """Return the bytes of `path`."""
+    with open(path, "rb") as stream:
+        return stream.read()
+
+
+class ScopeFinder:
+    """Finds the modules of guests, and no others, ahead of all other finders.
+
+    It asks the others where a module is, reads and compiles the source itself (``.pyc``
+    files, which may be out of date unnoticed, are neither read nor written), and remembers:
+    `located` by name, in the order of the first look, and `missing`, the names in scope that
+    nobody found. `read` gives the source for a path. `on_module` is called before the code
+    of each module in scope runs.
+
+    Names come into scope by `add`. It is active between `install` and `remove`, and inside
+    of `in_place`.
+    """
+
+    def __init__(self, read: Callable[[str], bytes] = read_file) -> None:
+        self.read = read
+        self.on_module: Callable[[], None] = lambda: None
+        self.located: dict[str, Located] = {}
+        self.missing: set[str] = set()
+        self._prefixes: dict[str, bool] = {}  # of the targets, and whether wherever they are
+        self._foreign: set[str] = set()
+
+    # ---- scope ---------------------------------------------------------------------------
+
+    def add(self, module: str, *, wherever: bool = True) -> None:
+        """Take the package that `module` lies in into scope.
+
+        Where `wherever` is False it is in scope only outside of site directories and the
+        standard library: what is installed there without being a plugin is a library.
+        """
+        for prefix in _prefixes(module) if module.partition(".")[0] != _OWN else ():
+            self._prefixes[prefix] = wherever or self._prefixes.get(prefix, False)
+
+    def covers(self, name: str) -> bool:
+        """Tell whether the module `name` is in scope, as far as it is known.
+
+        A package counts as a whole. A namespace package counts for the way to a target
+        alone, and its other parts are somebody else's.
+        """
+        return self._package_of(name) is not None
+
+    def _package_of(self, name: str) -> str | None:
+        """Return the package in scope that the module `name` counts to, if there is one."""
+        if name.partition(".")[0] not in self._prefixes:
+            return None
+        package = next((one for one in _prefixes(name) if not _is_bare(one)), name)
+        in_scope = package in self._prefixes and package not in self._foreign
+        return package if in_scope else None
+
+    # ---- being on sys.meta_path ----------------------------------------------------------
+
+    def install(self) -> None:
+        """Become the first finder; do nothing more if it is."""
+        if not sys.meta_path or sys.meta_path[0] is not self:
+            self.remove()
+            sys.meta_path.insert(0, self)
+
+    def remove(self) -> None:
+        """Be no finder any more; what was imported stays."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Be the first finder for the block."""
+        was_there = self in sys.meta_path
+        self.install()
+        try:
+            yield
+        finally:
+            if not was_there:
+                self.remove()
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the spec of a module in scope, with a loader of ours if it has source."""
+        package = self._package_of(name)
+        if package is None:
+            return None
+        spec = self._ask_the_others(name, path, target)
+        if spec is None:
+            self.missing.add(name)
+        elif not self._prefixes[package] and _is_library(spec.origin):
+            self._foreign.add(package)
+        else:
+            self._note(spec)
+        return spec
+
+    def _note(self, spec: ModuleSpec) -> None:
+        """Remember where a module is, and load it from the bytes that are there now."""
+        digest = None
+        # Another kind of loader rewrites what it loads, or loads no source: its business.
+        if type(spec.loader) in (SourceFileLoader, _Loader) and spec.origin:
+            source = self.read(spec.origin)
+            digest = hashlib.blake2b(source, digest_size=16).hexdigest()
+            spec.loader = _Loader(spec.name, spec.origin, source, self)
+        self.missing.discard(spec.name)
+        self.located[spec.name] = Located(spec.name, spec.origin, digest)
+
+    def _ask_the_others(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        finders = list(sys.meta_path)
+        # Those before were asked already, and two of this kind must not ask each other.
+        others = finders[finders.index(self) + 1 :] if self in finders else finders
+        for finder in others:
+            find_spec = getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = find_spec(name, path, target) if find_spec else None
+            if spec is not None:
+                return spec
+        return None
+
+    # ---- where it all is -----------------------------------------------------------------
+
+    def roots(self) -> tuple[str, ...]:
+        """Return the directories and single files to watch, by real path, none inside another.
+
+        For each module that was located this is the first package on the way to it.
+        """
+        found = {_root(one.name, one.origin) for one in self.located.values() if one.origin}
+        kept: list[str] = []
+        for root in sorted(found):
+            if not kept or not root.startswith(kept[-1] + os.sep):
+                kept.append(root)
+        return tuple(kept)
+
+    def stamp(self, module: str) -> str:
+        """Return a text that is another one after any file beside `module` has changed.
+
+        Covers the package that `module` is in. Nothing is imported or remembered; the text
+        is empty where the module is not found.
+        """
+        path: Sequence[str] | None = None
+        for name in _prefixes(module):
+            spec = self._ask_the_others(name, path)
+            if spec is None:
+                break
+            path = spec.submodule_search_locations
+            if spec.origin:
+                return _stamp(_root(name, spec.origin))
+        return ""
+
+
+class _Loader(SourceFileLoader):
+    """Runs the source that was read when the module was found."""
+
+    def __init__(self, name: str, path: str, source: bytes, finder: ScopeFinder) -> None:
+        super().__init__(name, path)
+        self._source = source
+        self._finder = finder
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the compiled source; there is no cache."""
+        code: CodeType = self.source_to_code(self._source, self.path)
+        return code
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module's code."""
+        self._finder.on_module()
+        super().exec_module(module)
+
+
+def _prefixes(module: str) -> Iterator[str]:
+    return accumulate(module.split("."), "{}.{}".format)
+
+
+def _is_bare(name: str) -> bool:
+    """Tell whether the module `name` was imported as a namespace package: it has no file."""
+    found = getattr(sys.modules.get(name), "__dict__", {})
+    return "__path__" in found and found.get("__file__") is None
+
+
+def _is_library(origin: str | None) -> bool:
+    """Tell whether a module is installed, built in or of the standard library."""
+    if origin is None or not os.path.isabs(origin):
+        return True
+    real = os.path.realpath(origin)
+    return bool(_INSTALLED.intersection(real.split(os.sep))) or real.startswith(
+        _STANDARD_LIBRARY + os.sep
+    )
+
+
+def _root(name: str, origin: str) -> str:
+    """Return the first package on the way to the module `name`, or its file."""
+    file = os.path.realpath(origin)
+    is_package = os.path.basename(file).startswith("__init__.")
+    way = [os.path.dirname(file)]
+    for _ in range(name.count(".") - (not is_package)):
+        way.insert(0, os.path.dirname(way[0]))
+    if not is_package and "." not in name:
+        return file
+    return next((one for one in way if os.path.exists(os.path.join(one, "__init__.py"))), file)
+
+
+def _stamp(root: str) -> str:
+    files = [root]
+    for directory, below, names in os.walk(root):
+        below[:] = [one for one in below if one != "__pycache__" and one[0] != "."]
+        files += [os.path.join(directory, name) for name in names]
+    told = [(one, *_changed(one)) for one in sorted(files) if os.path.isfile(one)]
+    return hashlib.blake2b(repr(told).encode(), digest_size=16).hexdigest()
+
+
+def _changed(file: str) -> tuple[int, int]:
+    status = os.stat(file)
+    return status.st_mtime_ns, status.st_size
