@@ -38,7 +38,7 @@ bench: .venv/.serve
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -rf plugins_example/*/build plugins_example/*/src/*.egg-info plugins_example/*/.*_cache
+	rm -rf plugins_example/*/build plugins_example/*/*.egg-info plugins_example/*/src/*.egg-info plugins_example/*/.*_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # One stamp for each set of packages, out of date when a pyproject.toml has changed.

@@ -30,7 +30,16 @@ if TYPE_CHECKING:
         Refuse,
         StartFailed,
     )
-    from .plugins import ActorFailure, ActorRegistration, HostInfo, hookimpl
+    from .plugins import (
+        ActorFailure,
+        ActorRegistration,
+        Health,
+        HostInfo,
+        Interceptor,
+        MailboxRegistration,
+        Veto,
+        hookimpl,
+    )
 
 __all__ = [
     "Actor",
@@ -46,13 +55,17 @@ __all__ = [
     "BadAddress",
     "ConfigError",
     "DeadLetter",
+    "Health",
     "HostInfo",
+    "Interceptor",
     "MailboxFull",
+    "MailboxRegistration",
     "NameTaken",
     "NotBound",
     "PluginError",
     "Refuse",
     "StartFailed",
+    "Veto",
     "__version__",
     "hookimpl",
 ]
@@ -84,7 +97,11 @@ __getattr__ = lazy(
         "plugins": (
             "ActorFailure",
             "ActorRegistration",
+            "Health",
             "HostInfo",
+            "Interceptor",
+            "MailboxRegistration",
+            "Veto",
             "hookimpl",
         ),
     },

@@ -17,6 +17,7 @@ from .find import find_config, peek
 if TYPE_CHECKING:
     from .listing import ListedOption, list_options
     from .load import HostConfig, load_config
+    from .options import check_options
     from .tree import Faulty, Known, Resolve, Resolved, Unresolved, plan_tree
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Resolve",
     "Resolved",
     "Unresolved",
+    "check_options",
     "find_config",
     "list_options",
     "load_config",
@@ -41,6 +43,7 @@ __getattr__ = lazy(
     {
         "listing": ("ListedOption", "list_options"),
         "load": ("HostConfig", "load_config"),
+        "options": ("check_options",),
         "tree": ("Faulty", "Known", "Resolve", "Resolved", "Unresolved", "plan_tree"),
     },
 )

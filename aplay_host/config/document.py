@@ -6,7 +6,7 @@ import codecs
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from operator import getitem
 from pathlib import Path
@@ -38,24 +38,40 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Document:
-    """A file that is sound TOML. `path` is absolute; `text` has no BOM and plain line ends."""
+    """A file that is sound TOML. `path` is absolute; `text` has no BOM and plain line ends.
+
+    `hidden` are the places whose values are secret because a model says so; `hide` adds some.
+    """
 
     # No slots: they would leave no room for the positions, scanned on the first mistake.
     path: Path
     text: str
     data: dict[str, Any]
+    hidden: set[KeyPath] = field(default_factory=set, compare=False)
 
     @cached_property
     def positions(self) -> Positions:
         """Where every key and value stands."""
         return Positions(self.text)
 
+    def is_secret(self, path: KeyPath) -> bool:
+        """Tell whether nobody may see the value at `path`, for its key's name or its type."""
+        above = (path[:length] for length in range(1, len(path) + 1))
+        return is_secret(path) or any(part in self.hidden for part in above)
+
+    def hide(self, paths: Iterable[KeyPath]) -> None:
+        """Make what stands at `paths` secret."""
+        self.hidden.update(paths)
+        self.__dict__.pop("_secrets", None)
+
     @cached_property
     def _secrets(self) -> list[tuple[slice, str]]:
         """The values that nobody may see: where each stands, and what it is as text."""
         data: Any = self.data
         values = self.positions.values.items()
-        return [(at, str(reduce(getitem, path, data))) for path, at in values if is_secret(path)]
+        return [
+            (at, str(reduce(getitem, path, data))) for path, at in values if self.is_secret(path)
+        ]
 
     def problem(self, mistake: Mistake) -> Problem:
         """Give `mistake` its place in this file."""

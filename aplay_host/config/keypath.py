@@ -41,7 +41,8 @@ def without(content: Any, path: KeyPath) -> Any:
 def is_secret(path: KeyPath) -> bool:
     """Tell whether the name of a key in `path` says that nobody may see the value.
 
-    An actor's address is no such name: ``/token-bucket`` has no secrets for that.
+    The name of an actor or a plugin is no such name: ``/token-bucket`` has no secrets for that.
     """
-    names = path[2:] if path[:1] == ("actors",) else path
+    named = 2 if path[:1] == ("actors",) else 3 if path[:2] == ("plugins", "options") else 0
+    names = path[named:]
     return any(isinstance(name, str) and _SECRET.search(name) for name in names)

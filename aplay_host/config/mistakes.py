@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .document import Document, Mistake
 from .fields import keys_at
-from .keypath import STARS, KeyPath, is_secret
+from .keypath import STARS, KeyPath
 from .render import quoted, told
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _existing(loc: KeyPath, raw: Any) -> KeyPath:
 def _misfit(error: ErrorDetails, path: KeyPath, document: Document) -> Mistake:
     """Explain a value of the wrong type or range, or one that a guest does not accept."""
     value = error["input"]
-    got = STARS if is_secret(path) else told(value)
+    got = STARS if document.is_secret(path) else told(value)
     words = _words(error, document)
     want = words.removeprefix("want ") if words.startswith("want ") else ""
     about_all = isinstance(value, dict) and not want

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import PluginError, Problem
 from .document import Document, Mistake
-from .fields import fields_of, has_fields
+from .fields import fields_of, has_fields, is_struct, secrets_in
 from .keypath import KeyPath
 from .mistakes import explain
+from .structs import make_struct
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 def check_options(
@@ -22,9 +26,9 @@ def check_options(
     """Make the options of one actor from `raw`, the table at path `at` of `document`.
 
     `model` is the ``Options`` of the class named by `owner` (``module:Class``): a dataclass,
-    a pydantic model, or None when it takes no options. Returns the instance, or None, and
-    the problems, which point into aplay.toml. A relative path in a field annotated
-    `pathlib.Path` is made relative to the file's folder.
+    a pydantic model, a `msgspec.Struct`, or None when it takes no options. Returns the
+    instance, or None, and the problems, which point into aplay.toml. A relative path in a
+    field annotated `pathlib.Path` is made relative to the file's folder.
 
     Raises `PluginError` when the fault is the class's own: `model` is of another kind, or
     it fails with anything but a validation error.
@@ -33,16 +37,29 @@ def check_options(
         unwanted = Mistake(at, "unknown-key", f"{owner} takes no options", hint="remove them")
         return None, (document.problem(unwanted),) if raw else ()
     if not has_fields(model):
-        raise PluginError(f"{owner}.Options is neither a dataclass nor a pydantic model")
+        kinds = "a dataclass nor a pydantic model nor a msgspec.Struct"
+        raise PluginError(f"{owner}.Options is neither {kinds}")
     try:
+        document.hide(secrets_in(model, raw, at))
         anchored = _anchored(model, raw, document.path.parent)
-        return TypeAdapter(model).validate_python(anchored, extra=_extra(model)), ()
-    except ValidationError as error:
-        mistakes = [explain(one, model, raw, at, document) for one in error.errors()]
+        made, errors = _made(model, anchored)
     except (Exception, SystemExit) as error:
         words = document.silenced(f"{type(error).__name__}: {error}")
         raise PluginError(f"{owner}.Options cannot be used: {words}") from error
+    if not errors:
+        return made, ()
+    mistakes = [explain(one, model, raw, at, document) for one in errors]
     return None, tuple(document.problem(_signed(mistake, owner)) for mistake in mistakes)
+
+
+def _made(model: type, table: Mapping[str, Any]) -> tuple[Any, Sequence[ErrorDetails]]:
+    """Return the instance, or why there is none."""
+    if is_struct(model):
+        return make_struct(model, table)
+    try:
+        return TypeAdapter(model).validate_python(table, extra=_extra(model)), ()
+    except ValidationError as error:
+        return None, error.errors()
 
 
 def _extra(model: type) -> Literal["forbid"] | None:

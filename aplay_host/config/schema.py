@@ -40,12 +40,16 @@ class HostTable(Table):
 
 
 class PluginsTable(Table):
-    """``[plugins]``; an empty `allow` allows all, and `disable` wins over it."""
+    """``[plugins]``; an empty `allow` allows all, and `disable` wins over it.
+
+    `options` are tables by ``dist/name``, for the plugins' own ``Options``.
+    """
 
     allow: list[str] = []
     disable: list[str] = []
     strict: bool = False
     paths: list[FolderPath] = []
+    options: dict[str, dict[str, Any]] = {}
 
 
 class LogTable(Table):

@@ -65,6 +65,13 @@ class ControlPort(Protocol):
         """Return what installed packages offer, in order of distribution and name."""
         ...
 
+    def plugin(self, name: str) -> list[PluginRow]:
+        """Return the rows of a distribution, a ``dist/name`` or a name; several, or one.
+
+        Raises ``no-such-plugin``.
+        """
+        ...
+
     def live(self) -> HealthReport:
         """Return at once: that this runs is the answer."""
         ...

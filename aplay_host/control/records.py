@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..plugins import Entry, Reason
+    from ..plugins import Entry, HookPlace, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +245,9 @@ class ReasonRow:
 class PluginRow:
     """One entry point of an installed package; `door` is ``actor`` or ``plugin``.
 
-    `actors` are the addresses that run the class; `root` is the source folder of an
-    editable installation.
+    `actors` are the addresses that run the class, `hooks` the plugin's places in the orders
+    of calls, `dropped` counts events that it was not told of because its queue was full.
+    `root` is the source folder of an editable installation.
     """
 
     id: str
@@ -261,9 +262,18 @@ class PluginRow:
     root: str | None
     flags: tuple[str, ...] = ()
     actors: tuple[str, ...] = ()
+    hooks: tuple[HookPlace, ...] = ()
+    dropped: int = 0
 
     @classmethod
-    def of(cls, entry: Entry, actors: tuple[str, ...] = ()) -> PluginRow:
+    def of(
+        cls,
+        entry: Entry,
+        *,
+        actors: tuple[str, ...] = (),
+        hooks: tuple[HookPlace, ...] = (),
+        dropped: int = 0,
+    ) -> PluginRow:
         """Return the row of `entry`."""
         reason = entry.reason
         return cls(
@@ -279,4 +289,6 @@ class PluginRow:
             root=entry.root,
             flags=entry.flags,
             actors=actors,
+            hooks=hooks,
+            dropped=dropped,
         )

@@ -51,6 +51,7 @@ class ControlApi:
                 self._route("POST", "/v1/actors:stop", "stop", self._steer(port.stop)),
                 self._route("POST", "/v1/actors:restart", "restart", self._steer(port.restart)),
                 self._route("GET", "/v1/plugins", "plugins.list", self._plugins),
+                self._route("GET", "/v1/plugins/{name:path}", "plugins.show", self._plugin),
                 self._route("GET", "/livez", "health", self._live),
                 self._route("GET", "/readyz", "health", self._ready),
                 self._route("GET", "/startupz", "health", self._started),
@@ -94,6 +95,9 @@ class ControlApi:
 
     async def _plugins(self, request: Request) -> Any:
         return self.port.plugins()
+
+    async def _plugin(self, request: Request) -> Any:
+        return self.port.plugin(request.path_params["name"])
 
     async def _live(self, request: Request) -> Any:
         return self.port.live()

@@ -5,5 +5,14 @@
 
 from .checking import CheckReport, check_config, load_host_config
 from .host import Host, Ready
+from .plugin_check import PluginCheck, check_plugin
 
-__all__ = ["CheckReport", "Host", "Ready", "check_config", "load_host_config"]
+__all__ = [
+    "CheckReport",
+    "Host",
+    "PluginCheck",
+    "Ready",
+    "check_config",
+    "check_plugin",
+    "load_host_config",
+]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from .._version import __version__
 from ..config import HostConfig, Known, Resolve, Unresolved, load_config, plan_tree
 from ..errors import ConfigError, Problem
 from ..kernel import TreePlan
-from ..plugins import SAFE_MODE, Catalog, HostInfo, NotOffered, PluginSet, PluginSettings, look
+from ..plugins import (
+    SAFE_MODE,
+    Catalog,
+    HostInfo,
+    NotOffered,
+    PluginSet,
+    PluginSettings,
+)
+from .installed import installed
+from .options import HookOptions
 from .origin import resolver
-
-INSTALLER_SECONDS = 5.0
-"""How long a start, or a check, waits for an installer that is at work."""
-INSTALLER_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def load_host_config(path: Path, *, import_plugins: bool = True) -> HostConfig:
         if error.sound is None:
             raise
         try:
-            plan_tree(error.sound, _resolver(_plugins_of(error.sound), import_plugins))
+            _plan(error.sound, __version__, import_plugins)
         except ConfigError as more:
             both = (*error.problems, *more.problems)
             raise error.sound.document.refusal(both) from None
@@ -55,10 +59,7 @@ def check_config(path: Path, version: str, *, import_plugins: bool) -> CheckRepo
     """Check `path` and, where asked to, import what it names: call that in a child process."""
     try:
         config = load_host_config(path, import_plugins=import_plugins)
-        plugins = _plugins_of(config)
-        if import_plugins:
-            plugins.load_hooks(HostInfo(config.host.name, version, config.host.state_dir))
-        plan = plan_tree(config, _resolver(plugins, import_plugins))
+        plugins, plan = _plan(config, version, import_plugins)
         if refusals := strict_refusals(plugins, plan, strict=config.plugins.strict):
             place = (str(path), 0, 0, 0, "plugins.strict", "bad-plugin")
             raise config.document.refusal(Problem(*place, one) for one in refusals)
@@ -67,7 +68,8 @@ def check_config(path: Path, version: str, *, import_plugins: bool) -> CheckRepo
     faults = [f"{node.address}: {node.fault}" for node in plan.nodes if node.fault is not None]
     if not config.actors:
         faults.append(f"{path.name} names no actor")
-    return CheckReport(str(path), warnings=(*plugins.catalog.warnings, *faults))
+    unclaimed = HookOptions(config).unclaimed(plugins.catalog)
+    return CheckReport(str(path), warnings=(*plugins.catalog.warnings, *unclaimed, *faults))
 
 
 def strict_refusals(plugins: PluginSet, plan: TreePlan, *, strict: bool) -> tuple[str, ...]:
@@ -99,15 +101,15 @@ def plugin_settings(
     )
 
 
-def _plugins_of(config: HostConfig) -> PluginSet:
-    settings = plugin_settings(config)
-    found, ends = look(sys.path), time.monotonic() + INSTALLER_SECONDS
-    while found.installing and time.monotonic() < ends:
-        time.sleep(INSTALLER_LOOK_SECONDS)
-        found = look(sys.path)
-    plugins = PluginSet(Catalog(found.entries, settings), settings)
+def _plan(config: HostConfig, version: str, import_plugins: bool) -> tuple[PluginSet, TreePlan]:
+    """Do what a start does before anything runs; raises `ConfigError` with all mistakes."""
+    settings, options = plugin_settings(config), HookOptions(config)
+    plugins = PluginSet(Catalog(installed().entries, settings), settings, options=options)
     plugins.add_paths()
-    return plugins
+    if import_plugins:
+        plugins.load_hooks(HostInfo(config.host.name, version, config.host.state_dir))
+    with options.reported():
+        return plugins, plan_tree(config, _resolver(plugins, import_plugins))
 
 
 def _resolver(plugins: PluginSet, import_plugins: bool) -> Resolve:

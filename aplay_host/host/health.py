@@ -11,9 +11,14 @@ from .wording import brief
 
 
 def judge_readiness(
-    phase: str, rows: Iterable[ActorRow], stoppers: Mapping[str, StoppedBy] | None = None
+    phase: str,
+    rows: Iterable[ActorRow],
+    stoppers: Mapping[str, StoppedBy] | None = None,
+    told: Iterable[HealthCheck] = (),
 ) -> HealthReport:
-    """Tell whether work may be sent here; `stoppers` says who stopped the held actors.
+    """Tell whether work may be sent here.
+
+    `stoppers` says who stopped the held actors, `told` is what plugins said of themselves.
 
     ======================================  =============
     fact                                    status
@@ -21,7 +26,9 @@ def judge_readiness(
     the first tree does not stand yet       not ready
     the host is stopping                    not ready
     a required actor is failed              not ready
+    a critical check of a plugin fails      not ready
     another actor is failed                 degraded
+    another check of a plugin fails         degraded
     an actor is held, whoever stopped it    degraded
     none of these                           ok
     ======================================  =============
@@ -35,6 +42,7 @@ def judge_readiness(
         elif row.held:
             detail = f"{row.address} {_stop(row, (stoppers or {}).get(row.address, 'person'))}"
             checks.append(HealthCheck(row.address, False, False, detail, row.since))
+    checks += told
     if any(check.critical and not check.ok for check in checks):
         return HealthReport("not ready", tuple(checks))
     return HealthReport("ok" if all(check.ok for check in checks) else "degraded", tuple(checks))

@@ -14,8 +14,6 @@ import asyncio
 import logging
 import os
 import secrets
-import sys
-import traceback
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -41,10 +39,10 @@ from ..control import (
 )
 from ..errors import PluginError, StateDirError
 from ..kernel import (
+    ActorRef,
+    ActorSpec,
     ActorSystem,
     Address,
-    Failure,
-    MessageFailed,
     Quarantined,
     Removed,
     Started,
@@ -55,23 +53,20 @@ from ..kernel import (
 from ..plugins import (
     BAD_STATES,
     SAFE_MODE,
-    ActorFailure,
     Catalog,
-    Entry,
     HookFailure,
     HostInfo,
     PluginSet,
-    look,
+    Wrap,
 )
-from .checking import (
-    INSTALLER_LOOK_SECONDS,
-    INSTALLER_SECONDS,
-    plugin_settings,
-    strict_refusals,
-)
+from .checking import plugin_settings, strict_refusals
 from .holds import read_holds, write_holds
+from .installed import installed_soon
+from .news import NEWS, ActorNews
+from .options import HookOptions
 from .origin import Origin, declared_origins, resolver
 from .port import HostPort
+from .rounds import HealthRounds
 from .signals import StopSignals
 
 LAST_ACTORS_SECONDS = 5.0
@@ -115,14 +110,16 @@ class Host:
         self.origins: dict[Address, Origin] = {}
         self.faults: dict[Address, str] = {}
         self.holds: dict[str, datetime] = {}
-        self.system = ActorSystem(config.host.name)
-        settings = plugin_settings(config, strict=strict, safe=safe)
-        self._settings = settings
-        self.plugins = PluginSet(Catalog((), settings), settings, _log_hook_failure)
+        self.system = ActorSystem(config.host.name, interceptors=self._interceptors)
+        self._settings = plugin_settings(config, strict=strict, safe=safe)
+        self._options = HookOptions(config)
+        self.plugins = self._plugin_set(Catalog((), self._settings))
+        self.rounds = HealthRounds(lambda: self.plugins.hooks.health(self.info))
         self._on_ready = on_ready
         self._control: Path | None = None
         self._boot = secrets.token_hex(4)
         self._stop_reason: asyncio.Future[str] | None = None
+        self._asking: asyncio.Task[None] | None = None
 
     # ---- the whole life ------------------------------------------------------------------
 
@@ -164,14 +161,15 @@ class Host:
 
     async def _start(self) -> None:
         _log.info("starting %s from %s", self.config.host.name, self.config.file)
-        catalog = Catalog(await _installed(), self._settings)
-        state_dir = self.config.host.state_dir
-        self.plugins = PluginSet(catalog, self._settings, _log_hook_failure, state_dir)
-        for warning in catalog.warnings:
+        catalog = Catalog((await installed_soon()).entries, self._settings)
+        self.plugins = self._plugin_set(catalog, self.config.host.state_dir)
+        unclaimed = self._options.unclaimed(catalog)
+        for warning in (*catalog.warnings, *unclaimed):
             _log.warning("%s", warning)
         self.plugins.open()
         self.plugins.load_hooks(self.info)
-        plan = plan_tree(self.config, resolver(self.plugins))
+        with self._options.reported():
+            plan = plan_tree(self.config, resolver(self.plugins))
         self.origins = declared_origins(self.config, self.plugins.catalog)
         self.faults = {node.address: node.fault for node in plan.nodes if node.fault is not None}
         if refusals := strict_refusals(self.plugins, plan, strict=self._settings.strict):
@@ -179,8 +177,8 @@ class Host:
         _log_faults(plan, self.plugins)
         kept_out = {str(node.address) for node in plan.nodes if node.fault == SAFE_MODE.message}
         self.system.open()
-        if self.plugins.hears("aplay_actor_failed"):
-            self.system.events.subscribe((MessageFailed,), self._tell_plugins)
+        if self.plugins.hooks.hears(*NEWS):
+            ActorNews(self.system, lambda: self.plugins.hooks)
         self.system.events.subscribe((SystemStopping,), self._ended_by_the_tree)
         planting = self.system.plant(plan)
         self.planted = True
@@ -190,7 +188,9 @@ class Host:
                 ref.stop()
         await planting
         await self._settled()
-        await self.plugins.call_host_started(self.info, self.system)
+        await self.plugins.hooks.host_started(self.info, self.system)
+        if self.plugins.hooks.hears("aplay_health"):
+            self._asking = asyncio.create_task(self.rounds.run(), name="health rounds")
         self.phase = "running"
         self._tell_ready()
 
@@ -235,19 +235,11 @@ class Host:
         state_dir, safe = self.config.host.state_dir, self._settings.safe
         return HostInfo(self.config.host.name, __version__, state_dir, safe=safe)
 
-    def _tell_plugins(self, event: MessageFailed) -> None:
-        cell = self.system.cell_at(event.address)
-        if cell is not None:
-            error = Failure.of(event.error, event.time)
-            failure = ActorFailure(
-                error=error.type,
-                message=error.text,
-                place=error.where,
-                traceback="".join(traceback.format_exception(event.error)),
-                message_type=event.message_type,
-                count=cell.failed,
-            )
-            self.plugins.actor_failed(self.system.ref(event.address), cell.spec, failure)
+    def _plugin_set(self, catalog: Catalog, state_dir: Path | None = None) -> PluginSet:
+        return PluginSet(catalog, self._settings, _log_hook_failure, self._options, state_dir)
+
+    def _interceptors(self, ref: ActorRef, spec: ActorSpec) -> tuple[Wrap, ...]:
+        return self.plugins.hooks.interceptors(ref, spec)
 
     def _ended_by_the_tree(self, event: SystemStopping) -> None:
         if self.system.fatal is not None:
@@ -257,6 +249,9 @@ class Host:
 
     async def _stop(self, reason: str) -> int:
         self.phase = "stopping"
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait({self._asking})
         if not self.planted:
             await self.plugins.close(PLUGIN_SECONDS)
             return 0
@@ -264,7 +259,7 @@ class Host:
         seconds = self.config.host.drain_timeout
         ends = self.system.now() + seconds
         patience = self.system.loop.call_later(PATIENCE, self._tell_busy, seconds)
-        await self.plugins.call_host_stopping(self.info, self.system, reason, seconds)
+        await self.plugins.hooks.host_stopping(self.info, self.system, reason, seconds)
         drained = await self.system.drain(ends - self.system.now())
         left = max(ends - self.system.now(), LAST_ACTORS_SECONDS)
         report = await self.system.shutdown(left)
@@ -336,16 +331,6 @@ class Host:
         )
 
 
-async def _installed() -> tuple[Entry, ...]:
-    """Return what is installed, once no installer is at work or it has taken too long."""
-    found, loop = look(sys.path), asyncio.get_running_loop()
-    ends = loop.time() + INSTALLER_SECONDS
-    while found.installing and loop.time() < ends:
-        await asyncio.sleep(INSTALLER_LOOK_SECONDS)
-        found = look(sys.path)
-    return found.entries
-
-
 def _log_faults(plan: TreePlan, plugins: PluginSet) -> None:
     """Log the bad plugins, and each declared actor that has no class."""
     if plugins.catalog.settings.safe:
@@ -361,4 +346,9 @@ def _log_faults(plan: TreePlan, plugins: PluginSet) -> None:
 
 
 def _log_hook_failure(failed: HookFailure) -> None:
-    _log.error("plugin %s: %s: %s", failed.plugin, failed.hook, failed.failure.line())
+    """Log a failure and its tenth, hundredth, thousandth repetition; a hook may run often."""
+    if failed.count != 10 ** (len(str(failed.count)) - 1):
+        return
+    more = f" ({failed.count} times so far)" if failed.count > 1 else ""
+    line = failed.failure.line()
+    _log.error("plugin %s: %s%s", failed.plugin, line, more)

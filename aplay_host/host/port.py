@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ from ..errors import (
     StartFailed,
 )
 from ..kernel import ActorRef, ActorStatus, Address, Failure, Op
+from ..plugins import Entry, entries_named
 from .detail import actor_detail
 from .health import alive, judge_readiness, judge_start
 from .holds import stopped_by
@@ -83,12 +84,20 @@ class HostPort:
 
     def plugins(self) -> list[PluginRow]:
         """Return what installed packages offer, and which actors run it."""
-        rows = self._rows() if self._host.planted else []
+        return self._plugin_rows(self._host.plugins.rows())
+
+    def plugin(self, name: str) -> list[PluginRow]:
+        """Return the rows of a distribution, a ``dist/name`` or a name."""
+        return self._plugin_rows(entries_named(name, self._host.plugins.rows()))
+
+    def _plugin_rows(self, entries: Iterable[Entry]) -> list[PluginRow]:
+        actors = self._rows() if self._host.planted else []
+        hooks = self._host.plugins.hooks
         return [
-            PluginRow.of(entry, tuple(row.address for row in rows if row.type == entry.id))
-            if entry.door == "actor"
-            else PluginRow.of(entry)
-            for entry in self._host.plugins.rows()
+            PluginRow.of(one, actors=tuple(row.address for row in actors if row.type == one.id))
+            if one.door == "actor"
+            else PluginRow.of(one, hooks=hooks.places(one.id), dropped=hooks.dropped(one.id))
+            for one in entries
         ]
 
     def live(self) -> HealthReport:
@@ -102,7 +111,7 @@ class HostPort:
         wall = self._wall_clock()
         rows = [self._row(status, wall) for status in statuses]
         stoppers = {str(it.address): by for it in statuses if (by := stopped_by(it, host.holds))}
-        return judge_readiness(host.phase, rows, stoppers)
+        return judge_readiness(host.phase, rows, stoppers, host.rounds.checks)
 
     def started(self) -> HealthReport:
         """Tell whether the first tree stands."""

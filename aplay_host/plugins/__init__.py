@@ -13,13 +13,28 @@ from .._door import lazy
 if TYPE_CHECKING:
     from .catalog import Catalog, NotOffered, Offer
     from .discovery import Installed, look, scan, signature
-    from .entry import BAD_STATES, Door, Entry, Reason, State, canonical
+    from .entry import BAD_STATES, Door, Entry, Reason, State, canonical, canonical_id
     from .failure import Failure
     from .finder import Located, ScopeFinder
+    from .hookplugin import default_options
+    from .hooks import Hooks, Verdict
     from .hookspecs import HOOK_RULES, HookRule, hookimpl, hookspec
+    from .lookup import entries_named
+    from .order import HookPlace
     from .pluginset import PluginSet
-    from .records import ActorFailure, ActorRegistration, HookFailure, HostInfo
+    from .records import (
+        ActorFailure,
+        ActorRegistration,
+        Health,
+        HookFailure,
+        HostInfo,
+        Interceptor,
+        MailboxRegistration,
+        Veto,
+        Wrap,
+    )
     from .settings import SAFE_MODE, PluginSettings
+    from .spelling import suggest
 
 __all__ = [
     "BAD_STATES",
@@ -31,11 +46,16 @@ __all__ = [
     "Door",
     "Entry",
     "Failure",
+    "Health",
     "HookFailure",
+    "HookPlace",
     "HookRule",
+    "Hooks",
     "HostInfo",
     "Installed",
+    "Interceptor",
     "Located",
+    "MailboxRegistration",
     "NotOffered",
     "Offer",
     "PluginSet",
@@ -43,12 +63,19 @@ __all__ = [
     "Reason",
     "ScopeFinder",
     "State",
+    "Verdict",
+    "Veto",
+    "Wrap",
     "canonical",
+    "canonical_id",
+    "default_options",
+    "entries_named",
     "hookimpl",
     "hookspec",
     "look",
     "scan",
     "signature",
+    "suggest",
 ]
 
 __getattr__ = lazy(
@@ -56,12 +83,27 @@ __getattr__ = lazy(
     {
         "catalog": ("Catalog", "NotOffered", "Offer"),
         "discovery": ("Installed", "look", "scan", "signature"),
-        "entry": ("BAD_STATES", "Door", "Entry", "Reason", "State", "canonical"),
+        "entry": ("BAD_STATES", "Door", "Entry", "Reason", "State", "canonical", "canonical_id"),
         "failure": ("Failure",),
         "finder": ("Located", "ScopeFinder"),
+        "hookplugin": ("default_options",),
+        "hooks": ("Hooks", "Verdict"),
         "hookspecs": ("HOOK_RULES", "HookRule", "hookimpl", "hookspec"),
+        "lookup": ("entries_named",),
+        "order": ("HookPlace",),
         "pluginset": ("PluginSet",),
-        "records": ("ActorFailure", "ActorRegistration", "HookFailure", "HostInfo"),
+        "records": (
+            "ActorFailure",
+            "ActorRegistration",
+            "Health",
+            "HookFailure",
+            "HostInfo",
+            "Interceptor",
+            "MailboxRegistration",
+            "Veto",
+            "Wrap",
+        ),
         "settings": ("SAFE_MODE", "PluginSettings"),
+        "spelling": ("suggest",),
     },
 )

@@ -18,18 +18,22 @@ PHASE = "hooks"
 
 
 def find_mismatch(plugin: object, owners: Mapping[str, str]) -> Failure | None:
-    """Return the first thing about the hooks of `plugin` that does not fit, or None.
+    """Return what about the hooks of `plugin` does not fit, all of it, or None.
 
     `owners` maps the modules of the other plugins to their ids. A manager made for this one
     question reads the hooks, so a plugin that is refused is registered nowhere.
     """
     scratch = pluggy.PluginManager("aplay_host")
     scratch.register(plugin, "plugin")
-    for caller in scratch.get_hookcallers(plugin) or ():
-        for one in caller.get_hookimpls():
-            mismatch = _mismatch(caller.name, one, owners)
-            if mismatch:
-                return mismatch
+    callers = scratch.get_hookcallers(plugin) or ()
+    pairs = [(caller.name, one) for caller in callers for one in caller.get_hookimpls()]
+    found = [wrong for hook, one in pairs if (wrong := _mismatch(hook, one, owners))]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        return Failure(
+            PHASE, found[0].type, "; ".join(f"{it.message} ({it.place})" for it in found)
+        )
     try:
         scratch.add_hookspecs(hookspecs)
     except pluggy.PluginValidationError as error:
@@ -45,9 +49,11 @@ def _mismatch(hook: str, one: pluggy.HookImpl, owners: Mapping[str, str]) -> Fai
         return _refused(one, "unknown-hook", suggest(f"no hook {hook}", hook, HOOK_RULES))
     if one.wrapper or one.hookwrapper:
         return _refused(one, "wrapper", f"{hook} is a wrapper; write a plain implementation")
-    if rule.kind == "collect" and _is_async(one.function):
+    if rule.timeout is None and _is_async(one.function):
         return _refused(one, "async", f'{hook} is "async def"; this hook wants "def"')
-    if rule.kind != "collect" and _is_generator(one.function):
+    if inspect.isasyncgenfunction(one.function) and rule.gives:
+        return _refused(one, "generator", f"{hook} is async and yields; return a list instead")
+    if rule.gives is None and _is_generator(one.function):
         return _refused(one, "generator", f"{hook} yields and would never run; take out the yield")
     owner = owners.get(one.function.__module__)
     if owner and not inspect.ismethod(one.function):

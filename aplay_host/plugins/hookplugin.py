@@ -3,92 +3,100 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pluggy
 
-from ..kernel import Actor
 from .compatibility import find_mismatch
-from .dispatch import call_now
-from .entry import is_entry_name, plain_target
+from .dispatch import HookCall
 from .failure import Failure, attempt
 from .guest import Guest
-from .records import ActorRegistration, HostInfo
+from .order import plan_order
+from .records import ActorRegistration, HostInfo, MailboxRegistration
 
-_HOOK = "aplay_actors"
+MakeOptions = Callable[[str, Any], object]
+"""Make the options of the plugin ``dist/name`` from its model, None where it has none.
+
+Returns the instance, or a `Failure`: the model's, or that of a table that nobody takes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class HookPlugin:
-    """A plugin that may be registered: the object with its hooks, and the actors it offers."""
+    """A plugin that may be registered: the object with its hooks, and what it offers."""
 
     instance: object
     actors: tuple[ActorRegistration, ...]
+    mailboxes: tuple[MailboxRegistration, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A plugin that was imported: its id, whose code it is, and what its target names.
+
+    `owners` maps the modules of the other plugins to their ids.
+    """
+
+    id: str
+    guest: Guest
+    found: object
+    owners: Mapping[str, str]
+
+
+def default_options(plugin: str, model: Any) -> object:
+    """Make the options of `plugin` where no file says anything about it."""
+    return None if model is None else model()
 
 
 def make_hook_plugin(
-    found: object, guest: Guest, owners: Mapping[str, str], host: HostInfo
+    candidate: Candidate, host: HostInfo, options: MakeOptions
 ) -> HookPlugin | Failure:
     """Make a plugin of what its entry point names, or tell why that cannot be.
 
-    A class is called without arguments. The hooks are checked before one of them is called,
-    then the plugin's actors are asked for; one malformed record fails the whole plugin.
-    `owners` maps the modules of the other plugins to their ids.
+    A class is called, with its options if it has a model ``Options``. The hooks are checked
+    before one of them is called, then the plugin is asked for its records; one that is
+    malformed fails the whole plugin.
     """
-    instance = attempt(found, "create", guest) if inspect.isclass(found) else found
+    guest = candidate.guest
+    instance = attempt(partial(_instance, candidate, options), "create", guest)
     if isinstance(instance, Failure):
         return instance
-    mismatch = attempt(partial(find_mismatch, instance, owners), "hooks", guest)
+    mismatch = attempt(partial(find_mismatch, instance, candidate.owners), "hooks", guest)
     if mismatch:
         return mismatch
-    actors = attempt(partial(_collect, instance, host), _HOOK, guest)
-    return actors if isinstance(actors, Failure) else HookPlugin(instance, actors)
+    gathered = []
+    for hook in ("aplay_actors", "aplay_mailboxes"):
+        records = _collect(candidate.id, instance, hook, host)
+        if isinstance(records, Failure):
+            return records
+        gathered.append(records)
+    return HookPlugin(instance, *gathered)
 
 
-def check_actor(found: object) -> type[Actor] | Failure:
-    """Return `found` if it is a class of actors, else what it is instead."""
-    if isinstance(found, type) and issubclass(found, Actor):
-        return found
-    got = f"class {found.__name__}" if isinstance(found, type) else type(found).__name__
-    message = f"got {got}, want a class derived from aplay_host.Actor"
-    return Failure("check", "not-an-actor", message)
+def _instance(candidate: Candidate, options: MakeOptions) -> object:
+    maker: Any = candidate.found if inspect.isclass(candidate.found) else None
+    model = getattr(maker, "Options", None)
+    made = options(candidate.id, model)
+    if isinstance(made, Failure):
+        return made
+    if maker is None:
+        return candidate.found
+    return maker() if model is None else maker(made)
 
 
-def _collect(instance: object, host: HostInfo) -> tuple[ActorRegistration, ...] | Failure:
-    records: list[ActorRegistration] = []
-    for answer in _answers(instance, host):
-        record = _checked(answer)
-        if isinstance(record, str):
-            return Failure(_HOOK, "bad-record", record)
-        records.append(record)
-    return tuple(records)
-
-
-def _answers(instance: object, host: HostInfo) -> Iterator[object]:
+def _collect(plugin: str, instance: object, hook: str, host: HostInfo) -> tuple[Any, ...] | Failure:
+    """Ask one plugin alone, before it is registered."""
     scratch = pluggy.PluginManager("aplay_host")
-    scratch.register(instance, "plugin")
-    caller = getattr(scratch.hook, _HOOK, None)
-    for one in caller.get_hookimpls() if caller else ():
-        answer = call_now(one, {"host": host})
-        if inspect.iscoroutine(answer):
-            answer.close()
-            raise TypeError("returned a coroutine, want records")
-        yield from answer or ()
-
-
-def _checked(answer: object) -> ActorRegistration | str:
-    """Return `answer` if it is a well-formed record, else what is wrong with it."""
-    if not isinstance(answer, ActorRegistration):
-        return f"got {answer!r}, want ActorRegistration records"
-    if not isinstance(answer.name, str) or not is_entry_name(answer.name):
-        return f'name: got {answer.name!r}, want letters, digits, "_", "." and "-" only'
-    if isinstance(answer.actor, str):
-        if ":" not in (plain_target(answer.actor) or ""):
-            return f'{answer.name}: got "{answer.actor}", want a class or "package.module:Class"'
-    else:
-        actor = check_actor(answer.actor)
-        if isinstance(actor, Failure):
-            return f"{answer.name}: {actor.message}"
-    return answer
+    scratch.register(instance, plugin)
+    caller = getattr(scratch.hook, hook, None)
+    records: list[Any] = []
+    for one in plan_order(caller.get_hookimpls() if caller else ()):
+        got = HookCall(hook, one, {"host": host}).begin()
+        if isinstance(got, Failure):
+            return got
+        assert isinstance(got, tuple)
+        records.extend(got)
+    return tuple(records)

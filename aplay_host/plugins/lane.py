@@ -13,12 +13,10 @@ J = TypeVar("J")
 class Lane(Generic[J]):
     """A bounded queue whose jobs are done in order, one at a time.
 
-    Its task lives only while there is something to do. `dropped` counts the jobs that found
-    the lane full or closed.
+    Its task lives only while there is something to do.
     """
 
-    def __init__(self, name: str, work: Callable[[J], Awaitable[None]], capacity: int) -> None:
-        self.dropped = 0
+    def __init__(self, name: str, work: Callable[[J], Awaitable[object]], capacity: int) -> None:
         self._name = name
         self._work = work
         self._capacity = capacity
@@ -29,7 +27,6 @@ class Lane(Generic[J]):
     def put(self, job: J) -> bool:
         """Queue `job`; return False when it was dropped. Needs a running loop."""
         if self._closed or len(self._jobs) >= self._capacity:
-            self.dropped += 1
             return False
         self._jobs.append(job)
         if self._task is None or self._task.done():

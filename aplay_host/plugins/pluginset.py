@@ -5,31 +5,31 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import pluggy
-
-from . import hookspecs
+from .answers import check_actor
 from .catalog import Catalog, NotOffered, Offer
+from .clashes import KindOffer, plan_kinds
 from .compatibility import PHASE as HOOKS_PHASE
-from .dispatch import Dispatcher
 from .entry import BAD_STATES, Entry, Reason, State
 from .failure import Failure, attempt
 from .finder import ScopeFinder
 from .guest import Guest
-from .hookplugin import HookPlugin, check_actor, make_hook_plugin
+from .hookplugin import Candidate, HookPlugin, MakeOptions, default_options, make_hook_plugin
+from .hooks import Hooks
+from .hookspecs import HOOK_RULES
 from .loading import Loader
 from .quarantine import Quarantine
-from .records import ActorFailure, ActorRegistration, HookFailure, HostInfo
+from .records import ActorRegistration, HookFailure, HostInfo
 from .settings import OWN_DIST, SAFE_MODE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..kernel import Actor, ActorRef, ActorSpec, ActorSystem
+    from ..kernel import Actor
     from .settings import PluginSettings
 
 _log = logging.getLogger("aplay_host")
@@ -39,10 +39,12 @@ class PluginSet:
     """The plugins of one host.
 
     Two sets in one process share imported modules and nothing else. `catalog` is the current
-    one: states change and names are added by putting another in its place. `on_failure` is
-    told every hook that fails, after its plugin was marked ``degraded``. With a `state_dir`,
-    whose lock the caller holds, a plugin that ends the process while it is imported is left
-    alone after the second time. `finder` knows where the code of guests is.
+    one: states change and names are added by putting another in its place. `hooks` are the
+    calls to those that are loaded, `mailboxes` the kinds that they offer, and `finder` knows
+    where their code is. `on_failure` is told every hook that fails, after its plugin was marked
+    ``degraded``; `options` makes what a plugin that is a class with ``Options`` is called with.
+    With a `state_dir`, whose lock the caller holds, a plugin that ends the process while it is
+    imported is left alone after the second time.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class PluginSet:
         catalog: Catalog,
         settings: PluginSettings,
         on_failure: Callable[[HookFailure], None] | None = None,
+        options: MakeOptions = default_options,
         state_dir: Path | None = None,
     ) -> None:
         self.catalog = catalog
@@ -57,13 +60,13 @@ class PluginSet:
         for entry in catalog.entries:
             if entry.state == "found":
                 self.finder.add(entry.target.partition(":")[0])
+        self.hooks = Hooks(self._degrade, strict=settings.strict)
+        self.mailboxes: Mapping[str, KindOffer] = {}
         self._settings = settings
         self._on_failure = on_failure
+        self._options = options
         self._actors: dict[str, type[Actor] | Failure] = {}
         self._objects: dict[str, object] = {}  # what the plugins' targets name, by id
-        self._manager = pluggy.PluginManager("aplay_host")
-        self._manager.add_hookspecs(hookspecs)
-        self._dispatcher = Dispatcher(self._manager.hook, self._degrade)
         self._loader = Loader(self.finder, Quarantine(state_dir) if state_dir else None)
 
     def add_paths(self) -> None:
@@ -80,10 +83,13 @@ class PluginSet:
         self.add_paths()
         self.finder.install()
 
-    @property
-    def leaked(self) -> int:
-        """Return how many hook calls ignored their cancellation and were left to themselves."""
-        return self._dispatcher.leaked
+    async def close(self, seconds: float) -> None:
+        """Give queued calls `seconds` to be made, then end the tasks that make them.
+
+        Modules belong to the process and stay.
+        """
+        await self.hooks.close(seconds)
+        self.finder.remove()
 
     def rows(self) -> tuple[Entry, ...]:
         """Return all entries in their current states, sorted by door, distribution and name."""
@@ -137,37 +143,14 @@ class PluginSet:
         They come in the order of their ids. One that does not load is noted in its entry,
         and leaves nothing behind but third-party modules.
         """
+        offers: list[KindOffer] = []
         for entry in self.rows():
             if entry.door == "plugin" and entry.state == "found":
-                self._load_plugin(entry, host)
-
-    async def call_host_started(self, host: HostInfo, system: ActorSystem) -> None:
-        """Tell the plugins that the declared tree stands; each may take 10 s."""
-        await self._dispatcher.call("aplay_host_started", {"host": host, "system": system})
-
-    async def call_host_stopping(
-        self, host: HostInfo, system: ActorSystem, reason: str, seconds_left: float
-    ) -> None:
-        """Tell the plugins, last first, that the tree stops; all within `seconds_left`."""
-        told = {"host": host, "system": system, "reason": reason, "seconds_left": seconds_left}
-        await self._dispatcher.call("aplay_host_stopping", told, seconds=seconds_left, reverse=True)
-
-    def hears(self, hook: str) -> bool:
-        """Tell whether any plugin implements `hook`."""
-        return bool(getattr(self._manager.hook, hook).get_hookimpls())
-
-    def actor_failed(self, ref: ActorRef, spec: ActorSpec, failure: ActorFailure) -> None:
-        """Queue the news of an actor's failure for the plugins that listen; needs a loop."""
-        told = {"ref": ref, "spec": spec, "failure": failure}
-        self._dispatcher.enqueue("aplay_actor_failed", told)
-
-    async def close(self, seconds: float) -> None:
-        """Give queued calls `seconds` to be made, then end the tasks that make them.
-
-        Modules belong to the process and stay.
-        """
-        await self._dispatcher.close(seconds)
-        self.finder.remove()
+                offers += self._load_plugin(entry, host)
+        plan = plan_kinds(offers, self.mailboxes)
+        self.mailboxes = plan.kinds
+        for offer, message in plan.refused:
+            self._refuse_record(offer.plugin, "aplay_mailboxes", message)
 
     def _note_load(self, offer: Offer, got: type[Actor] | Failure) -> None:
         entry = self.catalog.entry("actor", offer.id) if offer.plugin else None
@@ -175,16 +158,18 @@ class PluginSet:
             failure = got if isinstance(got, Failure) else None
             self._put(entry, _state_after(failure) if failure else "active", failure)
 
-    def _load_plugin(self, entry: Entry, host: HostInfo) -> None:
+    def _load_plugin(self, entry: Entry, host: HostInfo) -> list[KindOffer]:
+        """Load one plugin and take over its actors; return the mailboxes that it offers."""
         guest = Guest.of(entry.target, entry.dist, entry.metadata)
         accept = partial(self._accept, entry, guest, host)
         got = self._loader.load(entry.id, entry.target, guest, accept)
         if isinstance(got, Failure):
             self._put(entry, _state_after(got), got)
-            return
+            return []
         self._put(entry, "active", None)
         for record in got.actors:
             self._add_actor(entry, record)
+        return [KindOffer(entry.id, record) for record in got.mailboxes]
 
     def _accept(
         self, entry: Entry, guest: Guest, host: HostInfo, found: object
@@ -192,10 +177,11 @@ class PluginSet:
         for id_, one in self._objects.items():
             if one is found:
                 return Failure("register", "shadowed", f"{id_} names the same object")
-        got = make_hook_plugin(found, guest, self._owners(entry), host)
+        candidate = Candidate(entry.id, guest, found, self._owners(entry))
+        got = make_hook_plugin(candidate, host, self._options)
         if isinstance(got, Failure):
             return got
-        done = attempt(partial(self._manager.register, got.instance, entry.id), "register", guest)
+        done = attempt(partial(self.hooks.register, got.instance, entry.id), "register", guest)
         self._objects[entry.id] = found
         return done if isinstance(done, Failure) else got
 
@@ -211,16 +197,18 @@ class PluginSet:
         entry = replace(plugin, name=record.name, door="actor", target=target)
         if self.catalog.entry("actor", entry.id) is not None:
             message = f'"{record.name}" is offered by {plugin.dist} already'
-            failure = Failure("aplay_actors", "duplicate-name", message)
-            self._degrade(HookFailure(plugin.id, "aplay_actors", failure))
+            self._refuse_record(plugin.id, "aplay_actors", message)
             return
         self.catalog = self.catalog.extended([entry])
         if not isinstance(cls, str):
             self._actors[entry.id] = cls
 
+    def _refuse_record(self, plugin: str, hook: str, message: str) -> None:
+        self.hooks.failed(HookFailure(plugin, hook, Failure(hook, "duplicate-name", message)))
+
     def _degrade(self, failed: HookFailure) -> None:
         entry = self.catalog.entry("plugin", failed.plugin)
-        if entry is not None:
+        if entry is not None and HOOK_RULES[failed.hook].on_error != "logged":
             self._put(entry, "active", failed.failure, ("degraded",))
         if self._on_failure is not None:
             self._on_failure(failed)

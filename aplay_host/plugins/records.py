@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..kernel import Actor
+    from ..kernel import Actor, Address, MailboxSpec
     from .failure import Failure
+
+Handler = Callable[[Any], Awaitable[Any]]
+"""What handles one message and returns the reply."""
+Wrap = Callable[[Handler], Handler]
+"""What makes a handler of the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,61 @@ class ActorRegistration:
 
 
 @dataclass(frozen=True, slots=True)
+class MailboxRegistration:
+    """One more `kind` of mailbox, for the key ``kind`` of a ``mailbox`` table in aplay.toml.
+
+    `factory` makes the mailbox of one actor. `survives` says in a word which fault the mail
+    in it survives, such as ``nothing`` or ``crash``. `options` is the model that
+    ``mailbox.options`` is checked against, None when there are none.
+    """
+
+    kind: str
+    factory: Callable[[Address, MailboxSpec], object]
+    survives: str
+    options: type | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interceptor:
+    """Something around the handler of one actor; `wrap` is called once, when it starts.
+
+    `wrap` gets the next handler and returns an ``async def (msg)`` that awaits it. What that
+    raises is the actor's failure; a message for which it does not call the next handler
+    counts as handled.
+    """
+
+    name: str
+    wrap: Wrap
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How one thing is that a plugin looks after.
+
+    ======  ========  =====================
+    status  critical  the host is
+    ======  ========  =====================
+    ok      any       as it is without this
+    warn    any       as it is without this
+    fail    no        degraded, yet ready
+    fail    yes       not ready
+    ======  ========  =====================
+    """
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    detail: str = ""
+    critical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Veto:
+    """Why a reload must not happen now; people read `reason`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ActorFailure:
     """What an actor's code raised, as text.
 
@@ -58,8 +119,12 @@ class ActorFailure:
 
 @dataclass(frozen=True, slots=True)
 class HookFailure:
-    """A hook that failed: `plugin` is the ``dist/name`` of its owner."""
+    """A hook that failed: `plugin` is the ``dist/name`` of its owner.
+
+    `count` is how many times this hook of this plugin has failed so far.
+    """
 
     plugin: str
     hook: str
     failure: Failure
+    count: int = 1

@@ -219,7 +219,8 @@ def test_a_wrong_setting_of_a_class_can_be_mended_in_the_file(plan: Plan) -> Non
 def test_options_that_cannot_be_used_are_a_fault_of_the_class(plan: Plan) -> None:
     (node,) = plan("[actors.a]\nuse = 'bad-options'\n").nodes
     assert (
-        node.fault == f"{__name__}:BadOptions.Options is neither a dataclass nor a pydantic model"
+        node.fault == f"{__name__}:BadOptions.Options is neither a dataclass nor a pydantic model "
+        "nor a msgspec.Struct"
     )
 
 

@@ -22,7 +22,7 @@ from .wire import FakePort, refused
 if TYPE_CHECKING:
     from tests.control.conftest import Api
 
-LOCAL = {"serve", "check"}
+LOCAL = {"serve", "check", "plugins check"}
 ROUTES = {
     "status": {"GET /v1/actors"},
     "tree": {"GET /v1/tree"},
@@ -33,6 +33,7 @@ ROUTES = {
     "stop": {"POST /v1/actors:stop"},
     "restart": {"POST /v1/actors:restart"},
     "plugins list": {"GET /v1/plugins"},
+    "plugins show": {"GET /v1/plugins/{name:path}"},
     "health": {"GET /livez", "GET /readyz", "GET /startupz"},
 }
 
@@ -45,9 +46,9 @@ def body(**fields: Any) -> bytes:
 
 
 def test_every_verb_has_a_route_and_every_route_a_verb() -> None:
-    verbs = set(VERBS) - LOCAL - {"plugins"} | {f"plugins {verb}" for verb in PLUGINS_VERBS}
+    verbs = set(VERBS) - {"plugins"} | {f"plugins {verb}" for verb in PLUGINS_VERBS}
     routes = {route.name for route in ControlApi(FakePort()).app().routes if type(route) is Route}
-    assert verbs == set(ROUTES)
+    assert verbs - LOCAL == set(ROUTES)
     assert routes == set.union({"GET /v1/host"}, *ROUTES.values())
 
 
@@ -66,6 +67,8 @@ def test_every_verb_has_a_route_and_every_route_a_verb() -> None:
         ("/v1/tree", "aplay.tree/1", [("tree", "/")]),
         ("/v1/tree?root=%2Fa", "aplay.tree/1", [("tree", "/a")]),
         ("/v1/plugins", "aplay.plugins.list/1", [("plugins",)]),
+        ("/v1/plugins/acme/x", "aplay.plugins.show/1", [("plugin", "acme/x")]),
+        ("/v1/plugins/acme", "aplay.plugins.show/1", [("plugin", "acme")]),
         ("/livez", "aplay.health/1", []),
         ("/readyz", "aplay.health/1", []),
         ("/startupz", "aplay.health/1", []),

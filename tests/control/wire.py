@@ -108,6 +108,10 @@ class FakePort:
         self._note("plugins")
         return []
 
+    def plugin(self, name: str) -> list[PluginRow]:
+        self._note("plugin", name)
+        return []
+
     def live(self) -> HealthReport:
         return self._health()
 

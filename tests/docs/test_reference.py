@@ -18,6 +18,7 @@ from aplay_host.errors import PROBLEM_KINDS
 from aplay_host.kernel import SETTINGS, Actor, ActorSpec
 from aplay_host.plugins import HOOK_RULES
 
+from . import hooks_page
 from .pages import ROOT
 
 
@@ -70,9 +71,10 @@ def test_settings_of_the_file_are_settings_of_the_kernel() -> None:
     assert set(Settings.model_fields) <= SETTINGS
 
 
-@pytest.mark.parametrize("hook", HOOK_RULES)
-def test_every_hook_is_on_the_page_about_plugins(hook: str) -> None:
-    assert f"| `{hook}(" in page("plugins")
+def test_the_page_about_hooks_is_the_one_that_the_specs_make() -> None:
+    headings = re.findall(r"^## (\w+)$", page("hooks"), re.MULTILINE)
+    assert headings == list(HOOK_RULES)
+    assert page("hooks") == hooks_page.render(), "run: python -m tests.docs.hooks_page"
 
 
 @pytest.mark.parametrize("verb", VERBS)

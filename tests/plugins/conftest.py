@@ -75,7 +75,8 @@ class Site:
 
     def hooks(self, dist: str, source: str) -> None:
         """Install a package of the same name as `dist` with hooks in its module ``hooks``."""
-        head = "import asyncio\nfrom aplay_host.plugins import ActorRegistration, hookimpl\n"
+        records = "ActorRegistration, Health, Interceptor, MailboxRegistration, Veto"
+        head = f"import asyncio\nfrom aplay_host.plugins import {records}, hookimpl\n"
         self.dist(
             dist,
             f"[aplay_host.plugins]\n{dist} = {dist}.hooks",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -12,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aplay_host.plugins import HookFailure, hookimpl, hookspecs
+from aplay_host.plugins import Health, HookFailure, HookPlace, Interceptor, hookimpl, hookspecs
 from aplay_host.plugins.dispatch import Dispatcher
+from aplay_host.plugins.order import explain_place
 from aplay_host.testing import VirtualTimeLoop
 
 T = TypeVar("T")
@@ -54,8 +56,9 @@ def bench() -> Bench:
     return Bench()
 
 
+DISTS = ("aplay-host", "a", "b", "z")  # the host's own come first
 PLUGINS = [
-    (f"{dist}/p", band) for dist, band in itertools.product("abc", ("tryfirst", "", "trylast"))
+    (f"{dist}/p", band) for dist, band in itertools.product(DISTS, ("tryfirst", "", "trylast"))
 ]
 
 
@@ -72,8 +75,25 @@ def test_order_does_not_depend_on_registration_order(
         name = f"{id_}{band}"
         bench.add(name, plugin(name), "aplay_host_started", **({band: True} if band else {}))
     run(bench.call("aplay_host_started", STARTED, reverse=reverse))
-    wanted = [f"{dist}/p{band}" for band in ("tryfirst", "", "trylast") for dist in "abc"]
+    wanted = [f"{dist}/p{band}" for band in ("tryfirst", "", "trylast") for dist in DISTS]
     assert told == (wanted[::-1] if reverse else wanted)
+
+
+def test_each_place_in_the_order_can_be_explained(bench: Bench) -> None:
+    for id_, band in (("z/p", "tryfirst"), ("b/p", ""), ("a/p", ""), ("aplay-host/p", "")):
+        bench.add(id_, lambda: None, "aplay_health", **({band: True} if band else {}))
+    found = bench.manager.hook.aplay_health.get_hookimpls()
+    explained = [
+        explain_place("aplay_health", found, id_, errors=0)
+        for id_ in ("z/p", "aplay-host/p", "a/p", "b/p", "c/p")
+    ]
+    assert explained == [
+        HookPlace("aplay_health", 1, 4, "tryfirst, by name"),
+        HookPlace("aplay_health", 2, 4, "plain, as the host has it"),
+        HookPlace("aplay_health", 3, 4, "plain, by name"),
+        HookPlace("aplay_health", 4, 4, "plain, by name"),
+        None,
+    ]
 
 
 async def fine() -> None:
@@ -334,6 +354,31 @@ async def test_full_lane_drops_the_newest_and_says_so_once(bench: Bench) -> None
     assert told == list(range(1024))
 
 
+async def test_letters_that_found_the_lane_full_are_counted_in_the_next_call(
+    bench: Bench,
+) -> None:
+    told: list[tuple[int, int]] = []
+    bench.add("a/a", lambda letter, missed: told.append((letter, missed)), "aplay_dead_letter")
+    bench.add("b/b", lambda ref: None, "aplay_actor_failed")
+    for number in range(1030):
+        bench.enqueue("aplay_dead_letter", {"letter": number, "missed": 0})
+    await asyncio.sleep(1)
+    for number in (1030, 1031):
+        bench.enqueue("aplay_dead_letter", {"letter": number, "missed": 0})
+    await bench.dispatcher.close(1)
+    assert told[1023:] == [(1023, 0), (1030, 6), (1031, 0)]
+    assert bench.dispatcher.dropped == {"a/a": 6}
+
+
+async def test_closed_dispatcher_takes_no_more_calls_and_starts_no_task(bench: Bench) -> None:
+    bench.add("a/a", fine, "aplay_actor_failed")
+    await bench.dispatcher.close(0)
+    before = asyncio.all_tasks()
+    bench.enqueue("aplay_actor_failed", FAILED)
+    assert asyncio.all_tasks() == before
+    assert bench.failures == []
+
+
 async def test_close_ends_what_does_not_empty_in_time(bench: Bench) -> None:
     told: list[float] = []
 
@@ -357,3 +402,92 @@ async def test_close_ends_what_does_not_empty_in_time(bench: Bench) -> None:
 async def test_closing_without_a_lane_takes_no_time(bench: Bench) -> None:
     await bench.dispatcher.close(60)
     assert now() == 0.0
+
+
+# ---- answers -------------------------------------------------------------------------------
+
+
+ONE = Interceptor("one", lambda handler: handler)
+
+
+def yields_and_fails() -> Any:
+    yield ONE
+    raise ValueError("boom")
+
+
+ANSWERS: dict[Callable[[], Any], tuple[tuple[Interceptor, ...], str | None]] = {
+    lambda: None: ((), None),
+    lambda: ONE: ((ONE,), None),
+    lambda: [ONE, ONE]: ((ONE, ONE), None),
+    lambda: (one for one in (ONE,)): ((ONE,), None),
+    lambda: [ONE, "x"]: ((), "bad-record"),
+    lambda: 5: ((), "bad-record"),
+    yields_and_fails: ((), "ValueError"),
+    fails_at_once: ((), "ValueError"),
+    exits_at_once: ((), "SystemExit"),
+    lambda: fine(): ((), "awaitable"),
+}
+
+
+@given(st.lists(st.sampled_from(list(ANSWERS)), max_size=6))
+def test_any_mix_of_answers_is_gathered_and_errors_are_attributed(
+    mix: list[Callable[[], Any]],
+) -> None:
+    bench = Bench()
+    for number, answer in enumerate(mix):
+        bench.add(f"p{number}/p", answer, "aplay_interceptors")
+    outcomes = bench.dispatcher.call_now("aplay_interceptors", {"ref": None, "spec": None})
+    assert [one.plugin for one in outcomes] == [f"p{number}/p" for number in range(len(mix))]
+    assert [one.records for one in outcomes] == [ANSWERS[answer][0] for answer in mix]
+    wrong = [(f"p{n}/p", ANSWERS[answer][1]) for n, answer in enumerate(mix)]
+    assert bench.types() == [(plugin, type_) for plugin, type_ in wrong if type_]
+
+
+async def test_awaitable_from_a_plain_hook_is_closed_or_cancelled(bench: Bench) -> None:
+    never, coroutine = asyncio.get_running_loop().create_future(), fine()
+    bench.add("a/a", lambda: coroutine, "aplay_interceptors")
+    bench.add("b/b", lambda: never, "aplay_interceptors")
+    bench.dispatcher.call_now("aplay_interceptors", {})
+    assert bench.types() == [("a/a", "awaitable"), ("b/b", "awaitable")]
+    assert never.cancelled()
+    with pytest.raises(RuntimeError, match="cannot reuse"):
+        await coroutine
+
+
+async def test_generator_is_run_within_the_guard_of_an_async_hook(bench: Bench) -> None:
+    def generate() -> Any:
+        yield Health("disk", "ok")
+        raise SystemExit
+
+    bench.add("a/a", generate, "aplay_health")
+    bench.add("b/b", lambda: Health("net", "ok"), "aplay_health")
+    outcomes = await bench.call("aplay_health", {})
+    assert [one.records for one in outcomes] == [(), (Health("net", "ok"),)]
+    assert bench.types() == [("a/a", "SystemExit")]
+
+
+@pytest.mark.parametrize(("milliseconds", "warnings"), [(0, 0), (60, 1)])
+def test_body_that_keeps_the_loop_is_a_warning_once(
+    bench: Bench, caplog: pytest.LogCaptureFixture, milliseconds: int, warnings: int
+) -> None:
+    bench.add("a/a", lambda: time.sleep(milliseconds / 1000), "aplay_interceptors")
+    for _ in range(2):
+        bench.dispatcher.call_now("aplay_interceptors", {})
+    assert len(caplog.messages) == warnings
+    assert all(line.startswith("plugin a/a: aplay_interceptors kept") for line in caplog.messages)
+
+
+# ---- what of pluggy is not used ------------------------------------------------------------
+
+
+async def test_first_answer_does_not_keep_the_others_from_being_asked(bench: Bench) -> None:
+    for id_ in ("a/a", "b/b"):
+        bench.add(id_, lambda: Health("disk", "ok"), "aplay_health")
+    assert [len(one.records) for one in await bench.call("aplay_health", {})] == [1, 1]
+
+
+async def test_plugin_that_is_registered_late_hears_nothing_of_the_past(bench: Bench) -> None:
+    told: Told = []
+    await bench.call("aplay_host_started", STARTED)
+    bench.add("a/a", lambda: told.append("started"), "aplay_host_started")
+    assert told == []

@@ -82,10 +82,6 @@ def test_class_that_cannot_be_made_is_a_failed_plugin(site: Site) -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        (
-            "@hookimpl\ndef aplay_host_start(host): ...",
-            'no hook aplay_host_start; did you mean "aplay_host_started"? (guard/hooks.py:3)',
-        ),
         ("@hookimpl\ndef on_load(): ...", "no hook on_load (guard/hooks.py:3)"),
         (
             "@hookimpl\ndef aplay_host_stopping(reasn): ...",
@@ -93,12 +89,20 @@ def test_class_that_cannot_be_made_is_a_failed_plugin(site: Site) -> None:
             "(guard/hooks.py:3)",
         ),
         (
-            "@hookimpl\nasync def aplay_actors(host): ...",
+            "@hookimpl\nasync def aplay_actors(host): yield",
             'aplay_actors is "async def"; this hook wants "def" (guard/hooks.py:3)',
         ),
         (
-            "@hookimpl\nasync def aplay_actors(host): yield",
-            'aplay_actors is "async def"; this hook wants "def" (guard/hooks.py:3)',
+            "@hookimpl\nasync def aplay_interceptors(ref): ...",
+            'aplay_interceptors is "async def"; this hook wants "def" (guard/hooks.py:3)',
+        ),
+        (
+            "@hookimpl\nasync def aplay_health(): yield",
+            "aplay_health is async and yields; return a list instead (guard/hooks.py:3)",
+        ),
+        (
+            "@hookimpl(hookwrapper=True)\ndef aplay_health(): yield",
+            "aplay_health is a wrapper; write a plain implementation (guard/hooks.py:3)",
         ),
         (
             "@hookimpl(wrapper=True)\ndef aplay_host_started(): return (yield)",
@@ -123,6 +127,31 @@ def test_hook_that_does_not_fit_makes_its_plugin_incompatible_with_place_and_rem
     assert entry.reason.line() == f"hooks: {reason}"
 
 
+def test_unknown_hook_is_incompatible_with_suggestion(site: Site) -> None:
+    entry = site.load_one("@hookimpl\ndef aplay_host_start(host): ...")
+    assert (entry.state, entry.reason and entry.reason.line()) == (
+        "incompatible",
+        'hooks: no hook aplay_host_start; did you mean "aplay_host_started"? (guard/hooks.py:3)',
+    )
+
+
+def test_async_impl_of_sync_hook_is_refused_with_place(site: Site) -> None:
+    entry = site.load_one("@hookimpl\nasync def aplay_actors(host): ...")
+    assert (entry.state, entry.reason and entry.reason.line()) == (
+        "incompatible",
+        'hooks: aplay_actors is "async def"; this hook wants "def" (guard/hooks.py:3)',
+    )
+
+
+def test_every_hook_that_does_not_fit_is_told(site: Site) -> None:
+    source = "@hookimpl\ndef on_a(): ...\n@hookimpl\ndef on_b(): ..."
+    reason = site.load_one(source).reason
+    assert reason is not None
+    assert reason.line() == (
+        "hooks: no hook on_a (guard/hooks.py:3); no hook on_b (guard/hooks.py:5)"
+    )
+
+
 def test_unknown_hook_that_is_optional_is_passed_over(site: Site) -> None:
     source = "@hookimpl(optionalhook=True)\ndef aplay_of_tomorrow(x): ..."
     assert site.load_one(source).state == "active"
@@ -145,7 +174,7 @@ async def test_refused_plugin_is_not_half_registered(site: Site, host: HostInfo)
     plugins = site.open()
     keep = __import__("guard.hooks").hooks
     plugins.load_hooks(host)
-    await plugins.call_host_started(host, None)  # type: ignore[arg-type]
+    await plugins.hooks.host_started(host, None)  # type: ignore[arg-type]
     assert keep.told == []
 
 
@@ -160,7 +189,7 @@ async def test_hook_imported_from_another_plugin_is_not_run_twice(
         "hooks: aplay_host_started is imported from owner/owner, and would run twice "
         "(owner/hooks.py:4)"
     )
-    await plugins.call_host_started(host, None)  # type: ignore[arg-type]
+    await plugins.hooks.host_started(host, None)  # type: ignore[arg-type]
     assert sys.modules["owner.hooks"].told == [1]
 
 
@@ -171,6 +200,11 @@ def test_one_object_under_two_names_is_registered_once(site: Site, target: str) 
     plugins = site.load()
     assert rows(plugins) == {"guard/a": "active", "guard/b": "shadowed"}
     assert line(plugins, "guard/b") == "register: guard/a names the same object"
+
+
+@pytest.mark.parametrize("answer", ["ActorRegistration('x', 'm:A')", "None", "[]", "iter(())"])
+def test_one_record_several_or_none_may_be_given(site: Site, answer: str) -> None:
+    assert site.load_one(f"@hookimpl\ndef aplay_actors(host): return {answer}").state == "active"
 
 
 def test_two_hosts_in_one_process_have_separate_managers(site: Site, host: HostInfo) -> None:
@@ -230,8 +264,11 @@ def test_registered_actor_is_found_by_name_and_loaded_on_need(site: Site) -> Non
             "[ActorRegistration('x', int)]",
             "x: got class int, want a class derived from aplay_host.Actor",
         ),
-        ("ActorRegistration('x', 'm:A')", "TypeError: "),
-        ("asyncio.sleep(0)", "TypeError: returned a coroutine, want records"),
+        ("3", "got 3, want ActorRegistration records"),
+        (
+            "asyncio.sleep(0)",
+            "returned coroutine, which nobody awaits; write a plain function",
+        ),
         ("(1/0 for _ in 'x')", "ZeroDivisionError: division by zero (guard/hooks.py:4)"),
     ],
 )

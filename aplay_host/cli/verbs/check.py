@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from typing import Any
 
@@ -11,11 +9,11 @@ import click
 
 from ...control import envelope
 from ...errors import CommandError
+from ..childprocess import ask_child
 from ..options import Common, common_options
 from ..output import now, print_json
 
 BAD_CONFIG = 78
-CHILD_SECONDS = 60.0
 
 
 @click.command("check")
@@ -44,20 +42,8 @@ def _verdict(warnings: int) -> str:
 
 def _check_in_a_child(file: str, no_import: bool) -> dict[str, Any]:
     """Return the report as an object; what plugins do while imported stays in the child."""
-    # -P: nothing in the current directory is imported in place of a plugin or a library.
-    child_of_ours = [sys.executable, "-P", "-m", "aplay_host.cli.child"]
     try:
-        child = subprocess.run(
-            [*child_of_ours, file, "names" if no_import else ""],
-            stdout=subprocess.PIPE,
-            timeout=CHILD_SECONDS,
-            check=False,
-        )
-        report: dict[str, Any] = json.loads(child.stdout)
-    except subprocess.TimeoutExpired:
-        detail = f"importing the plugins of {file} took longer than {CHILD_SECONDS:.0f} s"
-        raise CommandError("internal", detail, hint="check names only: --no-import") from None
-    except ValueError:
-        detail = f"a plugin of {file} ended the process (code {child.returncode}) while imported"
-        raise CommandError("internal", detail, hint="check names only: --no-import") from None
-    return report
+        return ask_child(file, "config", file, "names" if no_import else "")
+    except CommandError as error:
+        hint = "check names only: --no-import"
+        raise CommandError(error.kind.name, error.detail, hint=hint) from None

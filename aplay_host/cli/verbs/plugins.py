@@ -7,7 +7,11 @@ import click
 from ..lazygroup import LazyGroup
 from ..options import Common, common_options
 
-VERBS = {"list": "List what installed packages offer, with its state."}
+VERBS = {
+    "list": "List what installed packages offer, with its state.",
+    "show": "Show all that is known of a plugin: its reason, its hooks and their order.",
+    "check": "Import what packages offer, in a process of its own, and say what is wrong.",
+}
 
 
 @click.group(

@@ -1,0 +1,70 @@
+"""What is installed, as the running host or else the packages' own metadata has it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ..config import read_document
+from ..control import PluginRow, envelope
+from ..errors import CommandError, ConfigError
+from ..plugins import Catalog, Entry, PluginSettings, entries_named, scan
+from .client import Answer, Client
+from .options import Common
+from .output import now
+
+
+def answer_of(common: Common, path: str) -> Answer | None:
+    """Return the running host's answer for `path`, None where no host runs."""
+    try:
+        return Client(common).get(path)
+    except CommandError as error:
+        if error.kind.name != "no-host":
+            raise
+    except ConfigError:
+        if common.config is not None:  # the file was named, so its absence is a mistake
+            raise
+    return None
+
+
+def answer_of_metadata(common: Common, verb: str, name: str | None = None) -> Answer:
+    """Answer `verb` from the metadata, and say so; no plugin is imported.
+
+    With `name`, only for what it names. Raises ``no-such-plugin``.
+    """
+    entries: Sequence[Entry] = Catalog(scan(sys.path), _settings(common)).entries
+    rows = [PluginRow.of(one) for one in (entries_named(name, entries) if name else entries)]
+    if not common.quiet:
+        print("no host is running: states are from metadata only", file=sys.stderr)
+    return Answer(200, envelope(verb, rows, None, now()))
+
+
+def reason_line(row: dict[str, Any]) -> str:
+    """Return the reason of a row that has one, on one line."""
+    return f"{row['reason']['phase']}: {told(row['reason'])}"
+
+
+def told(reason: dict[str, Any]) -> str:
+    """Return what went wrong and where; the class of an exception tells more than its text."""
+    kind, message = reason["type"], reason["message"].partition("\n")[0]
+    if kind[:1].isupper() and kind not in ("ModuleNotFoundError", "TimeoutError"):
+        message = f"{kind}: {message}" if message else kind
+    return f"{message} ({reason['place']})" if reason["place"] else message
+
+
+def _settings(common: Common) -> PluginSettings:
+    """Return what the file disables and allows; without a file, nothing is."""
+    try:
+        document = read_document(common.config_file())
+    except ConfigError:
+        return PluginSettings()
+    table = document.data.get("plugins", {})
+    disable, allow = _texts(table, "disable"), _texts(table, "allow")
+    places = document.places("plugins") if disable or allow else {}
+    return PluginSettings(disable=disable, allow=allow, places=places)
+
+
+def _texts(table: Any, key: str) -> tuple[str, ...]:
+    items = table.get(key, []) if isinstance(table, dict) else []
+    return tuple(item for item in items if isinstance(item, str))
