@@ -40,6 +40,12 @@ def answer_of_metadata(common: Common, verb: str, name: str | None = None) -> An
     return Answer(200, envelope(verb, rows, None, now()))
 
 
+def versions(row: dict[str, Any]) -> str:
+    """Return the version, and after an arrow the one that is installed, if that is another."""
+    loaded, now = row["version"], row["installed_version"]
+    return f"{loaded} → {now}" if now not in (None, loaded) else str(loaded)
+
+
 def reason_line(row: dict[str, Any]) -> str:
     """Return the reason of a row that has one, on one line."""
     return f"{row['reason']['phase']}: {told(row['reason'])}"

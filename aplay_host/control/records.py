@@ -245,9 +245,11 @@ class ReasonRow:
 class PluginRow:
     """One entry point of an installed package; `door` is ``actor`` or ``plugin``.
 
-    `actors` are the addresses that run the class, `hooks` the plugin's places in the orders
-    of calls, `dropped` counts events that it was not told of because its queue was full.
-    `root` is the source folder of an editable installation.
+    `version` is the loaded one, `installed_version` None where it is no longer installed.
+    `file` and `root`, the folder or the single file that holds its code, are known once it is
+    loaded, and so is `import_ms`; `project` is the folder of an editable installation.
+    `actors` are the addresses that run the class, `hooks` the plugin's places in the orders of
+    calls, `dropped` counts events that it was not told of because its queue was full.
     """
 
     id: str
@@ -255,12 +257,16 @@ class PluginRow:
     dist: str
     name: str
     version: str
+    installed_version: str | None
     state: str
+    flags: tuple[str, ...]
     reason: ReasonRow | None
     target: str
+    file: str | None
     editable: bool
+    project: str | None
     root: str | None
-    flags: tuple[str, ...] = ()
+    import_ms: int | None
     actors: tuple[str, ...] = ()
     hooks: tuple[HookPlace, ...] = ()
     dropped: int = 0
@@ -275,19 +281,24 @@ class PluginRow:
         dropped: int = 0,
     ) -> PluginRow:
         """Return the row of `entry`."""
-        reason = entry.reason
+        reason = entry.reason or entry.restart
+        gone = "orphaned" in entry.all_flags
         return cls(
             id=entry.id,
             door=entry.door,
             dist=entry.dist,
             name=entry.name,
             version=entry.version,
+            installed_version=None if gone else entry.installed_version or entry.version,
             state=entry.state,
+            flags=entry.all_flags,
             reason=None if reason is None else ReasonRow.of(reason),
             target=entry.target,
+            file=entry.file,
             editable=entry.editable,
+            project=entry.project,
             root=entry.root,
-            flags=entry.flags,
+            import_ms=entry.import_ms,
             actors=actors,
             hooks=hooks,
             dropped=dropped,

@@ -56,12 +56,13 @@ from ..plugins import (
     Catalog,
     HookFailure,
     HostInfo,
+    Installed,
     PluginSet,
     Wrap,
 )
 from .checking import plugin_settings, strict_refusals
 from .holds import read_holds, write_holds
-from .installed import installed_soon
+from .installed import installed_soon, watch
 from .news import NEWS, ActorNews
 from .options import HookOptions
 from .origin import Origin, declared_origins, resolver
@@ -119,7 +120,7 @@ class Host:
         self._control: Path | None = None
         self._boot = secrets.token_hex(4)
         self._stop_reason: asyncio.Future[str] | None = None
-        self._asking: asyncio.Task[None] | None = None
+        self._rounds: list[asyncio.Task[None]] = []
 
     # ---- the whole life ------------------------------------------------------------------
 
@@ -161,7 +162,8 @@ class Host:
 
     async def _start(self) -> None:
         _log.info("starting %s from %s", self.config.host.name, self.config.file)
-        catalog = Catalog((await installed_soon()).entries, self._settings)
+        found = await installed_soon()
+        catalog = Catalog(found.entries, self._settings)
         self.plugins = self._plugin_set(catalog, self.config.host.state_dir)
         unclaimed = self._options.unclaimed(catalog)
         for warning in (*catalog.warnings, *unclaimed):
@@ -190,7 +192,9 @@ class Host:
         await self._settled()
         await self.plugins.hooks.host_started(self.info, self.system)
         if self.plugins.hooks.hears("aplay_health"):
-            self._asking = asyncio.create_task(self.rounds.run(), name="health rounds")
+            self._rounds.append(asyncio.create_task(self.rounds.run(), name="health rounds"))
+        looking = watch(found, self._installed)
+        self._rounds.append(asyncio.create_task(looking, name="looks at what is installed"))
         self.phase = "running"
         self._tell_ready()
 
@@ -235,6 +239,19 @@ class Host:
         state_dir, safe = self.config.host.state_dir, self._settings.safe
         return HostInfo(self.config.host.name, __version__, state_dir, safe=safe)
 
+    def _installed(self, found: Installed) -> None:
+        """Take over what an installer did, and log what that means."""
+        before = {(one.door, one.id): one.restart for one in self.plugins.rows()}
+        change = self.plugins.update(found.entries)
+        told = {"added": change.added, "changed": change.changed, "removed": change.removed}
+        for word, dists in told.items():
+            for dist in dists:
+                _log.info("installed packages: %s is %s", dist, word)
+        for entry in self.plugins.rows():
+            new = before.get((entry.door, entry.id)) is None
+            if entry.restart is not None and new:
+                _log.warning("plugin %s: %s", entry.id, entry.restart.message)
+
     def _plugin_set(self, catalog: Catalog, state_dir: Path | None = None) -> PluginSet:
         return PluginSet(catalog, self._settings, _log_hook_failure, self._options, state_dir)
 
@@ -249,9 +266,9 @@ class Host:
 
     async def _stop(self, reason: str) -> int:
         self.phase = "stopping"
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.wait({self._asking})
+        for task in self._rounds:
+            task.cancel()
+        await asyncio.gather(*self._rounds, return_exceptions=True)
         if not self.planted:
             await self.plugins.close(PLUGIN_SECONDS)
             return 0

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..plugins import Installed, look
 
 PATIENCE = 5.0
 """How long a start, or a check, waits for an installer that is at work, in seconds."""
 PAUSE = 0.1
+LOOK_SECONDS = 1.0
+QUIET_SECONDS = 0.5
 
 
 def installed() -> Installed:
@@ -19,6 +21,24 @@ def installed() -> Installed:
     for _ in (looks := _Looks()):
         time.sleep(PAUSE)
     return looks.found
+
+
+async def watch(found: Installed, tell: Callable[[Installed], None]) -> None:
+    """Look every second, and `tell` what is installed when that is another than `found`.
+
+    Not before it has stayed the same for half a second and no installer is at work.
+    """
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        now = found.refreshed(sys.path)
+        if now.installing:
+            continue
+        if now.entries != found.entries:
+            await asyncio.sleep(QUIET_SECONDS)
+            if now.refreshed(sys.path).entries != now.entries:
+                continue
+            tell(now)
+        found = now
 
 
 async def installed_soon() -> Installed:

@@ -104,10 +104,10 @@ class Catalog:
 
     def _is_of(self, target: str, entry: Entry) -> bool:
         """Tell whether `target` lies in the module of `entry`, or in a package of it alone."""
-        module, own = target.partition(":")[0], entry.target.partition(":")[0]
+        module, own = target.partition(":")[0], entry.module
         package = own.rpartition(".")[0]
         others = (one for one in self.entries if one.dist != entry.dist)
-        if package and not any(_within(one.target.partition(":")[0], package) for one in others):
+        if package and not any(_within(one.module, package) for one in others):
             return _within(module, package)
         return _within(module, own)
 

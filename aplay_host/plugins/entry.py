@@ -18,6 +18,11 @@ State = Literal[
     "failed",
     "active",
 ]
+Stamp = tuple[int, int]
+"""One installation of a distribution: the inode of its metadata, and a hash of its files.
+
+Of use in one process only.
+"""
 BAD_STATES: tuple[State, ...] = ("broken", "quarantined", "incompatible", "failed")
 """The states for which a strict host does not start."""
 
@@ -100,9 +105,17 @@ class Entry:
     ============  ================================================================
 
     `dist` is canonical. `name` is empty when the metadata is too broken to tell names.
-    `metadata` is the path of the ``.dist-info`` directory, `root` the project's directory of
-    an editable install. The flag ``degraded`` means that a hook of an active plugin failed;
-    `reason` then tells the last time.
+    `metadata` is the path of the ``.dist-info`` directory and `stamp` tells its contents from
+    others, `project` is the directory of an editable install.
+
+    Of an entry whose code was loaded, `version` is the loaded one, `file` and `root` say where
+    it is, `import_ms` what loading it took. The flag ``degraded`` means that a hook of an active
+    plugin failed; `reason` then tells the last time.
+
+    `restart` says why nothing but a restart of the host brings what is installed now; its type
+    is ``stale`` (loaded from other files), ``orphaned`` (loaded, and no longer installed) or
+    ``late`` (it came in a way, or at a time, at which it cannot be loaded).
+    `installed_version` is told where it differs from `version`.
     """
 
     dist: str
@@ -114,12 +127,29 @@ class Entry:
     metadata: str
     reason: Reason | None = None
     editable: bool = False
-    root: str | None = None
+    project: str | None = None
     flags: tuple[str, ...] = ()
+    stamp: Stamp = (0, 0)
+    restart: Reason | None = None
+    installed_version: str | None = None
+    file: str | None = None
+    root: str | None = None
+    import_ms: int | None = None
 
     def key(self) -> tuple[str, str, str, bool]:
         """Return what entries are sorted by: door, distribution, name, shadowed ones last."""
         return self.door, self.dist, self.name, self.state == "shadowed"
+
+    @property
+    def all_flags(self) -> tuple[str, ...]:
+        """The flags, with ``stale`` and ``orphaned``, which follow from `restart`."""
+        kind = self.restart.type if self.restart else ""
+        return (*self.flags, kind) if kind in ("stale", "orphaned") else self.flags
+
+    @property
+    def module(self) -> str:
+        """The module that `target` names."""
+        return self.target.partition(":")[0]
 
     @property
     def id(self) -> str:

@@ -166,6 +166,21 @@ class ScopeFinder:
                 kept.append(root)
         return tuple(kept)
 
+    def file_of(self, module: str) -> str | None:
+        """Return the file of `module`, None where it was not located or has none."""
+        return self.located[module].origin if module in self.located else None
+
+    def root_of(self, module: str) -> str | None:
+        """Return which one of `roots` the file of `module` is in, None where it has none."""
+        file = self.file_of(module)
+        return _root(module, file) if file else None
+
+    def is_loaded(self, module: str) -> bool:
+        """Tell whether code of the package that `module` is in was loaded from here."""
+        package = self._package_of(module) or module
+        inside = (one for one in self.located if one == package or one.startswith(f"{package}."))
+        return any(one in sys.modules for one in inside)
+
     def stamp(self, module: str) -> str:
         """Return a text that is another one after any file beside `module` has changed.
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from .entry import GROUPS, Door, Entry, Reason, State, canonical, is_entry_name, plain_target
+from .entry import GROUPS, Door, Entry, Reason, Stamp, State, canonical, is_entry_name, plain_target
 from .entry_points import EntryPointLine, parse_entry_points
 from .spelling import suggest
 
@@ -44,13 +44,26 @@ class Metadata:
     @property
     def is_complete(self) -> bool:
         """Tell whether an installer finished: the last it writes is a RECORD with INSTALLER."""
+        return self._lists_all(self.record())
+
+    def record(self) -> bytes:
+        """Return its ``RECORD``, which lists all files of the distribution; empty without one."""
+        try:
+            return content_of(f"{self.path}/RECORD") or b""
+        except OSError:
+            return b""
+
+    def _lists_all(self, record: bytes) -> bool:
         if self.path.endswith(".egg-info"):
             return True
-        try:
-            record = content_of(os.path.join(self.path, "RECORD")) or b""
-        except OSError:
-            return False
         return f"{os.path.basename(self.path)}/INSTALLER,".encode() in record
+
+    def _stamp(self, record: bytes) -> Stamp:
+        try:
+            status = os.stat(self.path)
+        except OSError:  # taken away meanwhile, which the next look tells
+            return 0, 0
+        return status.st_ino, hash(record or status.st_mtime_ns)
 
     def entries(self, now: float) -> tuple[Entry, ...]:
         """Return what it offers to this host; `now` is the time in seconds since the epoch.
@@ -68,8 +81,11 @@ class Metadata:
             return ()
         entries: Iterable[Entry] = self._judge(content, file)
         if (root := self._editable_root()) is not None:
-            entries = [replace(entry, editable=True, root=root or None) for entry in entries]
-        if not self.is_complete and is_young(now, self.path, file):
+            entries = [replace(entry, editable=True, project=root or None) for entry in entries]
+        record = self.record()
+        stamp = self._stamp(record)
+        entries = [replace(entry, stamp=stamp) for entry in entries]
+        if not self._lists_all(record) and is_young(now, self.path, file):
             entries = marked(entries, "installing", self._unfinished())
         return tuple(entries)
 

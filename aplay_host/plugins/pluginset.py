@@ -5,22 +5,24 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .answers import check_actor
 from .catalog import Catalog, NotOffered, Offer
 from .clashes import KindOffer, plan_kinds
 from .compatibility import PHASE as HOOKS_PHASE
-from .entry import BAD_STATES, Entry, Reason, State
+from .entry import BAD_STATES, Entry, State
 from .failure import Failure, attempt
 from .finder import ScopeFinder
 from .guest import Guest
 from .hookplugin import Candidate, HookPlugin, MakeOptions, default_options, make_hook_plugin
 from .hooks import Hooks
 from .hookspecs import HOOK_RULES
+from .installed import Installations, InstalledChange, plan_entries, used
 from .loading import Loader
 from .quarantine import Quarantine
 from .records import ActorRegistration, HookFailure, HostInfo
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
     from ..kernel import Actor
     from .settings import PluginSettings
+
+T = TypeVar("T")
 
 _log = logging.getLogger("aplay_host")
 
@@ -57,15 +61,17 @@ class PluginSet:
     ) -> None:
         self.catalog = catalog
         self.finder = ScopeFinder()
-        for entry in catalog.entries:
-            if entry.state == "found":
-                self.finder.add(entry.target.partition(":")[0])
+        self._take_into_scope()
+        self._installations = Installations(
+            catalog.entries, lambda entry: self.finder.is_loaded(entry.module)
+        )
         self.hooks = Hooks(self._degrade, strict=settings.strict)
         self.mailboxes: Mapping[str, KindOffer] = {}
         self._settings = settings
         self._on_failure = on_failure
         self._options = options
         self._actors: dict[str, type[Actor] | Failure] = {}
+        self._registered: set[str] = set()  # ids of the actors that hooks gave
         self._objects: dict[str, object] = {}  # what the plugins' targets name, by id
         self._loader = Loader(self.finder, Quarantine(state_dir) if state_dir else None)
 
@@ -102,6 +108,31 @@ class PluginSet:
         bad = [one for one in self.rows() if one.state in BAD_STATES]
         return tuple(f"{one.id}: {one.reason.line() if one.reason else one.state}" for one in bad)
 
+    def update(self, found: Iterable[Entry]) -> InstalledChange:
+        """Take over what a new scan `found`, and return what differs from the one before.
+
+        What is loaded runs on, and its entries tell what is installed instead. Actors that came
+        can be loaded from now on; hooks are not, before the next start.
+        """
+        found = tuple(found)
+        change = self._installations.update(found)
+        after = Catalog(plan_entries(self.rows(), found, change, self._stays), self._settings)
+        for dist, entry in used(one for one in after.entries if one.state == "found").items():
+            if change.brings(dist):
+                self._installations.follow(entry)
+        self.catalog = Catalog(map(self._installations.judged, after.entries), self._settings)
+        self._actors = {id_: kept for id_, kept in self._actors.items() if isinstance(kept, type)}
+        self._take_into_scope()
+        return change
+
+    def _stays(self, entry: Entry) -> bool:
+        return entry.state == "active" or entry.id in self._registered
+
+    def _take_into_scope(self) -> None:
+        for entry in self.catalog.entries:
+            if entry.state == "found":
+                self.finder.add(entry.module)
+
     def load_actor(self, use: str, *, retry: bool = False) -> type[Actor] | Failure:
         """Return the class that `use` means, imported on first need, or why there is none.
 
@@ -116,18 +147,49 @@ class PluginSet:
         kept = self._actors.get(offer.id)
         if kept is None or (retry and isinstance(kept, Failure)):
             kept = self._actors[offer.id] = self._import_actor(offer)
-        self._note_load(offer, kept)
+        entry = self.catalog.entry("actor", offer.id) if offer.plugin else None
+        if entry is not None and entry.state == "found" and isinstance(kept, type):
+            self._put(entry, state="active", **self._where(entry))  # a hook gave the class
         return kept
 
     def _import_actor(self, offer: Offer) -> type[Actor] | Failure:
-        entry = self.catalog.entry("actor", offer.id) if offer.plugin else None
-        module = offer.target.partition(":")[0]
-        self.finder.add(module, wherever=offer.plugin is not None)
-        guest = Guest.of(offer.target, offer.plugin, entry.metadata if entry else "")
-        got = self._loader.load(offer.id, offer.target, guest, check_actor)
         if offer.plugin is None:
-            self._tell_shadowed(guest.package)
+            return self._import_module(offer)
+        entry = self.catalog.entry("actor", offer.id)
+        assert entry is not None  # the catalog has just offered it
+        if entry.restart is not None:
+            return Failure(entry.restart.phase, entry.restart.type, entry.restart.message)
+        return self._load(entry, check_actor)
+
+    def _import_module(self, offer: Offer) -> type[Actor] | Failure:
+        """Load what a person names who vouches for it: it has no entry."""
+        self.finder.add(offer.target.partition(":")[0], wherever=False)
+        guest = Guest.of(offer.target, None)
+        got = self._loader.load(offer.id, offer.target, guest, check_actor)
+        self._tell_shadowed(guest.package)
         return got
+
+    def _load(self, entry: Entry, accept: Callable[[object], T | Failure]) -> T | Failure:
+        """Load what `entry` names, and note in the catalog what came of it."""
+
+        def accept_here(found: object) -> T | Failure:
+            astray = self._installations.astray(entry, self.finder.file_of(entry.module))
+            return Failure("import", "elsewhere", astray) if astray else accept(found)
+
+        guest = Guest.of(entry.target, entry.dist, entry.metadata)
+        self.finder.add(entry.module)
+        began = time.perf_counter()
+        got = self._loader.load(entry.id, entry.target, guest, accept_here)
+        took = round((time.perf_counter() - began) * 1000)
+        if isinstance(got, Failure):
+            self._put(entry, state=_state_after(got), reason=got)
+        else:
+            self._put(entry, state="active", reason=None, import_ms=took, **self._where(entry))
+        return got
+
+    def _where(self, entry: Entry) -> dict[str, str | None]:
+        module = entry.module
+        return {"file": self.finder.file_of(module), "root": self.finder.root_of(module)}
 
     def _tell_shadowed(self, package: str) -> None:
         """Warn when the module that was imported is not the one of ``[plugins] paths``."""
@@ -152,21 +214,12 @@ class PluginSet:
         for offer, message in plan.refused:
             self._refuse_record(offer.plugin, "aplay_mailboxes", message)
 
-    def _note_load(self, offer: Offer, got: type[Actor] | Failure) -> None:
-        entry = self.catalog.entry("actor", offer.id) if offer.plugin else None
-        if entry is not None:
-            failure = got if isinstance(got, Failure) else None
-            self._put(entry, _state_after(failure) if failure else "active", failure)
-
     def _load_plugin(self, entry: Entry, host: HostInfo) -> list[KindOffer]:
         """Load one plugin and take over its actors; return the mailboxes that it offers."""
         guest = Guest.of(entry.target, entry.dist, entry.metadata)
-        accept = partial(self._accept, entry, guest, host)
-        got = self._loader.load(entry.id, entry.target, guest, accept)
+        got = self._load(entry, partial(self._accept, entry, guest, host))
         if isinstance(got, Failure):
-            self._put(entry, _state_after(got), got)
             return []
-        self._put(entry, "active", None)
         for record in got.actors:
             self._add_actor(entry, record)
         return [KindOffer(entry.id, record) for record in got.mailboxes]
@@ -186,9 +239,9 @@ class PluginSet:
         return done if isinstance(done, Failure) else got
 
     def _owners(self, entry: Entry) -> dict[str, str]:
-        own = entry.target.partition(":")[0]
+        own = entry.module
         others = [one for one in self.rows() if one.door == "plugin" and one.state != "disabled"]
-        modules = {one.target.partition(":")[0]: one.id for one in others}
+        modules = {one.module: one.id for one in others}
         return {module: id_ for module, id_ in modules.items() if module != own}
 
     def _add_actor(self, plugin: Entry, record: ActorRegistration) -> None:
@@ -200,6 +253,7 @@ class PluginSet:
             self._refuse_record(plugin.id, "aplay_actors", message)
             return
         self.catalog = self.catalog.extended([entry])
+        self._registered.add(entry.id)
         if not isinstance(cls, str):
             self._actors[entry.id] = cls
 
@@ -209,14 +263,12 @@ class PluginSet:
     def _degrade(self, failed: HookFailure) -> None:
         entry = self.catalog.entry("plugin", failed.plugin)
         if entry is not None and HOOK_RULES[failed.hook].on_error != "logged":
-            self._put(entry, "active", failed.failure, ("degraded",))
+            self._put(entry, state="active", reason=failed.failure, flags=("degraded",))
         if self._on_failure is not None:
             self._on_failure(failed)
 
-    def _put(
-        self, entry: Entry, state: State, reason: Reason | None, flags: tuple[str, ...] = ()
-    ) -> None:
-        new = replace(entry, state=state, reason=reason, flags=flags)
+    def _put(self, entry: Entry, **facts: Any) -> None:
+        new = replace(entry, **facts)
         if new != entry:
             self.catalog = self.catalog.replaced(entry, new)
 

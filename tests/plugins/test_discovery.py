@@ -10,6 +10,7 @@ import tempfile
 import timeit
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ def test_an_entry_tells_all_that_metadata_tells(site: Site) -> None:
         """,
         version="1.4.0",
     )
-    assert site.scan() == (
+    assert tuple(replace(one, stamp=(0, 0)) for one in site.scan()) == (
         Entry(
             dist="log-watch",
             name="logwatch.tail",
@@ -102,7 +103,7 @@ def test_direct_url_tells_whether_an_install_is_editable(
 ) -> None:
     (site.dist("tail", TAIL) / "direct_url.json").write_text(json.dumps(told))
     [entry] = site.scan()
-    assert (entry.editable, entry.root) == (editable, root)
+    assert (entry.editable, entry.project) == (editable, root)
 
 
 def test_direct_url_that_is_no_json_means_not_editable(site: Site) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..installed import answer_of, answer_of_metadata, reason_line
+from ..installed import answer_of, answer_of_metadata, reason_line, versions
 from ..options import Common, common_options
 from ..output import print_json, print_table
 
@@ -29,7 +29,7 @@ def command(common: Common) -> int:
 
 
 def _columns(row: dict[str, Any]) -> tuple[str, ...]:
-    return row["id"], row["door"], row["version"], row["state"]
+    return row["id"], row["door"], versions(row), row["state"]
 
 
 def _note(row: dict[str, Any]) -> str:
@@ -39,5 +39,5 @@ def _note(row: dict[str, Any]) -> str:
     if row["actors"]:
         notes.append(f"runs as {', '.join(row['actors'])}")
     if row["editable"]:
-        notes.append(f"editable {row['root'] or ''}".rstrip())
+        notes.append(f"editable {row['project'] or ''}".rstrip())
     return " · ".join(notes)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import click
 
-from ..installed import answer_of, answer_of_metadata, reason_line
+from ..installed import answer_of, answer_of_metadata, reason_line, versions
 from ..options import Common, common_options
 from ..output import print_json
 
@@ -27,7 +27,7 @@ def command(common: Common, name: str) -> int:
         print_json(answer.body)
     else:
         for row in answer.data:
-            print(f"{row['id']}  {row['door']}  {row['version']}  {row['state']}")
+            print(f"{row['id']}  {row['door']}  {versions(row)}  {row['state']}")
             for title, text in _facts(row):
                 print(f"  {title:<9} {text}")
     return 0
@@ -42,7 +42,11 @@ def _facts(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if row["actors"]:
         yield "runs as", ", ".join(row["actors"])
     if row["editable"]:
-        yield "editable", row["root"] or "yes"
+        yield "editable", row["project"] or "yes"
+    if row["file"]:
+        yield "file", row["file"]
+    if row["import_ms"] is not None:
+        yield "import", f"{row['import_ms']} ms"
     for hook in row["hooks"]:
         errors = f"; failed {hook['errors']} times" if hook["errors"] else ""
         place = f"{hook['position']} of {hook['of']}: {hook['why']}"
