@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .hookplugin import default_options
     from .hooks import Hooks, Verdict
     from .hookspecs import HOOK_RULES, HookRule, hookimpl, hookspec
+    from .installed import InstalledChange
     from .lookup import entries_named
     from .order import HookPlace
     from .pluginset import PluginSet
@@ -53,6 +54,7 @@ __all__ = [
     "Hooks",
     "HostInfo",
     "Installed",
+    "InstalledChange",
     "Interceptor",
     "Located",
     "MailboxRegistration",
@@ -89,6 +91,7 @@ __getattr__ = lazy(
         "hookplugin": ("default_options",),
         "hooks": ("Hooks", "Verdict"),
         "hookspecs": ("HOOK_RULES", "HookRule", "hookimpl", "hookspec"),
+        "installed": ("InstalledChange",),
         "lookup": ("entries_named",),
         "order": ("HookPlace",),
         "pluginset": ("PluginSet",),

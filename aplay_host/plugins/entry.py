@@ -19,10 +19,8 @@ State = Literal[
     "active",
 ]
 Stamp = tuple[int, int]
-"""One installation of a distribution: the inode of its metadata, and a hash of its files.
-
-Of use in one process only.
-"""
+"""One installation of a distribution: the inode of its metadata, and what tells its version
+and files from others; of use in one process only."""
 BAD_STATES: tuple[State, ...] = ("broken", "quarantined", "incompatible", "failed")
 """The states for which a strict host does not start."""
 

@@ -63,7 +63,11 @@ class Metadata:
             status = os.stat(self.path)
         except OSError:  # taken away meanwhile, which the next look tells
             return 0, 0
-        return status.st_ino, hash(record or status.st_mtime_ns)
+        # What the installer notes of itself does not count, nor what Python has compiled.
+        own = os.path.basename(self.path).encode() + b"/"
+        rows = [one for one in record.splitlines() if not one.startswith(own)]
+        files = frozenset(one for one in rows if b".pyc," not in one)
+        return status.st_ino, hash((self.version, files if record else status.st_mtime_ns))
 
     def entries(self, now: float) -> tuple[Entry, ...]:
         """Return what it offers to this host; `now` is the time in seconds since the epoch.

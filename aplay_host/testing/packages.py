@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 from typing import Literal
@@ -42,8 +45,9 @@ def dist(
     home = site if layout == "wheel" else site.parent / f"src-{name}"
     for path, source in (files or {}).items():
         _write(home / path, dedent(source).encode())
+    placed: Iterable[str] = files or {}
     if layout != "wheel":
-        _lead(site, home, name, layout, files or {})
+        placed = _lead(site, home, name, layout, placed)
     metadata = site / f"{name.replace('-', '_')}-{version}.dist-info"
     required = "".join(f"Requires-Dist: {one}\n" for one in requires)
     head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{required}"
@@ -52,8 +56,9 @@ def dist(
     if layout != "wheel":
         told = {"url": home.as_uri(), "dir_info": {"editable": True}}
         written["direct_url.json"] = json.dumps(told).encode()
+    rows = [*map(partial(_row, site), placed), *(f"{metadata.name}/{one},," for one in written)]
     # The last file that an installer writes, and the one that says that it has finished.
-    written["RECORD"] = "".join(f"{metadata.name}/{one},,\n" for one in written).encode()
+    written["RECORD"] = "\n".join([*rows, ""]).encode()
     for file, content in written.items():
         _write(metadata / file, content)
     return metadata
@@ -64,20 +69,28 @@ def _write(file: Path, content: bytes) -> None:
     file.write_bytes(content)
 
 
-def _lead(site: Path, home: Path, name: str, layout: Layout, files: Iterable[str]) -> None:
-    """Make Python find in `home` what an editable installation leaves there."""
+def _row(site: Path, path: str) -> str:
+    content = (site / path).read_bytes()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
+    return f"{path},sha256={digest.decode()},{len(content)}"
+
+
+def _lead(site: Path, home: Path, name: str, layout: Layout, files: Iterable[str]) -> Iterable[str]:
+    """Make Python find in `home` what an editable installation leaves there; return its files."""
     home.mkdir(parents=True, exist_ok=True)
     if layout == "path":
         _write(site / f"{name}.pth", f"{home}\n".encode())
-    elif layout == "links":
+        return [f"{name}.pth"]
+    if layout == "links":
         for path in files:
             (site / path).parent.mkdir(parents=True, exist_ok=True)
             if not (site / path).is_symlink():
                 os.symlink(home / path, site / path)
-    else:
-        finder = f"_editable_{name.replace('-', '_')}"
-        _write(site / f"{finder}.py", _FINDER.format(home=str(home)).encode())
-        _write(site / f"{name}.pth", f"import {finder}; {finder}.install()\n".encode())
+        return files
+    finder = f"_editable_{name.replace('-', '_')}"
+    _write(site / f"{finder}.py", _FINDER.format(home=str(home)).encode())
+    _write(site / f"{name}.pth", f"import {finder}; {finder}.install()\n".encode())
+    return [f"{finder}.py", f"{name}.pth"]
 
 
 _FINDER = """\

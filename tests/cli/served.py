@@ -16,6 +16,7 @@ from typing import Any
 
 from aplay_host.cli.client import UnixConnection
 from aplay_host.testing import dist
+from tests.environment import Environment
 
 ACTORS = Path(__file__).parent / "actors"
 HEAD = f"""\
@@ -107,10 +108,15 @@ class Served:
 
 
 class Project:
-    """A folder with an aplay.toml, the commands that are run in it, and its hosts."""
+    """A folder with an aplay.toml, the commands that are run in it, and its hosts.
 
-    def __init__(self, folder: Path) -> None:
+    They run in the test's own environment, or in another one.
+    """
+
+    def __init__(self, folder: Path, environment: Environment | None = None) -> None:
         self.folder = folder
+        self._python = environment.python if environment else sys.executable
+        self._path = environment.pythonpath if environment else os.environ.get("PYTHONPATH", "")
         self.state_dir = folder / ".aplay"
         self._started: list[subprocess.Popen[str]] = []
 
@@ -165,10 +171,10 @@ class Project:
         self, arguments: tuple[str, ...], environ: dict[str, str], pass_fds: tuple[int, ...] = ()
     ) -> subprocess.Popen[str]:
         outer = {name: value for name, value in os.environ.items() if name != "APLAY_CONFIG"}
-        site = (str(self.folder / "site-packages"), os.environ.get("PYTHONPATH", ""))
+        site = (str(self.folder / "site-packages"), self._path)
         outer["PYTHONPATH"] = os.pathsep.join(filter(None, site))
         process = subprocess.Popen(
-            [sys.executable, "-m", "aplay_host", *arguments],
+            [self._python, "-m", "aplay_host", *arguments],
             cwd=self.folder,
             env=outer | environ,
             stdin=subprocess.PIPE,

@@ -17,6 +17,12 @@ def aplay_dead_letter(letter): ...
 """
 
 
+FIELDS = {
+    *("id", "door", "dist", "name", "version", "installed_version", "state", "flags", "reason"),
+    *("target", "file", "editable", "project", "root", "import_ms", "actors", "hooks", "dropped"),
+}
+
+
 def install(project: Project, name: str, source: str, *entry_points: str) -> None:
     """Install one module, with entry points in the groups before their ``:``."""
     lines = [
@@ -44,6 +50,10 @@ def test_beside_a_host_the_place_of_each_hook_is_shown(project: Project) -> None
     assert ended.document["host"]["state"] == "running"
     (row,) = ended.data
     assert (row["id"], row["door"], row["state"]) == ("watch/watch", "plugin", "active")
+    assert {*row} == FIELDS
+    assert row["file"] == row["root"] == str(project.folder / "site-packages/watch_hooks.py")
+    assert row["import_ms"] >= 0
+    assert (row["version"], row["installed_version"], row["flags"]) == ("1.0", "1.0", [])
     assert [hook["name"] for hook in row["hooks"]] == ["aplay_dead_letter", "aplay_health"]
     assert set(row["hooks"][0]) == {"name", "position", "of", "why", "errors"}
     assert row["hooks"][0]["why"] == "tryfirst, by name"

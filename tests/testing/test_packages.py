@@ -50,6 +50,15 @@ def test_editable_layout_says_where_its_sources_are(tmp_path: Path) -> None:
     assert (tmp_path / "src-acme/acme.py").exists()
 
 
+@pytest.mark.parametrize("layout", ["wheel", "path", "import", "links"])
+def test_every_file_in_the_site_directory_is_on_record(tmp_path: Path, layout: Layout) -> None:
+    site = tmp_path / "site"
+    dist(site, "acme", files={"acme/mod.py": "x = 1"}, entry_points=POINTS, layout=layout)
+    [found] = metadata.distributions(path=[str(site)])
+    there = {str(one.relative_to(site)) for one in site.rglob("*") if not one.is_dir()}
+    assert {str(file) for file in found.files or ()} == there - {"acme-1.0.dist-info/RECORD"}
+
+
 def test_writing_again_replaces_files_and_entry_points(tmp_path: Path) -> None:
     for value in (1, 2):
         files = {"acme.py": f"value = {value}"}
