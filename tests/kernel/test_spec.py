@@ -63,7 +63,7 @@ def test_a_class_states_what_it_and_its_bases_state() -> None:
 def test_the_names_of_settings_are_known() -> None:
     assert {
         *("max_tasks", "mailbox", "on_error", "restart", "strategy", "budget", "backoff"),
-        *("start_timeout", "stop_timeout"),
+        *("start_timeout", "stop_timeout", "ask_timeout"),
     } == SETTINGS
 
 
