@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -165,9 +166,10 @@ def _starting(view: ActorView) -> Why | None:
     status, spent = view.status, view.now - view.status.since
     if status.state != "starting" or spent <= SLOW_START:
         return None
-    limit = span(status.spec.start_timeout)
+    limit = status.spec.start_timeout
+    end = "it is never cut off" if limit == math.inf else f"it is cut off after {span(limit)}"
     where = f" at {short_place(view.hook)}" if view.hook else ""
-    text = f"has been starting for {span(spent)}{where}; it is cut off after {limit}"
+    text = f"has been starting for {span(spent)}{where}; {end}"
     return Why("starting", text, _command("stop", view.address))
 
 

@@ -6,7 +6,8 @@ signals or sockets; those are the business of the floors above.
 
 Its names are loaded on first use: whoever only needs an error does not load asyncio. Read it
 in this order: `address`, `spec`, `actor`, `ref`, `cell`, `drain`, `lifecycle`, `supervision`,
-`system`.
+`system`; then, for mail that is kept elsewhere, `mailbox` and `boxline`, and for what programs
+written for aplay use, `names` and `kernelactor`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .._door import lazy
 if TYPE_CHECKING:
     from .actor import Actor, Group
     from .address import Address
+    from .envelope import Envelope
     from .errors import (
         ActorStopped,
         AplayError,
@@ -53,8 +55,28 @@ if TYPE_CHECKING:
     )
     from .exchange import CellView, Staged
     from .inside import InHand, Inside, TimerView
+    from .kernelactor import KernelActor
     from .letters import DeadLetter, DeadLetters
+    from .mailbox import (
+        FINAL,
+        HANDLED,
+        RELEASED,
+        Again,
+        Dead,
+        Depth,
+        Failed,
+        Final,
+        Handled,
+        Inlet,
+        Mailbox,
+        Parcel,
+        Released,
+        Unreadable,
+        Verdict,
+    )
+    from .objectmailbox import MailboxObject, ObjectMailbox
     from .op import Op
+    from .openref import OpenRef
     from .quiesce import Quiesce
     from .ref import ActorRef
     from .spec import SETTINGS, ActorSpec, MailboxSpec, TreeNode, TreePlan, class_settings
@@ -63,6 +85,9 @@ if TYPE_CHECKING:
     from .watch import Terminated
 
 __all__ = [
+    "FINAL",
+    "HANDLED",
+    "RELEASED",
     "SETTINGS",
     "Abandoned",
     "Actor",
@@ -72,34 +97,49 @@ __all__ = [
     "ActorStopped",
     "ActorSystem",
     "Address",
+    "Again",
     "AplayError",
     "AskCycle",
     "AskTimeout",
     "BadAddress",
     "Busy",
     "CellView",
+    "Dead",
     "DeadLetter",
     "DeadLettered",
     "DeadLetters",
+    "Depth",
     "Detached",
+    "Envelope",
     "Escalated",
     "Event",
     "EventStream",
+    "Failed",
     "Failure",
+    "Final",
     "Group",
+    "Handled",
     "HookFailed",
     "InHand",
+    "Inlet",
     "Inside",
+    "KernelActor",
+    "Mailbox",
     "MailboxFull",
+    "MailboxObject",
     "MailboxSpec",
     "MessageFailed",
     "NameTaken",
     "NotBound",
+    "ObjectMailbox",
     "Op",
+    "OpenRef",
+    "Parcel",
     "Past",
     "Quarantined",
     "Quiesce",
     "Refuse",
+    "Released",
     "Removed",
     "Replaced",
     "Restarting",
@@ -117,6 +157,8 @@ __all__ = [
     "TimerView",
     "TreeNode",
     "TreePlan",
+    "Unreadable",
+    "Verdict",
     "class_settings",
 ]
 
@@ -128,6 +170,7 @@ __getattr__ = lazy(
             "Group",
         ),
         "address": ("Address",),
+        "envelope": ("Envelope",),
         "errors": (
             "ActorStopped",
             "AplayError",
@@ -170,11 +213,34 @@ __getattr__ = lazy(
             "Inside",
             "TimerView",
         ),
+        "kernelactor": ("KernelActor",),
         "letters": (
             "DeadLetter",
             "DeadLetters",
         ),
+        "mailbox": (
+            "Again",
+            "Dead",
+            "Depth",
+            "FINAL",
+            "Failed",
+            "Final",
+            "HANDLED",
+            "Handled",
+            "Inlet",
+            "Mailbox",
+            "Parcel",
+            "RELEASED",
+            "Released",
+            "Unreadable",
+            "Verdict",
+        ),
+        "objectmailbox": (
+            "MailboxObject",
+            "ObjectMailbox",
+        ),
         "op": ("Op",),
+        "openref": ("OpenRef",),
         "quiesce": ("Quiesce",),
         "ref": ("ActorRef",),
         "spec": (

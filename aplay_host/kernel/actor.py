@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Coroutine, Hashable, Mapping, MutableMapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .address import Address
 from .errors import Detached, NotBound, StartFailed
+from .names import Names
 from .watch import begin_watch, end_watch
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ PLAIN_HOOKS = ("__init__", "decide_to_start", "user_task_callback")
 START_HOOKS = ASYNC_HOOKS[:3]
 
 
-class Actor:
+class Actor(Names):
     """Something that handles one message after another, at an address of its own.
 
     Order of the hooks: ``__init__`` (opens nothing), `on_start`, then `msg_handler` for each
@@ -178,24 +178,6 @@ class Actor:
     def loop(self) -> asyncio.AbstractEventLoop:
         """The system's event loop."""
         return self._here.system.loop
-
-    @property
-    def parent(self) -> ActorRef | None:
-        """The ref of the parent; None for the root."""
-        parent = self._here.parent
-        return None if parent is None else self.system.ref(parent.address)
-
-    @property
-    def kernel(self) -> ActorRef:
-        """The ref of the root."""
-        return self.system.ref("/")
-
-    @property
-    def children(self) -> Mapping[str, ActorRef]:
-        """The refs of the children by name, in the order in which they were made."""
-        children = self._here.children or {}
-        refs = {name: self.system.ref(child.address) for name, child in children.items()}
-        return MappingProxyType(refs)
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:

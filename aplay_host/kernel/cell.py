@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import supervisor
+from . import boxing, lifecycle, supervisor
 from .actor import overrides
 from .composing import Handler, compose_handler
 from .drain import Drain, Hand
@@ -24,6 +25,7 @@ from .errors import Escalated
 from .events import HookFailed, MessageFailed
 from .exchange import Call
 from .mail import Mail
+from .mailbox import Parcel
 from .request import Request
 from .status import ActorStatus, Failure, Past, State
 from .supervision import plan_directive
@@ -54,7 +56,6 @@ class ActorCell(Mail):
         "children",
         "direct",
         "failed",
-        "handled",
         "hands",
         "held",
         "incarnation",
@@ -91,7 +92,7 @@ class ActorCell(Mail):
         # Whether a request may be handed to the actor when it has nothing else to do.
         self.direct = False
         self.hands: tuple[Hand, ...] = ()
-        self.handled = self.failed = 0
+        self.failed = 0
         # How many instances were made; `made_by` is the parent's at the time, or its next one.
         self.incarnation = 0
         self.made_by = 0 if parent is None else parent.incarnation + (parent.behaviour is None)
@@ -245,9 +246,16 @@ class ActorCell(Mail):
         # With several tasks each message may need another drain; then, and for a class that
         # decides, and for the mail of one that is to go, every send is slow.
         slow = self.spec.max_tasks > 1 or self.wanted == "gone" or self.is_choosy
-        self.limit = 0 if slow else self.spec.mailbox.capacity
+        self.limit = 0 if slow or self.box is not None else self.spec.mailbox.capacity
         is_open = self.state == "running" and self.wanted == "up" and self.probation is None
-        self.direct = is_open and not self.is_choosy
+        self.direct = is_open and not self.is_choosy and self.box is None
+
+    def set_max_tasks(self, number: int) -> None:
+        """Let that many messages be handled at once from now on; raises `ValueError` below 1."""
+        self.spec = replace(self.spec, max_tasks=number)
+        self.open_line()
+        for _ in range(number):
+            self.wake()
 
     def want(self, wanted: Wanted) -> None:
         """Write where the cell is to be; ``gone`` is final, and makes new mail dead letters."""
@@ -258,8 +266,13 @@ class ActorCell(Mail):
     def wake(self, *, by_name: bool = False) -> None:
         """Begin a drain if mail waits, the actor runs, and a slot is free.
 
-        An actor that nobody asked for by name and that is idle may decide against it.
+        An actor that nobody asked for by name and that is idle may decide against it. One that
+        never was started, and that no plan is going to start, is started by its first message.
         """
+        if self.state == "new" and not self.planned and self.inbox and self.steering is None:
+            lifecycle.steer_on(self)
+        if self.box is not None:
+            self.box.demand()
         if not self.inbox or not self.is_handling or len(self.hands) >= self.spec.max_tasks:
             return
         if by_name or self.hands or not self.is_choosy or self._decides_to_start():
@@ -308,6 +321,15 @@ class ActorCell(Mail):
             self.tell_hook_failure("decide_to_start", error)
             return False
 
+    def count_refused(self, message: Any) -> None:
+        """Count a message that was answered with `Refuse`: as handled, or as its box says."""
+        if self.box is None or not self.box.obey(message):
+            self.handled += 1
+
+    def offer_mailbox(self, mailbox: Any) -> None:
+        """Take a mailbox of the actor's own; see `boxing.offer`."""
+        boxing.offer(self, mailbox)
+
     def rest(self, hand: Hand) -> None:
         """Take back a hand that ended; without mail and hands the cell keeps no line."""
         if len(self.hands) == 1 and self.hands[0] is hand:
@@ -329,7 +351,10 @@ class ActorCell(Mail):
         """
         kind = type(unwrap(message)).__qualname__
         cancelled = isinstance(error, asyncio.CancelledError)
-        trial = self.probation if message.__class__ is not Request else None
+        if self.box is not None and self.box.obey(message):
+            self.fail(error, kind, "resume" if cancelled else None)
+            return
+        trial = self.probation if message.__class__ not in (Request, Parcel) else None
         if trial is not None and isinstance(error, Exception) and trial.set_aside(message, error):
             self.fail(error, kind, "set aside")
             return
@@ -383,11 +408,22 @@ class ActorCell(Mail):
         self.since = self.system.now()
         self.open_line()
 
+    @property
+    def pending(self) -> int:
+        """How many messages wait."""
+        waiting = len(self.inbox) if self.inbox is not None else 0
+        if self.box is not None:
+            waiting = self.waiting
+        return waiting + (len(self.probation.messages) if self.probation is not None else 0)
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether mail is in hand or waits."""
+        return bool(self.hands) or self.pending > 0
+
     def status(self) -> ActorStatus:
         """Return the cell as it is at this instant, exact even within a batch."""
-        pending = len(self.inbox) if self.inbox is not None else 0
-        if self.probation is not None:
-            pending += len(self.probation.messages)
+        pending = self.pending
         return ActorStatus(
             address=self.address,
             state=self.state,

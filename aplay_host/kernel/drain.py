@@ -210,8 +210,10 @@ class Drain(Turn):
                     cell.taken += taken
                     cell.handled += taken
                 self._batch = None
-            except Refuse:
-                self._settle(0)  # an answer, not a failure
+            except Refuse:  # an answer, not a failure
+                self._settle(1)
+                if not self._abandoned:
+                    cell.count_refused(message)
             except BaseException as error:
                 self._fail(error, message)
             count += size
@@ -238,8 +240,7 @@ class Drain(Turn):
             return
         message.begin(cell.system.clock())
         self._open = message
-        turn = message if isinstance(message, Turn) else self
-        token = CURRENT.set(turn)
+        token = CURRENT.set(message.turn or self)
         try:
             reply = await cell.handler(message.message)
         except BaseException as error:

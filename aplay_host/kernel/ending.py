@@ -11,6 +11,7 @@ from . import lifecycle
 from .events import Abandoned, Removed, SystemStopped, SystemStopping
 from .hooks import place_of
 from .status import ShutdownReport
+from .teardown import finish, let_hands_finish
 
 if TYPE_CHECKING:
     from .address import Address
@@ -34,6 +35,8 @@ class Ending:
         self._system = system
         self.fatal: BaseException | None = None
         self.cut = 0
+        # Whether to stop the root is to end the system.
+        self.comes_with_root = False
         self._abandoned: dict[asyncio.Task[Any], str] = {}
         self._quiet: asyncio.Event | None = None
         self._ends = math.inf
@@ -88,6 +91,13 @@ class Ending:
         """
         return await asyncio.shield(self._ending or self._end_by(deadline, self.abort))
 
+    def begin(self) -> None:
+        """Begin to shut down, unless that has begun; before the system is open, remember it."""
+        if self._system.unsteered is not None:
+            self._system.root.want("gone")
+        elif self._ending is None:
+            self._end_by(SHUTDOWN_SECONDS, self.abort)
+
     def abort(self) -> None:
         """Shut down without waiting: cancel every handler, hook and owned task now."""
         over = self._ending is not None and self._ending.done()
@@ -95,8 +105,9 @@ class Ending:
             return
         self._aborted = True
         self._end_by(LAST_SECOND, self._leave_behind)
-        for cell in self._system.cells():
-            lifecycle.remove(cell, "shutdown")
+        for cell in (*self._system.cells(), self._system.root):
+            if cell is not self._system.root:
+                lifecycle.remove(cell, "shutdown")
             for hand in cell.hands:
                 hand.cancel()
             for task in cell.owned_tasks:
@@ -107,8 +118,7 @@ class Ending:
         """Begin an orderly shutdown if `error` is `SystemExit` or the like."""
         if self.fatal is None and isinstance(error, KeyboardInterrupt | SystemExit):
             self.fatal = error
-            if self._ending is None:
-                self._end_by(SHUTDOWN_SECONDS, self.abort)
+            self.begin()
 
     def _end_by(self, seconds: float, time_up: Callable[[], None]) -> asyncio.Task[ShutdownReport]:
         """Begin to shut down, or go on with it, with that many seconds until `time_up`."""
@@ -120,14 +130,39 @@ class Ending:
             self.cut = 0  # what an earlier stop cut or left behind is not this one's doing
             running = {task: text for task, text in self._abandoned.items() if not task.done()}
             self._abandoned = running
-            self._system.root.want("gone")
+            self._close_root()
             self._ending = self._system.create_task(self._shut_down(), "shutdown")
             self._system.events.tell(SystemStopping, self._system.root.address)
         return self._ending
 
+    def _close_root(self) -> None:
+        """Let the root begin no message any more, and end it after all others."""
+        root = self._system.root
+        root.rare.reason = "shutdown"
+        root.want("gone")
+        if root.state == "starting":
+            root.cut_hook()
+        elif root.state in lifecycle.ALIVE:
+            root.enter("stopping")
+            root.curtail()
+            root.bury_requests("shutdown")
+        if root.steering is None:
+            root.rare.steering = self._system.create_task(self._end_root(), "/ lifecycle")
+
+    async def _end_root(self) -> None:
+        root = self._system.root
+        try:
+            seconds = await let_hands_finish(root)
+            for cell in reversed(tuple((root.children or {}).values())):
+                await lifecycle.remove(cell, "shutdown")
+            await finish(root, "shutdown", seconds)
+            root.bury_all("shutdown")
+        finally:
+            root.rare.steering = None
+
     async def _shut_down(self) -> ShutdownReport:
-        for cell in reversed(tuple((self._system.root.children or {}).values())):
-            await lifecycle.remove(cell, "shutdown")
+        if (steering := self._system.root.steering) is not None:
+            await asyncio.wait({steering})
         assert self._time_up is not None
         self._time_up.cancel()
         self._system.deadlines.close()
@@ -141,7 +176,7 @@ class Ending:
 
     def _leave_behind(self) -> None:
         """Forget what is still there after the last second, deepest first."""
-        for cell in reversed(list(self._system.cells())):
+        for cell in (*reversed(list(self._system.cells())), self._system.root):
             for task in (*(hand.task for hand in cell.hands), *cell.owned_tasks, cell.rare.hook):
                 if task is not None and not task.done():
                     self.abandon(cell.address, task)
@@ -149,5 +184,7 @@ class Ending:
                 hand.abandon()
             if cell.steering is not None:
                 cell.steering.cancel()
+            if cell is self._system.root:
+                continue
             self._system.forget(cell, "shutdown")
             self._system.events.tell(Removed, cell.address, "shutdown")

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from .turn import Turn
 
 
 class Envelope:
     """A message in line that wants to be asked before, and told after, it is handled.
 
     A bare message needs no envelope. Those that are `exempt` take no room in the mailbox and
-    are never dropped for others.
+    are never dropped for others. `turn` is the turn in which it is handled; None for the drain's.
     """
 
     __slots__ = ()
 
     exempt = False
+    turn: Turn | None = None
     message: Any
 
     def void(self) -> str | None:

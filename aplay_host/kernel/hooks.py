@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +34,15 @@ async def run_hook(cell: ActorCell, name: str, seconds: float, *args: Any) -> Ho
     """
     if not overrides(cell.spec.cls, name):
         return HookOutcome()
+    return await run_within(cell, name, seconds, lambda: getattr(cell.behaviour, name)(*args))
+
+
+async def run_within(
+    cell: ActorCell, name: str, seconds: float, call: Callable[[], Awaitable[object]]
+) -> HookOutcome:
+    """Run what `call` returns as a hook of that name; see `run_hook`."""
     rare, seconds = cell.rare, max(0.0, seconds)
-    task = cell.system.create_task(_guarded(cell, name, args), f"{cell.address} {name}")
+    task = cell.system.create_task(_guarded(cell, call), f"{cell.address} {name}")
     rare.hook, rare.hook_cut = task, False
     try:
         _, late = await asyncio.wait({task}, timeout=seconds * (1 - CANCEL_SHARE))
@@ -72,11 +80,11 @@ def place_of(task: asyncio.Task[Any]) -> str:
     return place
 
 
-async def _guarded(cell: ActorCell, name: str, args: tuple[Any, ...]) -> BaseException | None:
+async def _guarded(cell: ActorCell, call: Callable[[], Awaitable[object]]) -> BaseException | None:
     # Inside the task: SystemExit that leaves a task takes the whole loop down with it.
     CURRENT.set(Turn(cell, asyncio.current_task()))
     try:
-        await getattr(cell.behaviour, name)(*args)
+        await call()
     except BaseException as error:
         return error
     return None

@@ -30,7 +30,9 @@ class DeadLetter:
     ``removed``          the actor was removed with the message waiting
     ``stopped``          a request waited at an actor that was stopped
     ``failed``           a request waited at an actor that became failed
-    ``dropped``          the mailbox was full and its rule chose this message
+    ``dropped``          the mailbox was full and its rule chose this message; or a mailbox of
+                         the actor's own was given it and has not given it back
+    ``store_failed``     the actor's own mailbox could not keep it; `error` says why
     ``shutdown``         the system shut down with the message waiting
     ``expired``          quiet: the request's time ran out before its turn
     ``asker_gone``       quiet: the asker was cancelled before the request's turn

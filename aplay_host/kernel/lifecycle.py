@@ -24,10 +24,11 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from . import boxing
 from .actor import START_HOOKS, overrides
 from .errors import StartFailed
 from .events import Quarantined, Removed, Started, StartRefused, Stopped
-from .hooks import HookOutcome, run_hook
+from .hooks import HookOutcome, run_hook, run_within
 from .op import Op
 from .renewal import Renewal
 from .status import Failure
@@ -74,7 +75,9 @@ def human_start(cell: ActorCell) -> Op:
 
 def stop(cell: ActorCell, reason: str = "stop") -> Op:
     """Hold the actor: the message in hand may finish, the rest waits, children run on."""
-    if cell.wanted != "gone":
+    if cell.parent is None and cell.system.ending.comes_with_root:
+        cell.system.ending.begin()
+    elif cell.wanted != "gone":
         cell.held = True
         cell.rare.reason = reason
         _want(cell, "down")
@@ -91,7 +94,9 @@ def restart(cell: ActorCell) -> Op:
 
 def remove(cell: ActorCell, reason: str = "removed") -> Op:
     """End the actor and its children for good; waiting mail becomes dead letters."""
-    if cell.wanted != "gone":
+    if cell.parent is None and cell.system.ending.comes_with_root:
+        cell.system.ending.begin()
+    elif cell.wanted != "gone":
         cell.rare.reason = reason
         if cell.system.quiet is not None:
             cell.system.quiet.leave(cell)
@@ -106,7 +111,9 @@ def start_now(cell: ActorCell) -> bool:
     """
     if cell.behaviour is None:
         cell.make_behaviour()
-    if any(overrides(cell.spec.cls, hook) for hook in START_HOOKS):
+    offered = cell._rare is not None and cell._rare.offered is not None
+    hooks = any(overrides(cell.spec.cls, hook) for hook in START_HOOKS)
+    if cell.wanted != "up" or hooks or offered:
         return False
     _opened(cell, "start")
     return True
@@ -124,7 +131,7 @@ def renew(cell: ActorCell, renewal: Renewal) -> None:
     cell.rare.renewal = renewal
     cell.enter("restarting")
     cell.curtail()
-    _steer_on(cell)
+    steer_on(cell)
 
 
 def open_gate(cell: ActorCell) -> None:
@@ -153,6 +160,8 @@ def take_up(cell: ActorCell) -> None:
 
 def wake_all(cell: ActorCell) -> None:
     """Begin with as much of the waiting mail as there are slots."""
+    if cell.box is not None:
+        cell.box.resume()
     for _ in range(min(cell.spec.max_tasks, len(cell.inbox or ()))):
         cell.wake()
 
@@ -190,7 +199,7 @@ def _want(cell: ActorCell, wanted: Wanted) -> None:
         elif cell.wanted == "down" and cell.state in ("new", "failed"):
             cell.enter("stopped")
             cell.bury_requests("stopped")
-    _steer_on(cell)
+    steer_on(cell)
 
 
 def _close(cell: ActorCell) -> None:
@@ -207,8 +216,11 @@ def _close(cell: ActorCell) -> None:
 # ---- the steering task ---------------------------------------------------------------------
 
 
-def _steer_on(cell: ActorCell) -> None:
-    if cell.steering is None and _next_step(cell) is not None:
+def steer_on(cell: ActorCell) -> None:
+    """Bring the cell where it is wanted, a new one up; before the system is open, then."""
+    if cell.system.unsteered is not None:
+        cell.system.unsteered[cell] = None
+    elif cell.steering is None and _next_step(cell) is not None:
         cell.rare.steering = cell.system.create_task(_steer(cell), f"{cell.address} lifecycle")
 
 
@@ -250,6 +262,8 @@ async def _start(cell: ActorCell) -> None:
             cell.fail(outcome.error, None, "restart")
         if cell.state in ("starting", "stopping"):  # no new try was decided on
             cell.enter("stopped")
+            if cell.parent is None:
+                cell.want("down")  # nobody would count its tries
     fails = cell.renewal is not None and cell.renewal.fails
     if not fails and _next_step(cell) is not _start:  # else it is not settled yet
         cell.end_attempt()
@@ -267,6 +281,9 @@ async def _open(cell: ActorCell) -> HookOutcome:
         if is_prepared and hook != "on_start":
             continue
         outcome = await run_hook(cell, hook, ends - cell.system.now())
+        if outcome.error is None and hook == "prepare_mailbox":
+            opening = partial(boxing.install, cell)
+            outcome = await run_within(cell, "mailbox", ends - cell.system.now(), opening)
         if outcome.error is not None:
             break
     cell.rare.prepared = cell.incarnation
@@ -405,11 +422,14 @@ async def _remove(cell: ActorCell) -> None:
     seconds = await let_hands_finish(cell)
     for child in reversed(tuple((cell.children or {}).values())):
         await remove(child, reason)
+    ends = cell.system.now() + seconds
     await finish(cell, "remove" if reason == "removed" else reason, seconds)
     tell_end(cell)
     if cell.probation is not None:
         cell.probation.settle(act=False)
     end_watches(cell)
+    if cell.box is not None:
+        await cell.box.close(ends - cell.system.now(), reason)
     cell.system.forget(cell, reason)
     cell.system.events.tell(Removed, cell.address, reason)
     tell_watchers(cell, reason)

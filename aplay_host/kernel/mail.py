@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from .envelope import Envelope, unwrap
 from .errors import ActorStopped, MailboxFull
+from .mailbox import Parcel
 from .rare import Rare, Waiter
 from .request import Request
 from .turn import Turn, current_turn
 
 if TYPE_CHECKING:
     from .address import Address
+    from .boxline import BoxLine
     from .drain import Hand
     from .spec import ActorSpec
     from .status import State
@@ -36,7 +38,7 @@ class Mail:
     the hands have not settled yet, that is what was accepted.
     """
 
-    __slots__ = ("_rare", "dead", "enclosed", "inbox", "taken")
+    __slots__ = ("_rare", "box", "dead", "enclosed", "handled", "inbox", "taken")
 
     system: ActorSystem
     address: Address
@@ -48,10 +50,13 @@ class Mail:
 
     def __init__(self) -> None:
         self._rare: Rare | None = None
+        # A mailbox that feeds the line; None for mail that is in memory only.
+        self.box: BoxLine | None = None
         self.inbox: deque[Any] | None = None
         # How many of the messages in line stand there in an envelope.
         self.enclosed = 0
         self.taken = 0
+        self.handled = 0
         self.dead = 0
 
     @property
@@ -74,6 +79,8 @@ class Mail:
         """
         if self.wanted == "gone":
             self.bury((message,), self.rare.reason)
+        elif self.box is not None:
+            self.box.admit(message)
         elif not self.is_full or (isinstance(message, Envelope) and message.exempt):
             self._append(message)
         else:
@@ -85,6 +92,9 @@ class Mail:
         Under ``wait`` it raises `MailboxFull` after `timeout` seconds, and at once when the
         actor itself is the sender, because nobody but it could make room.
         """
+        if self.box is not None and self.wanted != "gone":
+            await self.box.admit_in_turn(message, timeout)
+            return
         waits = self.spec.mailbox.overflow == "wait" and self.is_full and self.wanted != "gone"
         if not waits:
             self.admit(message)
@@ -93,10 +103,11 @@ class Mail:
         if turn is not None and turn.cell is self:
             raise self.full()
         if self.state == "paused":
-            self._ask_for_quota(turn, 1)
-        await self._wait_for_room(message, timeout)
+            self.ask_for_quota(turn, 1)
+        await self.wait_for_room(message, timeout)
 
-    async def _wait_for_room(self, message: Any, timeout: float) -> None:
+    async def wait_for_room(self, message: Any, timeout: float) -> None:
+        """Wait until `message` is in line, and kept; raises `MailboxFull` when time runs out."""
         waiter = Waiter(message, self.system.loop.create_future())
         self.rare.waiters.append(waiter)
         self.curtail()  # the first waiter gets its room after the message in hand
@@ -109,6 +120,8 @@ class Mail:
         finally:
             if waiter in self.rare.waiters:
                 self.rare.waiters.remove(waiter)
+        if (kept := waiter.room.result()) is not None and not isinstance(message, Envelope):
+            await kept
 
     @property
     def is_full(self) -> bool:
@@ -119,16 +132,24 @@ class Mail:
         return self._room() <= 0
 
     def _room(self) -> int:
+        if self.box is not None:
+            return self.spec.mailbox.capacity - self.box.box.depth().messages
         if self.inbox is None:
             return 1
         exempt = self._rare.exempt if self._rare is not None else 0
         return self.spec.mailbox.capacity - len(self.inbox) + exempt
 
+    @property
+    def waiting(self) -> int:
+        """How many messages wait, in line and in the box."""
+        boxed = self.box.waiting + len(self.box.aside) if self.box is not None else 0
+        return len(self.inbox or ()) + boxed
+
     def full(self) -> MailboxFull:
         """Return the error for a sender that found no room."""
         box = self.spec.mailbox
         return MailboxFull(
-            f"mailbox of {self.address} is full: {len(self.inbox or ())} of {box.capacity} "
+            f"mailbox of {self.address} is full: {self.waiting} of {box.capacity} "
             f"waiting, overflow is {box.overflow}, actor is {self.state}"
         )
 
@@ -154,13 +175,20 @@ class Mail:
                 return
 
     def _append(self, message: Any) -> None:
-        line = self._line(message)
-        line.append(message)
+        line = self.line_up(message)
         if self.state == "paused" and isinstance(message, Request):
-            self._ask_for_quota(message.parent, len(line))
+            self.ask_for_quota(message.parent, len(line))
         self.wake()
 
-    def _ask_for_quota(self, turn: Turn | None, messages: int) -> None:
+    def line_up(self, message: Any) -> deque[Any]:
+        """Put `message` last in line, which is returned, and wake nobody."""
+        line = self._line(message)
+        line.append(message)
+        if self._rare is not None and self._rare.arrivals:
+            self._tell_arrival()
+        return line
+
+    def ask_for_quota(self, turn: Turn | None, messages: int) -> None:
         """Have mail handled behind the gate that an exchange closed, if that waits for it."""
         quiet = self.system.quiet
         if quiet is not None and quiet.is_waited_for(turn):
@@ -175,12 +203,16 @@ class Mail:
         line.insert(place, notice)
         self.wake()
 
+    def put_in(self, message: Any) -> None:
+        """Note that something which may be an envelope is in line; reverse of `take_out`."""
+        if isinstance(message, Envelope):
+            self.enclosed += 1
+            if message.exempt:
+                self.rare.exempt += 1
+
     def _line(self, newcomer: Any) -> deque[Any]:
         """Return the line, which `newcomer` is about to enter."""
-        if isinstance(newcomer, Envelope):
-            self.enclosed += 1
-            if newcomer.exempt:
-                self.rare.exempt += 1
+        self.put_in(newcomer)
         if self.inbox is None:
             self.inbox = self.system.spare_inboxes.pop() if self.system.spare_inboxes else deque()
         return self.inbox
@@ -196,10 +228,51 @@ class Mail:
         while waiters and not self.is_full:
             waiter = waiters.popleft()
             if not waiter.room.done():
-                waiter.room.set_result(None)
-                self._append(waiter.message)
+                self._let_in(waiter)
+
+    def _let_in(self, waiter: Waiter) -> None:
+        if self.box is None:
+            waiter.room.set_result(None)
+            self._append(waiter.message)
+            return
+        try:
+            waiter.room.set_result(self.box.put(Parcel(waiter.message)))
+        except MailboxFull as error:
+            waiter.room.set_exception(error)
+
+    async def next_arrival(self) -> None:
+        """Wait until a message comes into the line, which is empty."""
+        self.inbox = None  # so that nobody appends to it unnoticed
+        arrival: asyncio.Future[None] = self.system.loop.create_future()
+        self.rare.arrivals.append(arrival)
+        await arrival
+
+    def _tell_arrival(self) -> None:
+        arrivals, self.rare.arrivals = self.rare.arrivals, []
+        for arrival in arrivals:
+            if not arrival.done():
+                arrival.set_result(None)
 
     # ---- leaving the line ----------------------------------------------------------------
+
+    def take_first(self) -> tuple[Any] | None:
+        """Take what is first in line by hand, as a handled message; None where none waits."""
+        while self.inbox:
+            self.curtail()
+            message = self.inbox.popleft()
+            self.take_out(message)
+            if isinstance(message, Envelope):
+                if (reason := message.void()) is not None:
+                    self.bury((message,), reason)
+                    continue
+                message.begin(self.system.now())
+                message.answer(None)
+            self.taken += 1
+            self.handled += 1
+            if self.has_waiters:
+                self.admit_waiters()
+            return (unwrap(message),)
+        return None
 
     def take_out(self, message: Any) -> None:
         """Note that something which may be an envelope is not in line any more."""
@@ -217,7 +290,21 @@ class Mail:
         for hand in self.hands:
             hand.curtail()
 
-    def bury(self, messages: Iterable[Any], reason: str) -> None:
+    def take_all(self) -> tuple[Any, ...]:
+        """Take everything out of the line; it is nowhere then, and has to be put somewhere."""
+        self.curtail()
+        waiting, self.inbox = tuple(self.inbox or ()), None
+        for message in waiting:
+            self.take_out(message)
+        return waiting
+
+    def put_back(self, messages: Iterable[Any]) -> None:
+        """Put what was in line before all that is there now."""
+        self.curtail()
+        self.inbox = deque((*messages, *(self.inbox or ()))) or None
+        self.wake()
+
+    def bury(self, messages: Iterable[Any], reason: str, error: str | None = None) -> None:
         """Make dead letters of messages that are in line no more, or never came so far."""
         messages = tuple(messages)
         self.taken += len(messages)  # all at once: the account holds whenever a letter is told
@@ -226,13 +313,16 @@ class Mail:
             if isinstance(message, Envelope):
                 message.bury(self.full() if reason == "dropped" else self._stopped(reason))
             letter = unwrap(message)
-            self.system.add_dead_letter(self.address, letter, reason, self.incarnation)
+            self.system.add_dead_letter(self.address, letter, reason, self.incarnation, error)
 
     def _stopped(self, reason: str) -> ActorStopped:
         return ActorStopped(self.address, reason)
 
     def bury_requests(self, reason: str) -> None:
         """Answer every waiting request with `ActorStopped`; other mail keeps its place."""
+        if self.box is not None:
+            self.box.open_gate()
+            self.box.bury_requests(reason)
         if self.enclosed or self.has_waiters:
             self._bury_waiting(reason, Request)
 
@@ -244,9 +334,9 @@ class Mail:
         """Bury what waits and is of that kind, also what its sender could not place yet."""
         self.curtail()
         waiting = tuple(self.inbox or ())
-        buried = [message for message in waiting if isinstance(message, kind)]
+        buried = [message for message in waiting if _is(message, kind)]
         # None when nothing is kept: an empty inbox would take mail and wake nobody.
-        self.inbox = deque(m for m in waiting if not isinstance(m, kind)) or None
+        self.inbox = deque(m for m in waiting if not _is(m, kind)) or None
         for message in buried:
             self.take_out(message)
         for waiter in self.rare.waiters:
@@ -255,3 +345,9 @@ class Mail:
                 buried.append(waiter.message)
         self.bury(buried, reason)
         self.admit_waiters()
+
+
+def _is(message: Any, kind: type[object]) -> bool:
+    return isinstance(message.inner if isinstance(message, Parcel) else message, kind) or (
+        kind is object
+    )

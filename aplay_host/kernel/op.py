@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .cell import ActorCell
 
 
+NOT_STARTED = " did not start: "
+
+
 class Op:
     """What a lifecycle verb returns: the verb has taken effect, awaiting it waits for the end.
 
@@ -52,8 +55,13 @@ class Op:
 def start_failed(cell: ActorCell) -> StartFailed:
     """Return the error that says why `cell` does not run."""
     error = None if cell.held else cell.last_error
-    cause = f"{error.type}: {error.text} ({error.where})" if error else f"it is {cell.state}"
-    return StartFailed(f"{cell.address} did not start: {cause}")
+    if error is None:
+        cause = f"it is {cell.state}"
+    elif error.type == "StartFailed" and NOT_STARTED in error.text:
+        cause = NOT_STARTED.join(error.text.split(NOT_STARTED)[-2:])  # where it began, once
+    else:
+        cause = f"{error.type}: {error.text} ({error.where})"
+    return StartFailed(f"{cell.address}{NOT_STARTED}{cause}")
 
 
 def refuse_self_wait(target: ActorCell, turn: Turn | None) -> None:

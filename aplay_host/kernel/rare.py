@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .address import Address
     from .composing import Handler
     from .exchange import Call
+    from .objectmailbox import ObjectMailbox
     from .probation import Probation
     from .renewal import Renewal
     from .status import Failure
@@ -22,11 +23,14 @@ HISTORY = 10
 
 
 class Waiter:
-    """A sender that waits for room in a full mailbox, with the message it brings."""
+    """A sender that waits for room in a full mailbox, with the message it brings.
+
+    `room` ends when that is in line, with what ends when it is kept, if that is another thing.
+    """
 
     __slots__ = ("message", "room")
 
-    def __init__(self, message: Any, room: asyncio.Future[None]) -> None:
+    def __init__(self, message: Any, room: asyncio.Future[Awaitable[None] | None]) -> None:
         self.message = message
         self.room = room
 
@@ -35,6 +39,7 @@ class Rare:
     """The parts of a cell that most actors never need, made on first use."""
 
     __slots__ = (
+        "arrivals",
         "attempt",
         "calls",
         "deferred",
@@ -45,6 +50,7 @@ class Rare:
         "hook",
         "hook_cut",
         "late_replies",
+        "offered",
         "prepared",
         "probation",
         "quota",
@@ -61,6 +67,8 @@ class Rare:
     )
 
     def __init__(self) -> None:
+        # Who waits for the next message that enters an empty line.
+        self.arrivals: list[asyncio.Future[None]] = []
         self.attempt: asyncio.Future[bool] | None = None
         # How the tasks that a start hook began were begun.
         self.calls: dict[asyncio.Task[Any], Call] = {}
@@ -78,6 +86,8 @@ class Rare:
         self.hook: asyncio.Task[Any] | None = None
         self.hook_cut = False
         self.late_replies = 0
+        # A mailbox of the actor's own that the next start puts into the cell.
+        self.offered: ObjectMailbox | None = None
         self.reason = "removed"
         self.renewal: Renewal | None = None
         self.stamps: tuple[float, ...] = ()

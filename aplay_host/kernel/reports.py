@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from .errors import StartFailed
 from .limit import LogLimit
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ class Reports:
         if missed is None:
             return
         text = f"{address} {what}: {failure.type}: {failure.text}{_more(missed)}"
-        self._log.error(text, exc_info=error, extra={"actor": address})
+        # That a start below failed was logged there, with its traceback.
+        cause = None if isinstance(error, StartFailed) else error
+        self._log.error(text, exc_info=cause, extra={"actor": address})
 
     def hook_failure(
         self, address: Address, hook: str, failure: Failure, error: BaseException

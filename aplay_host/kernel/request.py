@@ -36,6 +36,11 @@ class Request(Turn, Envelope):
         self.reply: asyncio.Future[Any] | None = None
         self.timer: asyncio.TimerHandle | set[Request] | None = None
 
+    @property
+    def turn(self) -> Turn:  # type: ignore[override]
+        """The turn in which it is handled is the request itself."""
+        return self
+
     def is_held_by(self, task: asyncio.Task[Any] | None) -> bool:
         """Tell whether the handler still runs; tasks that it began belong to its turn."""
         return self.is_open

@@ -63,7 +63,8 @@ MEMORY, BUDGET, BACKOFF = MailboxSpec(), Budget(), Backoff()
 class ActorSpec:
     """One actor's class and settings, complete: nothing is looked up later.
 
-    Times are seconds. Made by `ActorSpec.of`, which knows where a setting may come from.
+    Times are seconds; a start may take for ever (``inf``). Made by `ActorSpec.of`, which knows
+    where a setting may come from.
     """
 
     name: str
@@ -87,7 +88,8 @@ class ActorSpec:
         for name in ("start_timeout", "stop_timeout", "ask_timeout"):
             seconds = getattr(self, name)
             number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-            if not number or not 0 <= seconds < math.inf:
+            endless = seconds == math.inf and name != "start_timeout"
+            if not number or not seconds >= 0 or endless:
                 raise ValueError(f"{name}: got {seconds!r}, want seconds >= 0")
         on_error = self.on_error
         for word in (on_error,) if isinstance(on_error, str) else on_error.values():

@@ -79,9 +79,11 @@ def end_life(cell: ActorCell, ending: Ending) -> None:
 def _escalate(cell: ActorCell, error: BaseException) -> None:
     """Make the failure the parent's; where no parent can restart, the child becomes failed."""
     parent = cell.parent
-    if parent is not None and parent.state == "restarting":
+    if parent is None:
+        return  # the root never fails
+    if parent.state == "restarting":
         lifecycle.suspend(cell)  # that is what it asks for
-    elif parent is None or parent.parent is None or parent.state not in lifecycle.ALIVE:
+    elif parent.parent is None or parent.state not in lifecycle.ALIVE:
         lifecycle.renew(cell, Renewal(cell, 0.0, fails=True))
     else:
         cell.enter("paused")

@@ -14,8 +14,9 @@ from typing import Any, Self, TypeVar
 
 from . import lifecycle
 from .actor import Actor, Faulty, Group, Root
-from .address import Address
+from .address import MOST_LEVELS, Address
 from .cell import ActorCell
+from .child import check_depth, child_spec, discard, find_child, prepare_child
 from .composing import Interceptors
 from .deadlines import Deadlines
 from .ending import SHUTDOWN_SECONDS, Ending
@@ -24,6 +25,7 @@ from .events import EventStream
 from .handoff import Drivers
 from .inside import Inside, look_inside
 from .letters import QUIET, DeadLetter, DeadLetters
+from .openref import OpenRef
 from .outbox import Outbox
 from .quiesce import OnBusy, Quiesce, idle
 from .ref import ActorRef
@@ -75,6 +77,8 @@ class ActorSystem:
         # The exchange under way, and what records the verbs of a behaviour being built for it.
         self.quiet: Quiesce | None = None
         self.outbox: Outbox | None = None
+        # The cells that verbs and mail set in motion before the system was open.
+        self.unsteered: dict[ActorCell, None] | None = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self.base_context = contextvars.Context()
         self._registry: dict[Address, ActorCell] = {}
@@ -97,15 +101,34 @@ class ActorSystem:
             raise self.ending.fatal
 
     def open(self) -> None:
-        """Bind the system to the running loop; done once, by ``async with`` or by hand."""
-        self._loop = asyncio.get_running_loop()
-        # The stock loops' own method only calls this function.
-        stock = getattr(type(self._loop), "time", None) is asyncio.BaseEventLoop.time
-        self.clock = time.monotonic if stock else self._loop.time
+        """Bind the system to the running loop; done once, by ``async with`` or by hand.
+
+        What was asked of actors before begins now. Raises `RuntimeError` when the system is
+        bound to another loop, or over.
+        """
+        if self.unsteered is None:
+            raise RuntimeError(f"the system {self.name!r} was opened before")
+        self.bind(asyncio.get_running_loop())
         self.base_context = contextvars.copy_context()
         self.drivers = Drivers(self)
-        self.deadlines = Deadlines(self._loop)
-        lifecycle.start_now(self.root)
+        self.deadlines = Deadlines(self.loop)
+        unsteered, self.unsteered = self.unsteered, None
+        if self.root.wanted == "gone":  # it was stopped before it began
+            self.ending.begin()
+            return
+        if not lifecycle.start_now(self.root):
+            lifecycle.start(self.root)
+        for cell in unsteered:
+            lifecycle.steer_on(cell)
+
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Say on which loop the system will be opened; raises `RuntimeError` for a second one."""
+        if self._loop is not None and self._loop is not loop:
+            raise RuntimeError(f"the system {self.name!r} belongs to another loop: {self._loop!r}")
+        self._loop = loop
+        # The stock loops' own method only calls this function.
+        stock = getattr(type(loop), "time", None) is asyncio.BaseEventLoop.time
+        self.clock = time.monotonic if stock else loop.time
 
     # ---- the loop ------------------------------------------------------------------------
 
@@ -115,6 +138,11 @@ class ActorSystem:
         if self._loop is None:
             raise RuntimeError("the system is not open; use 'async with ActorSystem(...)'")
         return self._loop
+
+    @property
+    def is_bound(self) -> bool:
+        """Tell whether it is settled on which loop the system runs."""
+        return self._loop is not None
 
     def now(self) -> float:
         """Return the loop's time in seconds; 0 before the system is open."""
@@ -162,11 +190,22 @@ class ActorSystem:
         try:
             started = lifecycle.start_now(cell)
         except BaseException:
-            self.forget(cell, "removed")
+            discard(cell)
             raise
         if not started:
             await lifecycle.start(cell)
         return self._ref_of(cell)
+
+    def create_actor(self, parent: ActorCell, name: str, cls: type[Actor]) -> OpenRef:
+        """Make a child with its instance, but do not start it; see `Actor.create_actor`."""
+        spec = child_spec(parent, name, cls)
+        if self.outbox is not None:
+            return self.open_ref(self.outbox.declare(parent, spec))
+        cell = find_child(parent, spec)
+        if cell is None:
+            cell = self._add(parent, spec)
+            prepare_child(cell)
+        return self.open_ref(cell.address)
 
     def declare(self, parent: ActorCell, spec: ActorSpec) -> None:
         """Make a child of a behaviour that was exchanged, unless it is there already."""
@@ -206,6 +245,7 @@ class ActorSystem:
         return cell
 
     def _add(self, parent: ActorCell, spec: ActorSpec) -> ActorCell:
+        check_depth(parent, spec, MOST_LEVELS)
         address = parent.address.child(spec.name)
         if parent.wanted == "gone" or self.stopping:
             going = self.root if self.stopping else parent
@@ -243,6 +283,11 @@ class ActorSystem:
         checked = Address(address)
         cell = self._registry.get(checked)
         return ActorRef(self, checked, self._nowhere) if cell is None else self._ref_of(cell)
+
+    def open_ref(self, address: str) -> OpenRef:
+        """Return the ref to `address` that also reaches into the instance there."""
+        ref = self.ref(address)
+        return OpenRef(self, ref.address, self._registry.get(ref.address, self._nowhere))
 
     def select(self, pattern: str) -> list[ActorRef]:
         """Return the refs that `pattern` names: ``*`` is one segment, ``**`` any depth."""
@@ -336,11 +381,18 @@ class ActorSystem:
         self._retire(1, 0, 0, 1)
         self.add_dead_letter(address, message, "no_actor", 0)
 
-    def add_dead_letter(self, target: Address, message: Any, reason: str, incarnation: int) -> None:
+    def add_dead_letter(
+        self,
+        target: Address,
+        message: Any,
+        reason: str,
+        incarnation: int,
+        error: str | None = None,
+    ) -> None:
         """Keep, log and tell a letter that has been counted."""
         quiet = reason in QUIET
         now = self.now()
-        letter = DeadLetter(target, message, reason, None, now, incarnation, quiet)
+        letter = DeadLetter(target, message, reason, error, now, incarnation, quiet)
         self.dead_letters.add(letter)
 
     def _retire(self, accepted: int, handled: int, failed: int, dead: int) -> None:

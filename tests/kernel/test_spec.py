@@ -118,7 +118,14 @@ async def test_spawn_hands_options_over_as_they_are(system: ActorSystem) -> None
 
 
 @pytest.mark.parametrize("name", ["start_timeout", "stop_timeout"])
-@pytest.mark.parametrize("value", ["5s", -1, float("nan"), float("inf"), True])
+@pytest.mark.parametrize("value", ["5s", -1, float("nan"), float("-inf"), True])
 def test_a_time_out_is_a_number_of_seconds(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"{name}: got .*, want seconds >= 0"):
         ActorSpec.of("a", Actor, settings={name: value})
+
+
+def test_a_start_may_take_for_ever_and_a_stop_may_not() -> None:
+    endless = float("inf")
+    assert ActorSpec.of("a", Actor, settings={"start_timeout": endless}).start_timeout == endless
+    with pytest.raises(ValueError, match="stop_timeout: got inf"):
+        ActorSpec.of("a", Actor, settings={"stop_timeout": endless})

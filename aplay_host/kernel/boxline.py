@@ -1,0 +1,248 @@
+"""The cell's side of a mailbox in its `box`: what is in there, and how it comes into the line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any
+
+from .envelope import Envelope
+from .errors import MailboxFull
+from .hooks import end_tasks
+from .mailbox import FINAL, RELEASED, Dead, Final, Mailbox, Outcome, Parcel, Verdict
+from .request import Request
+from .turn import current_turn
+
+if TYPE_CHECKING:
+    from .cell import ActorCell
+
+LOW, HIGH = 32, 64
+"""With fewer than `LOW` in line or on the way, the box is asked for as many as make `HIGH`."""
+
+LEAST_SHARE = 0.1
+"""The part of the stop time-out that a box has in any case, and of its time to be cancelled in."""
+
+
+class BoxLine:
+    """Knows what the box has of a cell's mail; it is the box's `Inlet`.
+
+    `waiting` is how many messages were put, or found, and have not come into the line yet.
+    """
+
+    __slots__ = ("_asks", "_cell", "_credit", "_retry", "aside", "box", "waiting")
+
+    def __init__(self, cell: ActorCell, box: Mailbox) -> None:
+        self._cell = cell
+        self.box = box
+        self.waiting = 0
+        self._credit = 0
+        # The requests in the box: they are answered at once when the actor stops.
+        self._asks: dict[Request, Parcel] = {}
+        # What waits for a second try, and the rest of the line with it.
+        self.aside: list[Any] = []
+        self._retry: asyncio.TimerHandle | None = None
+
+    # ---- accepting -----------------------------------------------------------------------
+
+    def admit(self, message: Any) -> Awaitable[None]:
+        """Give `message` its place, or raise `MailboxFull`; return what ends when it is kept."""
+        cell = self._cell
+        parcel = Parcel(message)
+        if cell.has_waiters and not parcel.exempt:
+            raise cell.full()
+        return self.put(parcel)
+
+    def put(self, parcel: Parcel) -> Awaitable[None]:
+        """Do as `admit`, for a sender whose turn it is."""
+        cell, inner = self._cell, parcel.inner
+        self.waiting += 1  # before: the box may deliver at once
+        if isinstance(inner, Request):
+            self._asks[inner] = parcel
+        try:
+            kept = self.box.put(parcel)
+        except BaseException:
+            self.waiting -= 1
+            if isinstance(inner, Request):
+                del self._asks[inner]
+            raise
+        if isinstance(inner, Request) and cell.state == "paused":
+            cell.ask_for_quota(inner.parent, cell.waiting)
+        cell.wake()
+        return kept
+
+    async def admit_in_turn(self, message: Any, timeout: float) -> None:
+        """Give `message` its place as soon as there is room, and wait until it is kept."""
+        cell = self._cell
+        try:
+            kept = self.admit(message)
+        except MailboxFull:
+            turn = current_turn()
+            if cell.spec.mailbox.overflow != "wait" or (turn is not None and turn.cell is cell):
+                raise
+            await cell.wait_for_room(message, timeout)
+            return
+        if not isinstance(message, Envelope):
+            await kept
+
+    # ---- what the box says -----------------------------------------------------------------
+
+    def deliver(self, parcels: Iterable[Parcel]) -> None:
+        """Put demanded parcels in line."""
+        for parcel in parcels:
+            self._credit = max(0, self._credit - 1)
+            if self._leave(parcel):
+                parcel.line = self
+                self._line_up(parcel)
+        self._cell.wake()
+
+    def _line_up(self, parcel: Parcel) -> None:
+        cell = self._cell
+        if self.aside and cell.spec.max_tasks == 1:  # nothing passes what waits for its retry
+            self.aside.append(parcel)
+            cell.put_in(parcel)
+        else:
+            cell.line_up(parcel)
+
+    def dead(self, parcel: Parcel, reason: str, error: BaseException | None = None) -> None:
+        """Bury what the box gives up."""
+        if self._leave(parcel):
+            parcel.close()
+            text = None if error is None else f"{type(error).__qualname__}: {error}"
+            self._cell.bury((parcel,), reason, text)
+            self._after()
+
+    def failed(self, error: BaseException) -> None:
+        """Let the actor fail: it restarts, and asks the box anew."""
+        self._credit = 0
+        self._cell.fail(error, None, "restart")
+
+    def _leave(self, parcel: Parcel) -> bool:
+        """Note that a parcel left the box; False for a request that was buried before."""
+        if isinstance(parcel.inner, Request) and self._asks.pop(parcel.inner, None) is None:
+            parcel.line = self
+            parcel.settle(RELEASED)
+            return False
+        self.waiting = max(0, self.waiting - 1)  # it may also find more than it knew of
+        return True
+
+    # ---- what the box is told --------------------------------------------------------------
+
+    def demand(self) -> None:
+        """Ask for more, while the actor handles mail and has little of it."""
+        if (count := self._wanted()) > 0:
+            self._credit += count
+            self.box.demand(count)
+
+    def resume(self) -> None:
+        """Tell the box that the actor handles mail again, also where nothing more is wanted."""
+        count = self._wanted()
+        self._credit += count
+        self.box.demand(count)
+
+    def _wanted(self) -> int:
+        cell = self._cell
+        ready = len(cell.inbox or ()) + self._credit
+        is_open = cell.is_handling and cell.wanted == "up" and not self.aside
+        return HIGH - ready if is_open and ready < LOW else 0
+
+    def settle(self, parcel: Parcel, outcome: Outcome) -> Verdict:
+        """Say how a delivered parcel has ended."""
+        verdict = self.box.settle(parcel, outcome)
+        self._after()
+        return verdict
+
+    def _after(self) -> None:
+        """Let those in who wait for room, and the box go on."""
+        if self._cell.has_waiters:
+            self._cell.admit_waiters()
+        self.demand()
+
+    # ---- leaving unhandled -------------------------------------------------------------------
+
+    def bury_requests(self, reason: str) -> None:
+        """Answer every request in the box; what the box has of it is void."""
+        asks, self._asks = self._asks, {}
+        self.waiting -= len(asks)
+        self._cell.bury(asks, reason)
+
+    async def close(self, seconds: float, reason: str) -> None:
+        """End the box; with all reasons but ``shutdown`` its mail is given up.
+
+        That may take `seconds`, and a tenth of the actor's stop time-out where less is left.
+        """
+        cell = self._cell
+        self.open_gate()
+        self._release(reason)
+        task = cell.system.create_task(self._closed(reason), f"{cell.address} mailbox")
+        seconds = max(seconds, cell.spec.stop_timeout * LEAST_SHARE)
+        _, late = await asyncio.wait({task}, timeout=seconds * (1 - LEAST_SHARE))
+        for one in late:
+            one.cancel()
+        await end_tasks(cell, late, seconds * LEAST_SHARE)
+        self.waiting = 0  # what it still has is the store's
+
+    async def _closed(self, reason: str) -> None:
+        try:
+            await self.box.close(reason != "shutdown")
+        except Exception as error:
+            self._cell.tell_hook_failure("mailbox", error)
+
+    def _release(self, reason: str) -> None:
+        """Give back what was delivered and has not begun; what the box does not keep is dead."""
+        cell = self._cell
+        dead = []
+        for message in cell.take_all():
+            if isinstance(message, Parcel):
+                message.settle(RELEASED)
+            if not isinstance(message, Parcel) or isinstance(message.verdict, Final):
+                dead.append(message)
+        cell.bury(dead, reason)
+
+    def run(self, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a task of the box; while it runs the system is at work."""
+        system = self._cell.system
+        system.active += 1
+        task = system.create_task(coro, f"{self._cell.address} mailbox")
+        task.add_done_callback(lambda _: system.end_activation())
+        return task
+
+    # ---- what the box decided ------------------------------------------------------------------
+
+    def obey(self, message: Any) -> bool:
+        """Do with a message that was not handled what its box has said; False if that is nothing.
+
+        It has been counted as taken.
+        """
+        verdict = message.verdict if isinstance(message, Parcel) else FINAL
+        if isinstance(verdict, Final):
+            return False
+        self._cell.taken -= 1
+        if isinstance(verdict, Dead):
+            self._cell.bury((message,), verdict.reason)
+        else:
+            self._try_again(message, verdict.after)
+        return True
+
+    # ---- a second try ------------------------------------------------------------------------
+
+    def _try_again(self, parcel: Parcel, after: float) -> None:
+        """Put a failed parcel first in line again; with one task nothing passes it meanwhile."""
+        cell = self._cell
+        parcel.open_again()
+        cell.curtail()
+        rest = [*(cell.inbox or ())] if cell.spec.max_tasks == 1 else []
+        if rest:
+            cell.inbox = None
+        self.aside = [parcel, *self.aside, *rest]
+        cell.put_in(parcel)
+        if self._retry is None:
+            self._retry = cell.system.loop.call_later(after, self.open_gate)
+
+    def open_gate(self) -> None:
+        """Put what was set aside back in line, before what has come since."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        aside, self.aside = self.aside, []
+        if aside:
+            self._cell.put_back(aside)

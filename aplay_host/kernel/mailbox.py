@@ -1,0 +1,228 @@
+"""What a mailbox that is more than a line in memory says and is told.
+
+A cell without one keeps bare messages in its own line and makes no object for them. Any other
+mailbox sits in the cell's `box` and feeds the same line, when it is asked to:
+
+========  =========================================================================
+step      what happens
+========  =========================================================================
+`put`     the message takes its place, or is refused, now; the awaitable ends when
+          it is kept
+`demand`  the cell has room for so many; the box delivers when it likes
+`begin`   its turn has come: the box says what the handler gets
+`settle`  the handler has ended; the box says what becomes of the message
+`close`   the actor is removed, or the system ends
+========  =========================================================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .envelope import Envelope
+
+if TYPE_CHECKING:
+    from .boxline import BoxLine
+    from .turn import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """The handler returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The handler raised `error`, or was cut off."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The message never came to its turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """It is over with the message: it was handled, or has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The message is pending again, first in line, and is to wait `after` seconds."""
+
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """The message is a dead letter, for this reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What `begin` returns in place of a message that cannot be read any more."""
+
+    reason: str
+    error: str = ""
+
+
+Outcome = Handled | Failed | Released
+Verdict = Final | Again | Dead
+
+HANDLED, RELEASED, FINAL = Handled(), Released(), Final()
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How much a box holds that is not settled: messages, bytes, and the oldest one's seconds."""
+
+    messages: int
+    bytes: int = 0
+    oldest_s: float = 0.0
+
+
+class Mailbox(Protocol):
+    """Keeps an actor's mail. It belongs to the cell: restarts and exchanges do not touch it."""
+
+    async def open(self, inlet: Inlet) -> int:
+        """Get ready; return how many messages were found waiting. Called once.
+
+        An error is a failed start.
+        """
+        ...
+
+    def put(self, parcel: Parcel) -> Awaitable[None]:
+        """Give `parcel` its place behind all others, or raise `MailboxFull`, now.
+
+        The awaitable ends when it is kept, and may be dropped. One that is not `kept` has its
+        place in memory only. One that is `exempt` is never refused.
+        """
+        ...
+
+    def demand(self, count: int) -> None:
+        """Deliver up to `count` more than was demanded before, now or later.
+
+        It may be 0, which says that the actor handles mail again.
+        """
+
+    def begin(self, parcel: Parcel) -> Any:
+        """Return the message for the handler, or `Unreadable`; only asked of what is `kept`."""
+        ...
+
+    def settle(self, parcel: Parcel, outcome: Outcome) -> Verdict:
+        """Say what becomes of a parcel that was delivered; no I/O, never raises."""
+        ...
+
+    def depth(self) -> Depth:
+        """Return what it holds, from memory."""
+        ...
+
+    async def close(self, removed: bool) -> None:
+        """Make sure that what was settled stays so, and end.
+
+        With `removed` the rest is given up, else it is left to the next one who opens it.
+        """
+
+
+class Inlet(Protocol):
+    """The cell, as its box sees it; on the loop's thread only."""
+
+    def deliver(self, parcels: Iterable[Parcel]) -> None:
+        """Put these, which were demanded, in line; one that was found is a new `Parcel`."""
+
+    def dead(self, parcel: Parcel, reason: str, error: BaseException | None = None) -> None:
+        """Give up a parcel that was not delivered."""
+
+    def failed(self, error: BaseException) -> None:
+        """Say that the box cannot go on; it begins anew with the next `demand`."""
+
+    def run(self, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a task of the box's own; while there is one, the system is at work."""
+        ...
+
+
+class Parcel(Envelope):
+    """A message on its way through a box: bare, or as the request or tick that stands for it.
+
+    `kept` tells whether the box is to keep it at all.
+    """
+
+    __slots__ = ("_is_settled", "inner", "line", "message", "verdict")
+
+    def __init__(self, message: Any) -> None:
+        self.inner = message if isinstance(message, Envelope) else None
+        self.message = message.message if isinstance(message, Envelope) else message
+        self.line: BoxLine | None = None
+        self.verdict: Verdict = FINAL
+        self._is_settled = False
+
+    @property
+    def kept(self) -> bool:
+        """Tell whether it is to survive what the box survives."""
+        return self.inner is None
+
+    @property
+    def exempt(self) -> bool:  # type: ignore[override]
+        """Tell whether it takes no room."""
+        return self.inner is not None and self.inner.exempt
+
+    @property
+    def turn(self) -> Turn | None:  # type: ignore[override]
+        """The turn in which it is handled, where that is not the drain's."""
+        return self.inner.turn if self.inner is not None else None
+
+    def void(self) -> str | None:
+        """Return why it is not handled: the request's own reason, or that it is unreadable."""
+        assert self.line is not None
+        if self.inner is not None:
+            return self.inner.void()
+        message = self.line.box.begin(self)
+        if not isinstance(message, Unreadable):
+            self.message = message
+            return None
+        self.settle(Failed(ValueError(message.error or message.reason)))
+        return self.verdict.reason if isinstance(self.verdict, Dead) else message.reason
+
+    def begin(self, now: float) -> None:
+        """Pass on that its handler begins."""
+        if self.inner is not None:
+            self.inner.begin(now)
+
+    def answer(self, value: Any) -> None:
+        """Settle it as handled."""
+        if self.inner is not None:
+            self.inner.answer(value)
+        self.settle(HANDLED)
+
+    def refuse(self, error: BaseException) -> None:
+        """Settle it as failed; its `verdict` says what becomes of it."""
+        if self.inner is not None:
+            self.inner.refuse(error)
+        self.settle(Failed(error))
+
+    def bury(self, error: Exception) -> None:
+        """Settle it as released, if nobody has settled it."""
+        if self.inner is not None:
+            self.inner.bury(error)
+        self.settle(RELEASED)
+
+    def settle(self, outcome: Outcome) -> None:
+        """Tell the box, once, and only of what it has delivered."""
+        if self.line is not None and not self._is_settled:
+            self._is_settled = True
+            self.verdict = self.line.settle(self, outcome)
+
+    def close(self) -> None:
+        """Take it for settled: the box knows already, or need not know."""
+        self._is_settled = True
+
+    def open_again(self) -> None:
+        """Let it be handled, and settled, once more."""
+        self._is_settled = False

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from aplay_host.kernel import ActorSystem
+
+
+@pytest.fixture
+async def system() -> AsyncIterator[ActorSystem]:
+    """A system of the test's own, shut down in order when the test is over."""
+    async with ActorSystem("test") as system:
+        yield system
