@@ -12,7 +12,7 @@ from ._door import lazy
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .errors import ConfigError, PluginError
+    from .errors import ConfigError, PluginError, ReloadError
     from .kernel import (
         Actor,
         ActorRef,
@@ -69,6 +69,7 @@ __all__ = [
     "NotBound",
     "PluginError",
     "Refuse",
+    "ReloadError",
     "StartFailed",
     "Terminated",
     "Veto",
@@ -82,6 +83,7 @@ __getattr__ = lazy(
         "errors": (
             "ConfigError",
             "PluginError",
+            "ReloadError",
         ),
         "kernel": (
             "Actor",

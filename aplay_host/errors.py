@@ -14,6 +14,7 @@
     ├── Escalated                  a child's failure that became its parent's
     ├── ConfigError           78   aplay.toml cannot be used; carries all `problems`
     ├── PluginError            1   a plugin cannot be used, and the host was told to insist
+    ├── ReloadError            1   a reload cannot be; what runs goes on as it is
     ├── HostBusy               7   another host holds the lock of this state directory
     ├── StateDirError         78   the state directory cannot be used
     └── CommandError               a command could not be carried out; its `kind` has the code
@@ -57,6 +58,7 @@ __all__ = [
     "Problem",
     "ProblemKind",
     "Refuse",
+    "ReloadError",
     "StartFailed",
     "StateDirError",
 ]
@@ -101,6 +103,12 @@ class ConfigError(AplayError):
 
 class PluginError(AplayError):
     """A plugin cannot be used, and the host was told to insist on it."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ReloadError(AplayError):
+    """A reload cannot be; what runs goes on as it is."""
 
     exit_code: ClassVar[int] = 1
 
