@@ -1,4 +1,10 @@
-"""Live change as a transaction: what is on disk runs, wholly, or what ran goes on."""
+"""Live change as a transaction: what is on disk runs, wholly, or what ran goes on.
+
+One half sees what is on disk: `look` compares files by stat and by hash, `settle` reads what
+somebody may be writing, `hold` waits for git and installers, `watch` has the events that are
+no more than hints, and `lookout` joins them. The other half decides: `graph` and `plan` say
+what an edit reaches, `merge`, `handover` and `reclass` what becomes of an actor's state.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +16,8 @@ if TYPE_CHECKING:
     from .declared import Declared, KeyChange
     from .graph import Import, ImportGraph, imports_of
     from .handover import Before, Handover, ReloadInfo, hand_over, state_of, tell_reload
+    from .look import Change, Roots, Snapshot, SourceFile, digest_of, dirty, place
+    from .lookout import Lookout
     from .plan import ReloadPlan, plan_reload
     from .reclass import Reclass
     from .refusal import Refusal, Refused
@@ -18,22 +26,30 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Before",
+    "Change",
     "Declared",
     "FileChange",
     "Handover",
     "Import",
     "ImportGraph",
     "KeyChange",
+    "Lookout",
     "Reclass",
     "Refusal",
     "Refused",
     "ReloadInfo",
     "ReloadPlan",
+    "Roots",
     "Running",
     "RunningModule",
+    "Snapshot",
+    "SourceFile",
     "Successors",
+    "digest_of",
+    "dirty",
     "hand_over",
     "imports_of",
+    "place",
     "plan_changes",
     "plan_reload",
     "state_of",
@@ -53,6 +69,8 @@ __getattr__ = lazy(
             "state_of",
             "tell_reload",
         ),
+        "look": ("Change", "Roots", "Snapshot", "SourceFile", "digest_of", "dirty", "place"),
+        "lookout": ("Lookout",),
         "plan": ("ReloadPlan", "plan_reload"),
         "reclass": ("Reclass",),
         "refusal": ("Refusal", "Refused"),
