@@ -1,0 +1,1 @@
+"""An actor that sends messages at the times of cron expressions."""
