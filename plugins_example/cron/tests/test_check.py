@@ -18,5 +18,5 @@ def test_a_bad_expression_is_found_with_its_place(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "aplay_host", "check"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 78
-    assert 'aplay.toml:5:8: error: actors."/cron".options.jobs[0].when: ' in done.stderr
-    assert "is no cron expression: bad minute" in done.stderr
+    assert 'aplay.toml:5:8: error: actors."/cron".options.jobs[0].when: ' in done.stdout
+    assert "is no cron expression: bad minute" in done.stdout
