@@ -9,7 +9,7 @@ from typing import Any
 from ..config import read_document
 from ..control import PluginRow, envelope
 from ..errors import CommandError, ConfigError
-from ..plugins import Catalog, Entry, PluginSettings, entries_named, scan
+from ..plugins import Catalog, Entry, PluginSettings, Reason, entries_named, scan
 from .client import Answer, Client
 from .options import Common
 from .output import now
@@ -48,15 +48,12 @@ def versions(row: dict[str, Any]) -> str:
 
 def reason_line(row: dict[str, Any]) -> str:
     """Return the reason of a row that has one, on one line."""
-    return f"{row['reason']['phase']}: {told(row['reason'])}"
+    return reason_of(row["reason"]).line()
 
 
-def told(reason: dict[str, Any]) -> str:
-    """Return what went wrong and where; the class of an exception tells more than its text."""
-    kind, message = reason["type"], reason["message"].partition("\n")[0]
-    if kind[:1].isupper() and kind not in ("ModuleNotFoundError", "TimeoutError"):
-        message = f"{kind}: {message}" if message else kind
-    return f"{message} ({reason['place']})" if reason["place"] else message
+def reason_of(told: dict[str, Any]) -> Reason:
+    """Return the reason that a row, or a mistake of ``plugins check``, tells."""
+    return Reason(told["phase"], told["type"], told["message"], told["place"] or "")
 
 
 def _settings(common: Common) -> PluginSettings:

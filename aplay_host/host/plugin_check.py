@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
-import logging
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from .._version import __version__
@@ -22,6 +17,7 @@ from ..plugins import (
     PluginSet,
     PluginSettings,
     Reason,
+    Surroundings,
     default_options,
 )
 from .installed import installed
@@ -65,33 +61,6 @@ class PluginCheck:
     errors: tuple[PluginMistake, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Traces:
-    """What a process holds that an import should leave alone."""
-
-    modules: frozenset[str] = field(default_factory=lambda: frozenset(sys.modules))
-    threads: frozenset[threading.Thread] = field(
-        default_factory=lambda: frozenset(threading.enumerate())
-    )
-    log_handlers: int = field(default_factory=lambda: len(logging.root.handlers))
-    signals: tuple[object, ...] = field(
-        default_factory=lambda: tuple(map(signal.getsignal, sorted(signal.valid_signals())))
-    )
-    at_exit: int = field(default_factory=lambda: atexit._ncallbacks())  # the only way to ask
-
-    def left(self, before: _Traces) -> Iterable[str]:
-        """Name what is here and was not there."""
-        yield from (f"thread {one.name}" for one in self.threads - before.threads)
-        if self.log_handlers > before.log_handlers:
-            yield "a handler of the root logger"
-        pairs = zip(sorted(signal.valid_signals()), before.signals, self.signals, strict=True)
-        changed = [signal.Signals(number).name for number, was, now in pairs if was != now]
-        yield from (f"a handler of {name}" for name in changed)
-        if self.at_exit > before.at_exit:
-            number = self.at_exit - before.at_exit
-            yield f"{number} atexit function{'' if number == 1 else 's'}"
-
-
 def check_plugin(dist: str, config: HostConfig | None) -> PluginCheck:
     """Import all that the distribution `dist` offers and say what is wrong with it.
 
@@ -104,12 +73,13 @@ def check_plugin(dist: str, config: HostConfig | None) -> PluginCheck:
     plugins = PluginSet(catalog, settings, options=options)
     plugins.add_paths()
     state_dir = config.host.state_dir if config else Path(".aplay").absolute()
-    before, began = _Traces(), time.perf_counter()
+    modules, before = set(sys.modules), Surroundings()
+    began = time.perf_counter()
     plugins.load_hooks(HostInfo("check", __version__, state_dir))
     for entry in _of(dist, plugins):
         if entry.door == "actor" and entry.state == "found":
             plugins.load_actor(entry.id)
-    took, after = time.perf_counter() - began, _Traces()
+    took = time.perf_counter() - began
     entries = _of(dist, plugins)
     errors = [PluginMistake.of(one, one.reason) for one in entries if _is_bad(one) and one.reason]
     return PluginCheck(
@@ -118,8 +88,8 @@ def check_plugin(dist: str, config: HostConfig | None) -> PluginCheck:
         ok=not errors,
         targets=len(entries),
         import_ms=round(took * 1000),
-        modules=len(after.modules - before.modules),
-        left=tuple(after.left(before)),
+        modules=len(sys.modules.keys() - modules),
+        left=(*before.left(), *before.handlers()),
         errors=tuple(errors),
     )
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from .settings import SAFE_MODE, PluginSettings
     from .spelling import suggest
+    from .surroundings import Surroundings
 
 __all__ = [
     "BAD_STATES",
@@ -65,6 +66,7 @@ __all__ = [
     "Reason",
     "ScopeFinder",
     "State",
+    "Surroundings",
     "Verdict",
     "Veto",
     "Wrap",
@@ -108,5 +110,6 @@ __getattr__ = lazy(
         ),
         "settings": ("SAFE_MODE", "PluginSettings"),
         "spelling": ("suggest",),
+        "surroundings": ("Surroundings",),
     },
 )

@@ -77,11 +77,15 @@ class Reason:
 
     def line(self) -> str:
         """Return it as one line, such as ``import: needs "jwt", not installed (a/b.py:3)``."""
+        return f"{self.phase}: {self.what()}"
+
+    def what(self) -> str:
+        """Return what went wrong and where; the class of an exception tells more than its text."""
         message = self.message.partition("\n")[0]
-        # Without a traceback, and for a missing module, the message is ours and says all.
-        if self.traceback and self.type != "ModuleNotFoundError":
+        # A type in small letters is ours, and the message says all, as for a missing module.
+        if self.type[:1].isupper() and self.type not in ("ModuleNotFoundError", "TimeoutError"):
             message = f"{self.type}: {message}" if message else self.type
-        return f"{self.phase}: {message}" + (f" ({self.place})" if self.place else "")
+        return message + (f" ({self.place})" if self.place else "")
 
 
 @dataclass(frozen=True, slots=True)

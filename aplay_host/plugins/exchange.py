@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
-import logging
-import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final, TypeVar
 
 from .finder import ScopeFinder
+from .surroundings import Surroundings
 
 T = TypeVar("T")
 MISSING: Final = object()
@@ -41,7 +37,7 @@ class Exchange:
 
     def __init__(self, finder: ScopeFinder) -> None:
         self._finder = finder
-        self._surroundings = _Surroundings()
+        self._surroundings = Surroundings()
         self._places: dict[tuple[int, str], _Place] = {}
 
     def take(self, names: Iterable[str]) -> None:
@@ -135,44 +131,3 @@ def _put(where: dict[str, Any], key: str, value: object) -> None:
         where.pop(key, None)
     else:
         where[key] = value
-
-
-class _Surroundings:
-    """What importing may change besides modules, as it is when this is made."""
-
-    def __init__(self) -> None:
-        lists: list[tuple[object, str]] = [(sys, "path"), (sys, "meta_path"), (sys, "path_hooks")]
-        lists.append((logging.root, "handlers"))
-        self._lists = [(owner, name, getattr(owner, name)) for owner, name in lists]
-        self._contents = [list(one) for _, _, one in self._lists]
-        self._signals = {one: signal.getsignal(one) for one in signal.valid_signals()}
-        self._threads = set(threading.enumerate())
-        self._at_exit = _count_exit_handlers()
-        self._environment = dict(os.environ)
-
-    def restore(self) -> None:
-        """Put lists and handlers back; signals only in the main thread, which owns them."""
-        for (owner, name, one), content in zip(self._lists, self._contents, strict=True):
-            one[:] = content
-            setattr(owner, name, one)
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in self._signals.items():
-                if handler is not None and signal.getsignal(number) != handler:
-                    signal.signal(number, handler)
-
-    def left(self) -> tuple[str, ...]:
-        """Return what is there now and was not; of the environment the names alone."""
-        found = [f'thread "{one.name}"' for one in threading.enumerate() if self._is_new(one)]
-        if (count := _count_exit_handlers() - self._at_exit) > 0:
-            found.append(f"{count} exit handler{'' if count == 1 else 's'}")
-        names = sorted({*self._environment, *os.environ})
-        changed = [one for one in names if self._environment.get(one) != os.environ.get(one)]
-        return (*found, *(f"environment variable {one}" for one in changed))
-
-    def _is_new(self, thread: threading.Thread) -> bool:
-        return thread not in self._threads
-
-
-def _count_exit_handlers() -> int:
-    count: Callable[[], int] = getattr(atexit, "_ncallbacks", lambda: 0)
-    return count()

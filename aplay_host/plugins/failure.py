@@ -25,6 +25,11 @@ class Failure(Reason):
     """A `Reason` that takes the place of what a guest's code should have given."""
 
     @classmethod
+    def because(cls, reason: Reason) -> Failure:
+        """Return a failure for a reason that is known already."""
+        return cls(reason.phase, reason.type, reason.message, reason.place)
+
+    @classmethod
     def of(cls, error: BaseException, phase: str, guest: Guest) -> Failure:
         """Describe `error`; its place is the innermost line in the guest's own files."""
         text = "".join(traceback.format_exception(error))

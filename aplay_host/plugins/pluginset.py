@@ -143,7 +143,7 @@ class PluginSet:
             text = f"{offer.message}; {offer.hint}" if offer.hint else offer.message
             return Failure("find", "not-offered", text)
         if self._settings.safe and offer.plugin != OWN_DIST:
-            return Failure(SAFE_MODE.phase, SAFE_MODE.type, SAFE_MODE.message)
+            return Failure.because(SAFE_MODE)
         kept = self._actors.get(offer.id)
         if kept is None or (retry and isinstance(kept, Failure)):
             kept = self._actors[offer.id] = self._import_actor(offer)
@@ -158,7 +158,7 @@ class PluginSet:
         entry = self.catalog.entry("actor", offer.id)
         assert entry is not None  # the catalog has just offered it
         if entry.restart is not None:
-            return Failure(entry.restart.phase, entry.restart.type, entry.restart.message)
+            return Failure.because(entry.restart)
         return self._load(entry, check_actor)
 
     def _import_module(self, offer: Offer) -> type[Actor] | Failure:

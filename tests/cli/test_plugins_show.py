@@ -136,8 +136,8 @@ def test_what_an_import_leaves_behind_is_a_warning(project: Project) -> None:
     assert ended.code == 0
     assert ended.out.startswith("warn  watch 1.0: ")
     assert ended.out.endswith(
-        "left behind: thread left, a handler of the root logger, a handler of SIGUSR1, "
-        "1 atexit function\n"
+        'left behind: thread "left", 1 exit handler, a handler of the root logger, '
+        "a handler of SIGUSR1\n"
     )
 
 

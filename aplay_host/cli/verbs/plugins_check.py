@@ -11,7 +11,7 @@ from ...control import envelope
 from ...errors import CommandError, ConfigError
 from ...plugins import entries_named, scan
 from ..childprocess import ask_child
-from ..installed import told
+from ..installed import reason_of
 from ..options import Common, common_options
 from ..output import now, print_json
 
@@ -68,7 +68,7 @@ def _print(report: dict[str, Any]) -> None:
         mark = "warn " if left else "ok   "
         print(f"{mark} {report['dist']} {report['version']}: metadata, {targets}; {cost}, {traces}")
     for error in report["errors"]:
-        print(f"error {error['target'] or error['id']}: {told(error)}")
+        print(f"error {error['target'] or error['id']}: {reason_of(error).what()}")
 
 
 def _count(number: int, what: str) -> str:
