@@ -126,7 +126,8 @@ class PluginSet:
         return change
 
     def _stays(self, entry: Entry) -> bool:
-        return entry.state == "active" or entry.id in self._registered
+        given = entry.door == "actor" and entry.id in self._registered
+        return given or entry.state == "active"
 
     def _take_into_scope(self) -> None:
         for entry in self.catalog.entries:
