@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Coroutine, Hashable, Mapping, MutableMapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .address import Address
 from .errors import Detached, NotBound, StartFailed
 from .names import Names
+from .outbox import do
 from .watch import begin_watch, end_watch
 
 if TYPE_CHECKING:
@@ -207,7 +209,7 @@ class Actor(Names):
         except Detached:
             coro.close()
             raise
-        return cell.own(coro, f"{self.address} {what}")
+        return cell.own(coro, f"{self.address} {what}", self)
 
     def send_after(self, delay: float, msg: Any, key: Hashable = None) -> Hashable:
         """Send `msg` to oneself in `delay` seconds; return the key, for `cancel_timer`.
@@ -226,18 +228,21 @@ class Actor(Names):
 
     def cancel_timer(self, key: Hashable) -> bool:
         """End a timer, also one whose message waits already; return whether there was one."""
-        return self._acting.timers.cancel(key)
+        timers = self._acting.timers
+        return do(self.system, partial(timers.cancel, key), key in timers)
 
     def watch(self, ref: ActorRef | str) -> None:
         """Get one `Terminated` when the actor is removed; at once where none lives.
 
         Stops, restarts and failures are not told. A watch ends with the instance that made it.
         """
-        begin_watch(self._acting, self.system.ref(str(getattr(ref, "address", ref))).address)
+        address = self.system.ref(str(getattr(ref, "address", ref))).address
+        do(self.system, partial(begin_watch, self._acting, address), None)
 
     def unwatch(self, ref: ActorRef | str) -> None:
         """Get no `Terminated` of it any more, not even one that waits already."""
-        end_watch(self._acting, self.system.ref(str(getattr(ref, "address", ref))).address)
+        address = self.system.ref(str(getattr(ref, "address", ref))).address
+        do(self.system, partial(end_watch, self._acting, address), None)
 
     def exit(self, reason: BaseException | None = None) -> None:
         """Say that this instance is done, once the message in hand is over.

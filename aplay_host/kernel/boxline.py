@@ -66,7 +66,7 @@ class BoxLine:
                 del self._asks[inner]
             raise
         if isinstance(inner, Request) and cell.state == "paused":
-            cell.ask_for_quota(inner.parent, cell.waiting)
+            cell.note_due(inner, inner.parent)
         cell.wake()
         return kept
 
@@ -83,6 +83,12 @@ class BoxLine:
             return
         if not isinstance(message, Envelope):
             await kept
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """Those in the box, and those that wait with what waits for a second try."""
+        aside = (one.inner for one in self.aside if isinstance(one, Parcel))
+        return (*self._asks, *(one for one in aside if isinstance(one, Request)))
 
     # ---- what the box says -----------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from .drain import Drain, Hand
 from .envelope import unwrap
 from .errors import Escalated
 from .events import HookFailed, MessageFailed
-from .exchange import Call
+from .exchange import AGAIN, Call
 from .mail import Mail
 from .mailbox import Parcel
 from .request import Request
@@ -184,38 +184,49 @@ class ActorCell(Mail):
     # ---- owned tasks ---------------------------------------------------------------------
 
     def own(
-        self, coro: Coroutine[Any, Any, Any], name: str, call: Call | None = None
+        self, coro: Coroutine[Any, Any, Any], name: str, actor: Actor, call: Call | None = None
     ) -> asyncio.Task[Any]:
         """Run `coro` as a task, held until it ends; its exception is a failure of this actor.
 
-        One that a start hook begins is begun again when the behaviour is exchanged; `call` is
-        how.
+        One that a hook begins which an exchange does not run is begun again when the behaviour
+        `actor` is exchanged; `call` is how. While a behaviour is only being built, the task
+        waits for it to take its place.
         """
-        rare = self.rare
-        if self.behaviour is not None and rare.hook is not None and self.state == "starting":
-            call = Call.of(coro, self.behaviour)
-        task = self.system.create_task(self._guarded(coro), name)
-        task.add_done_callback(partial(self._disown, coro))
-        if self.system.outbox is not None:
-            self.system.outbox.record(lambda: rare.tasks.add(task), task.cancel)
-            return task
-        rare.tasks.add(task)
+        rare, outbox = self.rare, self.system.outbox
+        if rare.hook_name in AGAIN and actor is self.behaviour:
+            call = Call.of(coro, actor)
+        begun: asyncio.Future[None] = self.system.loop.create_future()
+        task = self.system.create_task(self._guarded(coro, begun), name)
+        task.add_done_callback(partial(self._disown, coro, actor))
         if call is not None:
             rare.calls[task] = call
+        if outbox is None:
+            self._begin_task(task, begun)
+        else:
+            outbox.record(partial(self._begin_task, task, begun), task.cancel)
         return task
 
-    async def _guarded(self, coro: Coroutine[Any, Any, Any]) -> Any:
+    def _begin_task(self, task: asyncio.Task[Any], begun: asyncio.Future[None]) -> None:
+        if not task.done():
+            self.rare.tasks.add(task)
+            begun.set_result(None)
+
+    async def _guarded(self, coro: Coroutine[Any, Any, Any], begun: asyncio.Future[None]) -> Any:
         # Inside the task: SystemExit that leaves a task takes the whole loop down with it.
         try:
+            if not begun.done():  # its behaviour is only being built
+                await begun
             return await coro
         except (KeyboardInterrupt, SystemExit) as error:
             self.fail(error, None)
 
-    def _disown(self, coro: Coroutine[Any, Any, Any], task: asyncio.Task[Any]) -> None:
+    def _disown(
+        self, coro: Coroutine[Any, Any, Any], actor: Actor, task: asyncio.Task[Any]
+    ) -> None:
         coro.close()  # it has not begun when the task was cancelled before its first step
         error = None if task.cancelled() else task.exception()
         if error is not None and task in self.rare.tasks:  # else it was abandoned
-            self.fail(error, None)
+            self.fail(error, None, "resume" if actor._detached else None)
         self.rare.tasks.discard(task)
         self.rare.calls.pop(task, None)
 
@@ -280,18 +291,13 @@ class ActorCell(Mail):
 
     @property
     def is_handling(self) -> bool:
-        """Tell whether mail is handled: the actor runs, or has a quota behind its closed gate."""
-        return self.state == "running" or (self.state == "paused" and self.rare.quota > 0)
+        """Tell whether mail is handled: the actor runs, or something is due behind its gate."""
+        return self.state == "running" or (self.state == "paused" and self.is_due)
 
     @property
     def is_quiesced(self) -> bool:
         """Tell whether the gate is closed for an exchange."""
         return self.system.quiet is not None and self.system.quiet.holds(self)
-
-    def add_quota(self, messages: int) -> None:
-        """Let that many messages, first in line, be handled behind the closed gate."""
-        self.rare.quota = max(self.rare.quota, messages)
-        self.wake()
 
     @property
     def generation(self) -> int:

@@ -104,3 +104,9 @@ def _chain(classes: list[str]) -> str:
             if rest[period:] == rest[:-period]:
                 return " -> ".join([*classes[: start + period + 1], "..."])
     return " -> ".join(classes)
+
+
+def note_declared(parent: ActorCell, spec: ActorSpec) -> None:
+    """Note a child that `prepare_children` makes: an exchange asks for it again."""
+    if parent._rare is not None and parent.rare.hook_name == "prepare_children":
+        parent.rare.declared |= {spec.name}

@@ -189,8 +189,8 @@ class Drain(Turn):
             and (cell.state == "running" or cell.is_handling)
             and not self._retired
         ):
-            if cell.state != "running":  # behind a closed gate, as far as it has a quota
-                size, cell.rare.quota = 1, cell.rare.quota - 1
+            if cell.state != "running":  # behind a closed gate: as far as something is due
+                size = 1
             if len(line) < size:
                 size = len(line)
             self._size = size
@@ -214,6 +214,7 @@ class Drain(Turn):
                 self._settle(1)
                 if not self._abandoned:
                     cell.count_refused(message)
+                    cell.pass_probation()
             except BaseException as error:
                 self._fail(error, message)
             count += size

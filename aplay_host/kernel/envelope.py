@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .turn import Turn
@@ -24,11 +24,6 @@ class Envelope:
     def void(self) -> str | None:
         """Return the reason for which it is a dead letter by now, None to have it handled."""
         return None
-
-    def with_message(self, message: Any) -> Self:
-        """Put another message in; what is in line stays the same."""
-        self.message = message
-        return self
 
     def begin(self, now: float) -> None:
         """Note that its handler begins at that time of the loop."""

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from .actor import overrides
 from .composing import Handler, compose_handler
 from .envelope import Envelope, unwrap
-from .errors import StartFailed
-from .events import Replaced
+from .errors import Busy, StartFailed
 from .outbox import Outbox
 from .probation import Probation
+from .rare import Waiter
+from .timers import Tick, Timer
 
 if TYPE_CHECKING:
     from .actor import Actor
@@ -27,12 +28,17 @@ if TYPE_CHECKING:
 Build = Callable[["Actor"], None]
 Remap = Callable[[Any], Any]
 
+AGAIN = ("prepare_mailbox", "on_start")
+"""The hooks that an exchange does not run, so that the tasks they began are begun again."""
+
 
 @dataclass(frozen=True, slots=True)
 class CellView:
     """What an exchange needs to know of a cell, as it is behind its closed gate.
 
-    `waiting` are the messages in line, first to last; `tasks` the names of the owned tasks.
+    `waiting` is every message that a `remap` is asked about: those that were set aside (if they
+    are given back), those in line, both first to last, then those of timers and of senders that
+    wait for room. `tasks` are the names of the owned tasks.
     """
 
     address: Address
@@ -52,7 +58,7 @@ class CellView:
             state=cell.state,
             generation=cell.generation,
             behaviour=cell.behaviour,
-            waiting=tuple(unwrap(message) for message in cell.inbox or ()),
+            waiting=tuple(_waiting(cell)),
             tasks=tuple(task.get_name() for task in cell.owned_tasks),
         )
 
@@ -69,12 +75,14 @@ class Call:
     def of(cls, coro: Coroutine[Any, Any, Any], actor: Actor) -> Call | None:
         """Return how `coro`, which has not begun to run, was made; None for a foreign one."""
         name = getattr(coro, "__name__", "")
-        function = getattr(type(actor), name, None)
+        function = inspect.getattr_static(type(actor), name, None)
         if not inspect.isfunction(function) or getattr(coro, "cr_code", None) is not (
             function.__code__
         ):
             return None
-        signature, given = inspect.signature(function), inspect.getcoroutinelocals(coro)
+        # What a decorator wrote is what was called: its parameters, not those of what it wraps.
+        signature = inspect.signature(function, follow_wrapped=False)
+        given = inspect.getcoroutinelocals(coro)
         bound = signature.bind_partial()
         bound.arguments.update({key: given[key] for key in signature.parameters})
         if not bound.args or bound.args[0] is not actor:
@@ -83,26 +91,29 @@ class Call:
 
     def again(self, actor: Actor) -> Coroutine[Any, Any, Any] | None:
         """Call the same method of `actor`; None when it has none that takes these arguments."""
-        method = getattr(actor, self.method, None)
-        if not inspect.iscoroutinefunction(method):
+        function = inspect.getattr_static(type(actor), self.method, None)
+        if not inspect.iscoroutinefunction(function):
             return None
         try:
-            inspect.signature(method).bind(*self.args, **self.kwargs)
-        except TypeError:
+            coro: Coroutine[Any, Any, Any] = function(actor, *self.args, **self.kwargs)
+        except Exception:  # a TypeError, if it is no decorator's own
             return None
-        coro: Coroutine[Any, Any, Any] = method(*self.args, **self.kwargs)
         return coro
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Staged:
-    """A spec and, where the cell has one to be replaced, a behaviour: made, not yet in place."""
+    """A spec and, where the cell has one to be replaced, a behaviour: made, not yet in place.
+
+    `children` are the names of those that its `prepare_children` declared.
+    """
 
     cell: ActorCell
     spec: ActorSpec
     outbox: Outbox
     behaviour: Actor | None = None
     handler: Handler | None = None
+    children: frozenset[str] = frozenset()
 
     @property
     def address(self) -> Address:
@@ -115,16 +126,45 @@ class Staged:
         with self.outbox.recording():
             yield
 
+    def undeclared(self) -> frozenset[str]:
+        """Name the children that the old behaviour declared and this one does not."""
+        gone = self.cell.rare.declared - self.children
+        return gone if self.behaviour is not None else frozenset()
+
+    def drop(self) -> None:
+        """Let it never take its place, and its behaviour never act."""
+        self.outbox.drop()
+        if self.behaviour is not None:
+            detach(self.behaviour)
+
+    def check(self) -> None:
+        """Raise `Busy` when the cell is not any more as it was when this was staged."""
+        if _has_to_be_replaced(self.cell) != (self.behaviour is not None):
+            raise Busy([self.cell.address], "it was started or stopped meanwhile")
+
+
+def _has_to_be_replaced(cell: ActorCell) -> bool:
+    """Tell whether the cell has an instance that stays; raises `Busy` while that changes."""
+    if cell.state in ("starting", "running", "stopping"):
+        raise Busy([cell.address], f"it is {cell.state}, somebody started it meanwhile")
+    return cell.behaviour is not None and cell.state != "restarting"
+
+
+def detach(behaviour: Actor) -> None:
+    """Let an instance act no more as the actor, whatever its class says about attributes."""
+    object.__setattr__(behaviour, "_detached", True)
+
 
 def stage(cell: ActorCell, spec: ActorSpec, build: Build | None) -> Staged:
     """Make a new behaviour for `cell` without anybody noticing.
 
     It is bound to the cell, filled by `build` (by its ``__init__`` where that is None), and
     declares its children in `prepare_children`, which must not wait for anything. Raises
-    whatever these raise; then there is nothing to undo.
+    whatever these raise; then there is nothing to undo. Raises `Busy` for an actor that came
+    up since the block was entered.
     """
     outbox = Outbox(cell.system)
-    if cell.behaviour is None or cell.state not in ("paused", "stopped"):
+    if not _has_to_be_replaced(cell):
         return Staged(cell, spec, outbox)  # its next start makes the instance
     try:
         with outbox.recording():
@@ -140,7 +180,7 @@ def stage(cell: ActorCell, spec: ActorSpec, build: Build | None) -> Staged:
     except BaseException:
         outbox.drop()
         raise
-    return Staged(cell, spec, outbox, behaviour, handler)
+    return Staged(cell, spec, outbox, behaviour, handler, outbox.declared_by(cell))
 
 
 def _run_at_once(behaviour: Actor) -> None:
@@ -157,42 +197,79 @@ def _run_at_once(behaviour: Actor) -> None:
     )
 
 
-def line_after(cell: ActorCell, remap: Remap | None, *, give_back: bool) -> deque[Any] | None:
-    """Return the line as it is to be after the exchange; raises what `remap` raises.
+Holder = Envelope | Timer | Waiter
+"""What keeps a message that does not stand in line as it is."""
 
-    `remap` is asked once about each waiting message, and about those that failed under
-    probation and are given back: they come first.
+
+@dataclass(frozen=True, slots=True)
+class MailPlan:
+    """What waits at a cell as it is to be: the line, and what its holders hold instead."""
+
+    line: deque[Any] | None
+    held: tuple[tuple[Holder, Any], ...] = ()
+
+
+def plan_mail(cell: ActorCell, remap: Remap | None, *, give_back: bool) -> MailPlan:
+    """Return what is to wait after the exchange; raises what `remap` raises.
+
+    `remap` is asked once about each message that waits. Those that failed under probation and
+    are given back come first in line.
     """
-    waiting = list(cell.inbox or ())
+    line: list[Any] = list(cell.inbox or ())
     if give_back and cell.probation is not None:
-        waiting = [*cell.probation.messages, *waiting]
+        line = [*cell.probation.messages, *line]
     if remap is None:
-        return deque(waiting) or None
-    news = [remap(unwrap(message)) for message in waiting]
-    line: deque[Any] = deque()
-    for message, new in zip(waiting, news, strict=True):
-        line.append(message.with_message(new) if isinstance(message, Envelope) else new)
-    return line or None
+        return MailPlan(deque(line) or None)
+    news = [message if isinstance(message, Envelope) else remap(message) for message in line]
+    held = tuple((holder, remap(holder.message)) for holder in _holders(cell))
+    return MailPlan(deque(news) or None, held)
 
 
-def put_in(staged: Staged, line: deque[Any] | None, generation: int | None) -> tuple[str, ...]:
+def _holders(cell: ActorCell) -> Iterator[Holder]:
+    """Go through all that holds a message of its own: in line, in a timer, with a sender."""
+    for message in cell.inbox or ():
+        if isinstance(message, Envelope) and not isinstance(message, Tick):
+            yield message
+    for one in _elsewhere(cell):
+        yield one.message if isinstance(one.message, Envelope) else one
+
+
+def _elsewhere(cell: ActorCell) -> Iterator[Timer | Waiter]:
+    if cell._rare is not None:
+        yield from cell.rare.timers or ()  # a tick in line sends what its timer holds
+        yield from cell.rare.waiters
+
+
+def _waiting(cell: ActorCell) -> Iterator[Any]:
+    """Go through the messages that `plan_mail` may ask about."""
+    if cell.probation is not None:
+        yield from cell.probation.messages
+    yield from (unwrap(message) for message in cell.inbox or ())
+    for one in _elsewhere(cell):
+        if isinstance(one, Waiter) or one.tick is None:
+            yield unwrap(one.message)
+
+
+def put_in(staged: Staged, mail: MailPlan, generation: int | None) -> tuple[str, ...]:
     """Put the staged behaviour in the place of the old one; return the tasks that ended so.
 
     Cannot raise: all that can go wrong was done when it was staged.
     """
     cell, rare = staged.cell, staged.cell.rare
     ended: tuple[str, ...] = ()
-    cell.spec, cell.inbox = staged.spec, line
+    cell.spec, cell.inbox = staged.spec, mail.line
+    for holder, message in mail.held:
+        holder.message = message
     rare.generation = generation if generation is not None else rare.generation + 1
     if staged.behaviour is not None:
-        old, cell.behaviour = cell.behaviour, staged.behaviour
-        assert old is not None
-        old._detached = True
+        if cell.behaviour is not None:
+            detach(cell.behaviour)
+        cell.behaviour = staged.behaviour
         rare.handler, rare.prepared = staged.handler, cell.incarnation
-        rare.probation = Probation(cell)
+        rare.probation, rare.declared = Probation(cell), staged.children
         ended = _exchange_tasks(cell, staged.behaviour)
     cell.open_line()
-    cell.system.events.tell(Replaced, cell.address, rare.generation)
+    cell.admit_waiters()  # as far as the new capacity allows
     return ended
 
 
@@ -209,5 +286,5 @@ def _exchange_tasks(cell: ActorCell, behaviour: Actor) -> tuple[str, ...]:
         if coro is None:
             ended.append(task.get_name())
         else:
-            cell.own(coro, task.get_name(), call)
+            cell.own(coro, task.get_name(), behaviour, call)
     return tuple(ended)

@@ -32,7 +32,8 @@ async def run_hook(cell: ActorCell, name: str, seconds: float, *args: Any) -> Ho
     cancelled, and abandoned when it ignores that too. Whoever wants it over earlier calls
     `ActorCell.cut_hook`.
     """
-    if not overrides(cell.spec.cls, name):
+    behaviour = cell.behaviour  # `spec` may be a newer one's already
+    if behaviour is None or not overrides(type(behaviour), name):
         return HookOutcome()
     return await run_within(cell, name, seconds, lambda: getattr(cell.behaviour, name)(*args))
 
@@ -43,7 +44,7 @@ async def run_within(
     """Run what `call` returns as a hook of that name; see `run_hook`."""
     rare, seconds = cell.rare, max(0.0, seconds)
     task = cell.system.create_task(_guarded(cell, call), f"{cell.address} {name}")
-    rare.hook, rare.hook_cut = task, False
+    rare.hook, rare.hook_name, rare.hook_cut = task, name, False
     try:
         _, late = await asyncio.wait({task}, timeout=seconds * (1 - CANCEL_SHARE))
         if late:
@@ -54,7 +55,7 @@ async def run_within(
             error = asyncio.CancelledError() if task.cancelled() else task.result()
         return HookOutcome(error, cut=error is not None and rare.hook_cut)
     finally:
-        rare.hook = None
+        rare.hook, rare.hook_name = None, ""
 
 
 async def end_tasks(

@@ -34,6 +34,8 @@ class DeadLetter:
                          the actor's own was given it and has not given it back
     ``store_failed``     the actor's own mailbox could not keep it; `error` says why
     ``shutdown``         the system shut down with the message waiting
+    ``full``             a new behaviour had sent it while it was being built, and then there
+                         was no room
     ``expired``          quiet: the request's time ran out before its turn
     ``asker_gone``       quiet: the asker was cancelled before the request's turn
     ``timer_cancelled``  quiet: the timer was cancelled before its message's turn

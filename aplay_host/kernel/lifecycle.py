@@ -19,7 +19,7 @@ incarnation; it is described by a `Renewal`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -63,7 +63,10 @@ def start(cell: ActorCell) -> Op:
     if cell.renewal is not None:
         _end_wait(cell, cell.renewal)
     _want(cell, "up")
-    cell.wake(by_name=True)
+    if cell.is_quiesced:
+        cell.rare.deferred.append(partial(cell.wake, by_name=True))
+    else:
+        cell.wake(by_name=True)
     return Op(cell, must_run=True)
 
 
@@ -136,21 +139,25 @@ def renew(cell: ActorCell, renewal: Renewal) -> None:
 
 def open_gate(cell: ActorCell) -> None:
     """Let an actor that was held for an exchange go on, with the verbs that came meanwhile."""
-    if cell.state != "paused":
-        return
-    cell.rare.quota = 0
-    cell.enter("running")
-    deferred, cell.rare.deferred = cell.rare.deferred, []
-    if cell.wanted != "up":
-        _want(cell, cell.wanted)
+    deferred, cell.rare.deferred, cell.rare.due = cell.rare.deferred, [], []
+    if cell.state == "paused":  # else it restarts with another that was held, or goes with it
+        cell.enter("running")
+        if cell.wanted != "up":
+            _want(cell, cell.wanted)
     for verb in deferred:
         if cell.wanted == "up":
             verb()
     wake_all(cell)
 
 
-def take_up(cell: ActorCell) -> None:
-    """Let an actor whose spec was exchanged while it had no instance come up with the new one."""
+def take_up(cell: ActorCell, undeclared: Iterable[str]) -> None:
+    """Let an actor whose spec was exchanged while it had no instance come up with the new one.
+
+    The children `undeclared`, which the new behaviour makes no more, are removed.
+    """
+    for name in undeclared:
+        if (child := (cell.children or {}).get(name)) is not None:
+            remove(child)
     if cell.state == "failed" and not cell.held:
         cell.rare.stamps = ()
         start(cell)
@@ -179,6 +186,14 @@ def suspend(cell: ActorCell) -> asyncio.Future[None] | None:
         renewal = Renewal(cell, None)
         renew(cell, renewal)
     return renewal.down
+
+
+async def _bring_down(cell: ActorCell) -> None:
+    """Take down an actor that restarts with another, once no exchange holds it any more."""
+    while cell.is_quiesced and (quiet := cell.system.quiet) is not None:
+        await asyncio.wait({quiet.opened})
+    if (down := suspend(cell)) is not None:
+        await asyncio.wait({down})
 
 
 def _end_wait(cell: ActorCell, renewal: Renewal) -> None:
@@ -277,6 +292,8 @@ async def _open(cell: ActorCell) -> HookOutcome:
         return HookOutcome(error)
     ends = cell.system.now() + cell.spec.start_timeout
     is_prepared = cell.rare.prepared == cell.incarnation
+    if not is_prepared:
+        cell.rare.declared = frozenset()
     for hook in START_HOOKS:
         if is_prepared and hook != "on_start":
             continue
@@ -316,8 +333,8 @@ async def _undo_start(cell: ActorCell, before: set[str]) -> None:
     for child in reversed(tuple((cell.children or {}).values())):
         if child.address.name not in before:
             await remove(child)
-        elif not child.planned and (down := suspend(child)) is not None:
-            await asyncio.wait({down})
+        elif not child.planned:
+            await _bring_down(child)
     drop_instance(cell)
 
 
@@ -329,7 +346,8 @@ async def _stop(cell: ActorCell) -> None:
     tell_end(cell)
     cell.enter("stopped")
     for child in (cell.children or {}).values():
-        if child.state == "paused":  # it escalated to this parent, which does not restart now
+        if child.state == "paused" and not child.is_quiesced:
+            # It escalated to this parent, which does not restart now.
             renew(child, Renewal(child, 0.0, fails=True))
     cell.system.events.tell(Stopped, cell.address, reason)
 
@@ -344,8 +362,8 @@ async def _renew(cell: ActorCell) -> None:
     for one in reversed(renewal.group):
         if one is cell:
             await _take_down(cell)
-        elif (down := suspend(one)) is not None:
-            await asyncio.wait({down})
+        else:
+            await _bring_down(one)
         if cell.renewal is not renewal:
             return
     renewal.begin_pause(cell.system.loop)
@@ -386,8 +404,7 @@ async def _take_down(cell: ActorCell) -> None:
     """End the instance, and before it, in reverse order, those of the children."""
     seconds = await let_hands_finish(cell)
     for child in reversed(tuple((cell.children or {}).values())):
-        if (down := suspend(child)) is not None:
-            await asyncio.wait({down})
+        await _bring_down(child)
     await finish(cell, "restart", seconds)
     drop_instance(cell)
 
@@ -425,8 +442,6 @@ async def _remove(cell: ActorCell) -> None:
     ends = cell.system.now() + seconds
     await finish(cell, "remove" if reason == "removed" else reason, seconds)
     tell_end(cell)
-    if cell.probation is not None:
-        cell.probation.settle(act=False)
     end_watches(cell)
     if cell.box is not None:
         await cell.box.close(ends - cell.system.now(), reason)

@@ -102,15 +102,14 @@ class Mail:
         turn = current_turn()
         if turn is not None and turn.cell is self:
             raise self.full()
-        if self.state == "paused":
-            self.ask_for_quota(turn, 1)
         await self.wait_for_room(message, timeout)
 
     async def wait_for_room(self, message: Any, timeout: float) -> None:
         """Wait until `message` is in line, and kept; raises `MailboxFull` when time runs out."""
-        waiter = Waiter(message, self.system.loop.create_future())
+        waiter = Waiter(message, current_turn(), self.system.loop.create_future())
         self.rare.waiters.append(waiter)
         self.curtail()  # the first waiter gets its room after the message in hand
+        self.note_due(waiter, waiter.turn)
         try:
             async with asyncio.timeout(timeout):
                 await waiter.room
@@ -175,24 +174,38 @@ class Mail:
                 return
 
     def _append(self, message: Any) -> None:
-        line = self.line_up(message)
+        self.line_up(message)
         if self.state == "paused" and isinstance(message, Request):
-            self.ask_for_quota(message.parent, len(line))
+            self.note_due(message, message.parent)
         self.wake()
 
-    def line_up(self, message: Any) -> deque[Any]:
-        """Put `message` last in line, which is returned, and wake nobody."""
-        line = self._line(message)
-        line.append(message)
+    def line_up(self, message: Any) -> None:
+        """Put `message` last in line, and wake nobody."""
+        self._line(message).append(message)
         if self._rare is not None and self._rare.arrivals:
             self._tell_arrival()
-        return line
 
-    def ask_for_quota(self, turn: Turn | None, messages: int) -> None:
-        """Have mail handled behind the gate that an exchange closed, if that waits for it."""
+    def note_all_due(self) -> None:
+        """Note what waits already and passes the gate that an exchange has just closed."""
+        self.rare.due = []
+        inner = (one.inner if isinstance(one, Parcel) else one for one in self.inbox or ())
+        for message in (*inner, *(self.box.requests if self.box is not None else ())):
+            if isinstance(message, Request):
+                self.note_due(message, message.parent)
+        for waiter in self.rare.waiters:
+            self.note_due(waiter, waiter.turn)
+
+    def note_due(self, one: Request | Waiter, turn: Turn | None) -> None:
+        """Note what is sent on behalf of a message for whose end an exchange waits."""
         quiet = self.system.quiet
-        if quiet is not None and quiet.is_waited_for(turn):
-            self.add_quota(messages)
+        if quiet is not None and quiet.holds(self) and quiet.waits_for(turn):
+            self.rare.due.append(one)
+            self.wake()
+
+    @property
+    def is_due(self) -> bool:
+        """Tell whether the line is to be handled behind the gate: as far as something is due."""
+        return self._rare is not None and any(one.is_waiting for one in self._rare.due)
 
     def put_first(self, notice: Envelope) -> None:
         """Give `notice` a place before all that waits but earlier ones of its kind."""
@@ -280,10 +293,6 @@ class Mail:
             self.enclosed -= 1
             if message.exempt:
                 self.rare.exempt -= 1
-
-    def add_quota(self, messages: int) -> None:
-        """Let that many messages, first in line, be handled behind the closed gate."""
-        raise NotImplementedError
 
     def curtail(self) -> None:
         """Let each hand end after the message it has."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from .envelope import Envelope
 
@@ -222,6 +222,11 @@ class Parcel(Envelope):
     def close(self) -> None:
         """Take it for settled: the box knows already, or need not know."""
         self._is_settled = True
+
+    def with_message(self, message: Any) -> Self:
+        """Put another message in."""
+        self.message = message
+        return self
 
     def open_again(self) -> None:
         """Let it be handled, and settled, once more."""

@@ -40,6 +40,7 @@ class Op:
         cell = self._cell
         while cell.is_quiesced and (quiet := cell.system.quiet) is not None:
             await asyncio.wait({quiet.opened})
+            self._attempt = cell.next_attempt() if self._must_run else None
         if not self._must_run:
             while (steering := cell.steering) is not None:
                 await asyncio.wait({steering})

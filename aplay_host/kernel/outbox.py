@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import MailboxFull, NameTaken
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .system import ActorSystem
 
 
+T = TypeVar("T")
+
+
 class Outbox:
     """Verbs in the order in which they were called; nothing has happened yet.
 
@@ -22,11 +25,12 @@ class Outbox:
     lifecycle verbs, timers and children of the whole system come here instead of being done.
     """
 
-    __slots__ = ("_system", "_undoes", "_verbs")
+    __slots__ = ("_children", "_system", "_undoes", "_verbs")
 
     def __init__(self, system: ActorSystem) -> None:
         self._system = system
         self._verbs: list[Callable[[], object]] = []
+        self._children: list[tuple[ActorCell, str]] = []
         self._undoes: list[Callable[[], object]] = []
 
     @contextmanager
@@ -58,7 +62,12 @@ class Outbox:
         if there is not None and not _is_same_class(there.spec.cls, spec.cls):
             raise NameTaken(f"{address} exists already, as {there.spec.cls.__qualname__}")
         self.record(lambda: self._system.declare(parent, spec))
+        self._children.append((parent, spec.name))
         return address
+
+    def declared_by(self, parent: ActorCell) -> frozenset[str]:
+        """Return the names of the children of `parent` that were recorded."""
+        return frozenset(name for cell, name in self._children if cell is parent)
 
     def play(self) -> None:
         """Do all that was recorded, in order."""
@@ -81,6 +90,14 @@ class Outbox:
             cell.admit(message)
         except MailboxFull:
             cell.bury((message,), "full")
+
+
+def do(system: ActorSystem, verb: Callable[[], T], promise: T) -> T:
+    """Call `verb` and return its result, or record it for later and return `promise`."""
+    if system.outbox is None:
+        return verb()
+    system.outbox.record(verb)
+    return promise
 
 
 def _is_same_class(one: type, other: type) -> bool:

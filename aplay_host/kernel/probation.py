@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import supervisor
+from .envelope import unwrap
 
 if TYPE_CHECKING:
     from .cell import ActorCell
@@ -31,7 +32,7 @@ class Probation:
         """Keep a message that has just failed; False when it has to fail as any other."""
         if len(self.messages) >= MOST_SET_ASIDE:
             return False
-        self.messages.append(message)
+        self.messages.append(unwrap(message))  # it has begun, so no envelope wants to know more
         self._errors.append(error)
         self._cell.taken -= 1
         return True

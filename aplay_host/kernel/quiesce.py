@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import lifecycle
 from .errors import BadAddress, Busy
-from .exchange import Build, CellView, Remap, Staged, line_after, put_in, stage
+from .events import Replaced
+from .exchange import Build, CellView, Remap, Staged, plan_mail, put_in, stage
+from .op import refuse_self_wait
+from .turn import current_turn
 
 if TYPE_CHECKING:
     from .cell import ActorCell
+    from .mail import Mail
     from .spec import ActorSpec
     from .system import ActorSystem
     from .turn import Turn
@@ -33,8 +37,9 @@ class Quiesce:
     ============  =====================================================================
     running       closes the gate, waits for the message in hand; mail is kept
     starting      waits for the start, then the same
+    restarting    waits for the message in hand; one that comes up meanwhile is held too
     stopping      raises `Busy`
-    removed       raises `BadAddress`
+    removed       nothing: it is in the set no more
     the others    nothing: nothing runs there
     ============  =====================================================================
 
@@ -48,8 +53,9 @@ class Quiesce:
     ) -> None:
         self.opened: asyncio.Future[None] = system.loop.create_future()
         self._system = system
-        self._members = list(dict.fromkeys(cells))
-        self._held: set[ActorCell] = set()
+        self._members = dict.fromkeys(cells)
+        self._held: dict[ActorCell, None] = {}
+        self._entered = False
         self._seconds = deadline
         self._on_busy = on_busy
         self._staged: list[Staged] = []
@@ -60,83 +66,101 @@ class Quiesce:
     async def __aenter__(self) -> Self:
         ends = self._system.now() + self._seconds
         while (other := self._system.quiet) is not None:
-            await self._within(ends, {other.opened}, "another exchange is under way")
+            if not await self._ended_one_of({other.opened}, ends):
+                addresses = [cell.address for cell in self._members]
+                raise Busy(addresses, "another exchange is under way")
         self._system.quiet = self
         try:
-            await self._let_starts_end(ends)
-            slow = [cell for cell in self._members if _has_been_at_it(cell) > SLOW]
-            await self._drain(slow, ends)
-            await self._let_starts_end(ends)
-            await self._drain(self._members, ends)
+            for cell in tuple(self._members):
+                if cell.state == "removed":  # meanwhile
+                    self.leave(cell)
+            await self._hold([cell for cell in self._members if _has_been_at_it(cell)], ends)
+            await self._hold(tuple(self._members), ends)
         except BaseException:
             self._open()
             raise
+        self._entered = True
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         for staged in self._staged:
-            staged.outbox.drop()
+            staged.drop()
         self._open()
 
-    async def _let_starts_end(self, ends: float) -> None:
-        for cell in tuple(self._members):
-            if cell.state == "stopping":
-                raise Busy([cell.address], "it is stopping")
-            while cell.state == "starting" and (attempt := cell.next_attempt()) is not None:
-                await self._within(ends, {attempt}, "it is starting", cell)
+    async def _hold(self, cells: Sequence[ActorCell], ends: float) -> None:
+        """Close the gates of `cells` and wait until nothing of them is in hand.
 
-    async def _drain(self, cells: Sequence[ActorCell], ends: float) -> None:
-        """Close the gates of `cells` and wait until nothing of them is in hand."""
-        for cell in cells:
-            if cell.state == "running":
-                cell.enter("paused")
-                cell.curtail()
-                self._held.add(cell)
-        while hands := [hand for cell in self._held for hand in cell.hands]:
-            tasks = {hand.task for hand in hands}
-            late = await self._wait(tasks, ends)
-            if late and self._on_busy == "cancel":
+        Past the time it raises `Busy`, or has the handlers cancelled and waits for that.
+        """
+        cancels = self._on_busy == "cancel"
+        while waits := self._close_gates([cell for cell in cells if cell in self._members]):
+            if await self._ended_one_of(waits, ends):
+                continue
+            if cancels:
+                hands = [hand for cell in self._members for hand in cell.hands]
                 for hand in hands:
-                    hand.cancel()
-                late = await self._wait(tasks, self._system.now() + LAST_WAIT)
-            if late:
-                raise Busy([cell.address for cell in self._held if cell.hands], "it is at work")
+                    if hand.task in waits:
+                        hand.cancel()
+                cancels, ends = False, self._system.now() + LAST_WAIT
+            elif busy := [cell for cell in waits.values() if cell in self._members]:
+                starts = any(cell.state == "starting" for cell in busy)
+                addresses = dict.fromkeys(cell.address for cell in busy)
+                raise Busy(addresses, "it is starting" if starts else "it is at work")
 
-    async def _within(
-        self, ends: float, futures: set[asyncio.Future[Any]], why: str, *cells: ActorCell
-    ) -> None:
-        if await self._wait(futures, ends):
-            raise Busy([cell.address for cell in cells or self._members], why)
+    def _close_gates(self, cells: Sequence[ActorCell]) -> dict[asyncio.Future[Any], ActorCell]:
+        """Close the gates, once no start is under way; return what has to end, and whose it is."""
+        if stopping := [cell.address for cell in cells if cell.state == "stopping"]:
+            raise Busy(stopping, "it is stopping")
+        starts: dict[asyncio.Future[Any], ActorCell] = {}
+        for cell in cells:
+            if cell.state == "starting" and (attempt := cell.next_attempt()) is not None:
+                starts[attempt] = cell
+        if starts:
+            return starts
+        running = [cell for cell in cells if cell.state == "running"]
+        for cell in running:
+            cell.enter("paused")
+            cell.curtail()
+            self._held[cell] = None
+        if running:
+            for cell in self._held:
+                cell.note_all_due()
+        return {hand.task: cell for cell in cells for hand in cell.hands}
 
-    async def _wait(self, futures: Iterable[asyncio.Future[Any]], ends: float) -> bool:
-        """Wait for the first of `futures`; return whether time ran out before."""
+    async def _ended_one_of(self, futures: Iterable[asyncio.Future[Any]], ends: float) -> bool:
+        """Wait for the first of `futures`; return False when time ran out before."""
         seconds = None if ends == math.inf else max(0.0, ends - self._system.now())
         done, _ = await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        return not done
+        return bool(done)
 
     def _open(self) -> None:
         self._system.quiet = None
-        held, self._held = self._held, set()
+        held, self._held = self._held, {}
         for cell in held:
             lifecycle.open_gate(cell)
         self.opened.set_result(None)
 
     def leave(self, cell: ActorCell) -> None:
         """Take a removed actor out of the set."""
-        self._held.discard(cell)
-        if cell in self._members:
-            self._members.remove(cell)
+        self._members.pop(cell, None)
+        if cell in self._held:
+            del self._held[cell]
+            cell.rare.deferred = []
 
     # ---- mail that the messages in hand wait for -----------------------------------------
 
-    def holds(self, cell: ActorCell) -> bool:
+    def holds(self, cell: Mail) -> bool:
         """Tell whether the gate of `cell` is closed here."""
         return cell in self._held
 
-    def is_waited_for(self, turn: Turn | None) -> bool:
-        """Tell whether a message in hand of the set waits for what is done within `turn`."""
-        while turn is not None:
-            if turn.cell in self._held:
+    def waits_for(self, turn: Turn | None) -> bool:
+        """Tell whether the block cannot be entered before what is done within `turn` ends.
+
+        So it is when a message in hand of the set waits for that, or a start of one.
+        """
+        while turn is not None and not self._entered:
+            cell = turn.cell
+            if cell in self._held or (cell in self._members and cell.state == "starting"):
                 return True
             turn = None if turn.is_over else turn.parent
         return False
@@ -174,26 +198,46 @@ class Quiesce:
     ) -> tuple[str, ...]:
         """Put all that is staged in the place of what is there, and play what it has said.
 
-        `remap` is asked once for each waiting message what is to stand in its place; if it
-        raises, nothing has happened. Messages that the code before set aside fail now, unless
-        they are to be given back. Returns the names of the owned tasks that ended and were not
-        begun again.
+        `remap` is asked once for each message that waits (see `CellView`) what is to be in its
+        place; if it raises, nothing has happened. Messages that the code before set aside fail
+        now, unless they are to be given back. What was staged for an actor that is removed by
+        now is dropped. Raises `Busy` when an actor was started or stopped since it was staged.
+        Returns the names of the owned tasks that ended and were not begun again.
         """
-        places = [(one, line_after(one.cell, remap, give_back=give_back)) for one in staged]
+        staged = [one for one in staged if self._is_in_place(one)]
+        if len({one.cell for one in staged}) < len(staged):
+            raise ValueError("swap: an actor can have but one new behaviour")
+        plans = [(one, plan_mail(one.cell, remap, give_back=give_back)) for one in staged]
         ended: list[str] = []
-        for one, line in places:
+        undeclared = {}
+        for one, mail in plans:  # from here on nothing can fail
             self._staged.remove(one)
             self._swapped.append(one.cell)
-            if one.cell.probation is not None:
-                if give_back:
-                    one.cell.probation.give_back()
-                else:
-                    one.cell.probation.settle(act=False)
-            ended += put_in(one, line, generation)
-        for one, _ in places:
+            self._end_probation(one.cell, give_back=give_back)
+            undeclared[one.cell] = one.undeclared()
+            ended += put_in(one, mail, generation)
+        for one in staged:
+            cell = one.cell
+            self._system.events.tell(Replaced, cell.address, cell.generation)
             one.outbox.play()
-            lifecycle.take_up(one.cell)
+            lifecycle.take_up(cell, undeclared[cell])
         return tuple(ended)
+
+    def _is_in_place(self, one: Staged) -> bool:
+        """Tell whether the actor is still in the set; raises when it is not as it was."""
+        if one not in self._staged:
+            raise ValueError(f"{one.address}: staged by another exchange, or swapped already")
+        if one.cell in self._members:
+            one.check()
+        return one.cell in self._members
+
+    def _end_probation(self, cell: ActorCell, *, give_back: bool) -> None:
+        if cell.probation is None:
+            return
+        if give_back:
+            cell.probation.give_back()
+        else:
+            cell.probation.settle(act=False)
 
     def settle(self) -> None:
         """End the probation of all that was swapped: what was set aside has failed."""
@@ -205,13 +249,14 @@ class Quiesce:
 async def idle(cell: ActorCell) -> None:
     """Wait until what `cell` has in hand now is over; the next messages may have begun."""
     hands = cell.hands
-    for hand in hands:
-        hand.retire()
     if hands:
+        refuse_self_wait(cell, current_turn())
+        for hand in hands:
+            hand.retire()
         await asyncio.wait({hand.task for hand in hands})
 
 
-def _has_been_at_it(cell: ActorCell) -> float:
-    """Return for how many seconds at most the message in hand has been handled."""
+def _has_been_at_it(cell: ActorCell) -> bool:
+    """Tell whether a message has been in hand for long."""
     now = cell.system.now()
-    return max((now - hand.since for hand in cell.hands), default=0.0)
+    return any(now - hand.since > SLOW for hand in cell.hands)

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from .objectmailbox import ObjectMailbox
     from .probation import Probation
     from .renewal import Renewal
+    from .request import Request
     from .status import Failure
     from .timers import Timers
+    from .turn import Turn
     from .watch import Watch
 
 HISTORY = 10
@@ -26,13 +28,23 @@ class Waiter:
     """A sender that waits for room in a full mailbox, with the message it brings.
 
     `room` ends when that is in line, with what ends when it is kept, if that is another thing.
+
+    `turn` is the message in hand on whose behalf it sends, None when there is none.
     """
 
-    __slots__ = ("message", "room")
+    __slots__ = ("message", "room", "turn")
 
-    def __init__(self, message: Any, room: asyncio.Future[Awaitable[None] | None]) -> None:
+    def __init__(
+        self, message: Any, turn: Turn | None, room: asyncio.Future[Awaitable[None] | None]
+    ) -> None:
         self.message = message
+        self.turn = turn
         self.room = room
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether there was no room yet."""
+        return not self.room.done()
 
 
 class Rare:
@@ -42,18 +54,20 @@ class Rare:
         "arrivals",
         "attempt",
         "calls",
+        "declared",
         "deferred",
+        "due",
         "exempt",
         "generation",
         "handler",
         "history",
         "hook",
         "hook_cut",
+        "hook_name",
         "late_replies",
         "offered",
         "prepared",
         "probation",
-        "quota",
         "reason",
         "renewal",
         "stamps",
@@ -70,14 +84,16 @@ class Rare:
         # Who waits for the next message that enters an empty line.
         self.arrivals: list[asyncio.Future[None]] = []
         self.attempt: asyncio.Future[bool] | None = None
-        # How the tasks that a start hook began were begun.
+        # How the tasks that `prepare_mailbox` or `on_start` began were begun.
         self.calls: dict[asyncio.Task[Any], Call] = {}
+        # The names of the children that `prepare_children` made.
+        self.declared: frozenset[str] = frozenset()
         # What came while the gate was closed and has its effect when that opens.
         self.deferred: list[Callable[[], object]] = []
+        # What messages in hand wait for that an exchange waits for; it passes the closed gate.
+        self.due: list[Request | Waiter] = []
         self.generation = 1
         self.probation: Probation | None = None
-        # How many messages may be handled behind the closed gate.
-        self.quota = 0
         # How many of the messages in line take no room there.
         self.exempt = 0
         # What is called for each message where that is not the behaviour's own handler.
@@ -85,6 +101,7 @@ class Rare:
         self.history: deque[Failure] = deque(maxlen=HISTORY)
         self.hook: asyncio.Task[Any] | None = None
         self.hook_cut = False
+        self.hook_name = ""
         self.late_replies = 0
         # A mailbox of the actor's own that the next start puts into the cell.
         self.offered: ObjectMailbox | None = None

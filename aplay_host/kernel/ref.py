@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import lifecycle
@@ -150,7 +151,7 @@ class ActorRef:
         """Call `verb` now, or when the behaviour that is being built takes its place."""
         if self.system.outbox is None:
             return verb(cell)
-        self.system.outbox.record(lambda: verb(cell))
+        self.system.outbox.record(partial(verb, cell))
         return Op(cell)
 
     # ---- looking -------------------------------------------------------------------------

@@ -55,6 +55,11 @@ class Request(Turn, Envelope):
         """Tell whether nobody waits for the reply any more."""
         return self.reply is not None and self.reply.done()
 
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether it stands in line, and somebody waits for the reply."""
+        return self.begun is None and not self.is_over
+
     def void(self) -> str | None:
         """Return why it need not be handled: time ran out, or the asker has gone."""
         if self.reply is None or not self.reply.done():

@@ -16,7 +16,7 @@ from . import lifecycle
 from .actor import Actor, Faulty, Group, Root
 from .address import MOST_LEVELS, Address
 from .cell import ActorCell
-from .child import check_depth, child_spec, discard, find_child, prepare_child
+from .child import check_depth, child_spec, discard, find_child, note_declared, prepare_child
 from .composing import Interceptors
 from .deadlines import Deadlines
 from .ending import SHUTDOWN_SECONDS, Ending
@@ -183,6 +183,7 @@ class ActorSystem:
         if self.outbox is not None:
             return ActorRef(self, self.outbox.declare(above, spec), self._nowhere)
         cell = self._add(above, spec)
+        note_declared(above, spec)
         if cell.state != "new":  # adopted
             if not cell.held:
                 await lifecycle.restart(cell)
@@ -205,11 +206,13 @@ class ActorSystem:
         if cell is None:
             cell = self._add(parent, spec)
             prepare_child(cell)
+        note_declared(parent, spec)
         return self.open_ref(cell.address)
 
     def declare(self, parent: ActorCell, spec: ActorSpec) -> None:
         """Make a child of a behaviour that was exchanged, unless it is there already."""
-        if self._registry.get(parent.address.child(spec.name)) is None:
+        ends = self.stopping or parent.wanted == "gone"
+        if not ends and self._registry.get(parent.address.child(spec.name)) is None:
             lifecycle.start(self._add(parent, spec))
 
     def plant(self, plan: TreePlan) -> Coroutine[Any, Any, None]:
@@ -328,7 +331,10 @@ class ActorSystem:
         return Quiesce(self, cells, deadline, on_busy)
 
     async def idle(self, address: str) -> None:
-        """Wait until what the actor has in hand now is over; mail goes on behind it."""
+        """Wait until what the actor has in hand now is over; mail goes on behind it.
+
+        Raises `SelfWait` within its own handler.
+        """
         cell = self._registry.get(Address(address))
         if cell is not None:
             await idle(cell)
@@ -369,6 +375,8 @@ class ActorSystem:
     def forget(self, cell: ActorCell, reason: str) -> None:
         """Take a cell out of registry and parent; its mail is dead, the sums keep its counts."""
         cell.want("gone")
+        if cell.probation is not None:
+            cell.probation.settle(act=False)
         cell.bury_all(reason)
         cell.enter("removed")
         del self._registry[cell.address]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .envelope import Envelope
 from .inside import TimerView
+from .outbox import do
 
 if TYPE_CHECKING:
     from .cell import ActorCell
@@ -37,14 +39,18 @@ class Timer:
 class Tick(Envelope):
     """The message of a timer in line; it takes no room, and there is one of a timer at most."""
 
-    __slots__ = ("message", "timer", "timers")
+    __slots__ = ("timer", "timers")
 
     exempt = True
 
     def __init__(self, timers: Timers, timer: Timer) -> None:
         self.timers = timers
         self.timer = timer
-        self.message = timer.message
+
+    @property
+    def message(self) -> Any:
+        """What the timer sends."""
+        return self.timer.message
 
     def void(self) -> str | None:
         """Return why it is not handled: its timer was cancelled or replaced."""
@@ -78,6 +84,12 @@ class Timers:
     def __len__(self) -> int:
         return len(self._by_key)
 
+    def __iter__(self) -> Iterator[Timer]:
+        return iter(self._by_key.values())
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._by_key
+
     def set(self, message: Any, seconds: float, key: Hashable, *, repeat: bool) -> Hashable:
         """Send `message` in `seconds`, then each `seconds` with `repeat`; return the key.
 
@@ -87,11 +99,9 @@ class Timers:
         if not (0 < seconds < math.inf or (seconds == 0 and not repeat)):
             raise ValueError(f"timer: got {seconds!r} seconds, want a finite number, {least}")
         key = object() if key is None else key
+        hash(key)  # raises now, not when the timer begins
         timer = Timer(key, message, self._cell.system.now(), seconds if repeat else None)
-        if (outbox := self._cell.system.outbox) is not None:
-            outbox.record(lambda: self._begin(timer, seconds))
-        else:
-            self._begin(timer, seconds)
+        do(self._cell.system, partial(self._begin, timer, seconds), None)
         return key
 
     def _begin(self, timer: Timer, seconds: float) -> None:

@@ -277,6 +277,7 @@ class Driver:
             *(self.tell_nowait, self.tell, self.ask, self.spawn) * 3,
             *(self.cancel, self.wait) * 2,
             self.verb,
+            self.exchange,
         )
 
     def any_ref(self) -> ActorRef:
@@ -342,6 +343,33 @@ class Driver:
             op = getattr(self.any_ref(), verb)()
             if self.random.random() < 0.5:
                 self.begin(wait_for(op))
+
+    async def exchange(self) -> None:
+        addresses = {self.any_ref().address for _ in range(3)} - {"/nobody"}
+
+        def build(worker: Actor) -> None:
+            vars(worker)["ledger"] = self.ledger
+
+        async def exchange() -> None:
+            with suppress(AplayError):
+                async with self.system.quiesce(
+                    [
+                        address
+                        for address in addresses
+                        if self.system.ref(address).state != "removed"
+                    ],
+                    deadline=self.random.choice((0.0, 1.0, 20.0)),
+                    on_busy=self.random.choice(("abort", "cancel")),
+                ) as quiet:
+                    await asyncio.sleep(self.random.choice((0, 0, 1.0)))
+                    staged = [quiet.stage(view.address, build=build) for view in quiet.cells]
+                    await asyncio.sleep(self.random.choice((0, 0, 1.0)))
+                    if self.random.random() < 0.7:
+                        quiet.swap(staged)
+                        quiet.settle()  # the ledger knows no probation
+                    self.ledger.check(self.system)
+
+        self.begin(exchange())
 
     async def cancel(self) -> None:
         if self.running:

@@ -26,7 +26,7 @@ from aplay_host.kernel import (
 )
 from aplay_host.kernel.boxline import BoxLine
 
-from .actors import begin, behaviour, cell, check_account, counts_of, now, settle
+from .actors import Runner, begin, behaviour, cell, check_account, counts_of, now, settle
 
 
 class Store:
@@ -233,3 +233,33 @@ async def test_credit_is_asked_for_before_the_line_is_empty(system: ActorSystem)
     assert [msg for msg, _ in actor.tries] == list(range(500))
     assert store.credit > 0
     assert store.most <= 64
+
+
+async def test_a_request_in_the_box_passes_a_gate_that_waits_for_its_asker(
+    either: ActorSystem,
+) -> None:
+    """And what was put before it, and no more; the new code gets the rest."""
+    tryer, ref, store = await spawn(either)
+    tryer.gate.clear()
+    for number in range(100):
+        ref.tell_nowait(number)
+    await settle()
+
+    async def ask(_: Actor) -> Any:
+        return await ref.ask("asked")
+
+    asker = await either.spawn(Runner, "asker")
+    asked = await begin(asker.ask(ask))
+    entering = await begin(either.quiesce(["/asker", "/a"]).__aenter__())
+    ref.tell_nowait("after")
+    tryer.gate.set()
+    await asked
+    quiet = await entering
+    assert [message for message, _ in tryer.tries] == [*range(100), "asked"]
+    quiet.swap([quiet.stage("/a")])
+    await quiet.__aexit__()
+    await settle()
+    newer = behaviour(either, "/a", Tryer)
+    assert [message for message, _ in newer.tries] == ["after"]
+    assert list(store.line) == []
+    check_account(either)
