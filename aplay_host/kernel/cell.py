@@ -30,6 +30,7 @@ from .request import Request
 from .status import ActorStatus, Failure, Past, State
 from .supervision import plan_directive
 from .timers import Timers
+from .watch import end_watches
 
 if TYPE_CHECKING:
     from .actor import Actor
@@ -164,6 +165,7 @@ class ActorCell(Mail):
         except BaseException:
             self.behaviour = None
             self.end_timers()
+            end_watches(self)
             for task in self.owned_tasks:
                 task.cancel()
             raise
@@ -173,6 +175,7 @@ class ActorCell(Mail):
         assert self.parent is not None
         self.made_by = self.parent.incarnation
         self.spec = spec
+        self.open_line()
         self.admit_waiters()  # as far as the new capacity allows
 
     def cut_hook(self) -> None:
@@ -275,7 +278,7 @@ class ActorCell(Mail):
             self.open_line()
 
     def wake(self, *, by_name: bool = False) -> None:
-        """Begin a drain if mail waits, the actor runs, and a slot is free.
+        """Begin a drain if mail waits, the actor runs, and a slot is free; from idle, several.
 
         An actor that nobody asked for by name and that is idle may decide against it. One that
         never was started, and that no plan is going to start, is started by its first message.
@@ -284,10 +287,17 @@ class ActorCell(Mail):
             lifecycle.steer_on(self)
         if self.box is not None:
             self.box.demand()
-        if not self.inbox or not self.is_handling or len(self.hands) >= self.spec.max_tasks:
+        if not self._may_begin():
             return
-        if by_name or self.hands or not self.is_choosy or self._decides_to_start():
-            self.hands = (*self.hands, Drain(self))
+        asks = self.is_choosy and not by_name and not self.hands
+        if asks and not (self._decides_to_start() and self._may_begin()):
+            return
+        count = 1 if self.hands else min(self.spec.max_tasks, len(self.inbox or ()))
+        self.hands = (*self.hands, *(Drain(self) for _ in range(count)))
+
+    def _may_begin(self) -> bool:
+        is_free = len(self.hands) < self.spec.max_tasks
+        return bool(self.inbox) and self.is_handling and is_free
 
     @property
     def is_handling(self) -> bool:

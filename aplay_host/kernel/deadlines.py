@@ -19,14 +19,15 @@ class Deadlines:
     """Expires requests: never early, and at most 50 ms late.
 
     Nearly every request is answered long before its time is up, so what counts is what it
-    costs to come and to go: a set here, where a timer for each takes half of an ask's time.
+    costs to come and to go: a key here, where a timer for each takes half of an ask's time.
     """
 
     __slots__ = ("_buckets", "_loop", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._buckets: dict[int, set[Request]] = {}
+        # Mappings for their order: those that end together do so as they came.
+        self._buckets: dict[int, dict[Request, None]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, request: Request) -> None:
@@ -39,17 +40,17 @@ class Deadlines:
         number = math.ceil(request.deadline * PER_SECOND)
         bucket = self._buckets.get(number)
         if bucket is None:
-            bucket = self._buckets[number] = set()
+            bucket = self._buckets[number] = {}
             if self._timer is None or number == min(self._buckets):
                 self._set_timer()
-        bucket.add(request)
+        bucket[request] = None
         request.timer = bucket
 
     def discard(self, request: Request) -> None:
         """Forget `request`: it has its reply."""
         timer, request.timer = request.timer, None
-        if isinstance(timer, set):
-            timer.discard(request)
+        if isinstance(timer, dict):
+            timer.pop(request, None)
         elif timer is not None:
             timer.cancel()
 

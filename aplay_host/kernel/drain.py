@@ -90,6 +90,10 @@ class Drain(Turn):
         # In a context of its own: no sender's variables reach the handler.
         self.task = cell.system.create_task(self._run(), cell.address)
 
+    def is_held_by(self, task: asyncio.Task[Any] | None) -> bool:
+        """Tell whether code of `task` runs within this turn; one left behind has no turn."""
+        return self.task is task and not self._abandoned
+
     # ---- counting: exact whenever other code can look, which is while a handler runs -----
 
     @property
@@ -228,13 +232,13 @@ class Drain(Turn):
     async def _handle(self, message: Any) -> None:
         """Handle what may stand in an envelope; the line may hold senders that wait for room."""
         cell = self.cell
+        cell.take_out(message)
         if cell.has_waiters:
             cell.admit_waiters()
         if not isinstance(message, Envelope):
             await cell.handler(message)
             cell.pass_probation()
             return
-        cell.take_out(message)
         if (reason := message.void()) is not None:
             self._size -= 1
             cell.bury((message,), reason)

@@ -61,7 +61,7 @@ class Driver:
 
     def __init__(self, pool: Drivers) -> None:
         self._pool = pool
-        self._context = Context()
+        self._context: Context | None = None
         self._coro: Coroutine[Any, Any, Any] | None = None
         self._wait: Any = None
         self._wake: asyncio.Future[None] | None = None
@@ -69,6 +69,11 @@ class Driver:
         self.alone = (self,)
         self.request: Request | None = None
         self.task = pool.system.create_task(self._run(), "hand-off")
+
+    @property
+    def is_free(self) -> bool:
+        """Tell whether the parked task is alive: some programs cancel all the tasks they find."""
+        return self._wake is not None and not self._wake.done()
 
     # ---- as one of the cell's hands --------------------------------------------------------
 
@@ -138,7 +143,7 @@ class Driver:
         cell.hands = self.alone
         self.request = request
         request.begun, request.is_open = request.asked, True
-        self._context = context = pool.new_context()
+        context = pool.new_context()
         error: BaseException | None = None
         pool.depth += 1
         become(loop, task)
@@ -147,13 +152,15 @@ class Driver:
             result = SUSPENDED
         except StopIteration as end:
             result = end.value
+            if self._coro is None:  # raised by something around the handler, which did not begin
+                error = end
         except BaseException as raised:
             error, result = raised, None
         finally:
             pool.depth -= 1
             become(loop, asker)
         if result is SUSPENDED:
-            self._wake_task(request)
+            self._wake_task(request, context)
             return SUSPENDED
         if error is None and cell.hands is self.alone and cell.inbox is None:
             # What `_settle` does, for the case that nearly all asks are.
@@ -164,10 +171,10 @@ class Driver:
             cell.handled += 1
         else:
             self._settle(request, error)
-        if self._last or self._wake is None or self._wake.done():
-            task.cancel()
-        else:
+        if self.is_free and not self._last:
             pool.parked.append(self)
+        else:
+            task.cancel()
         if error is None:
             return result
         try:
@@ -184,7 +191,8 @@ class Driver:
         self._coro = awaitable
         return awaitable.send(None)
 
-    def _wake_task(self, request: Request) -> None:
+    def _wake_task(self, request: Request, context: Context) -> None:
+        self._context = context
         request.wait(self._pool.loop)
         self._pool.system.active += 1
         if self._wake is not None and not self._wake.done():  # else it was cancelled already
@@ -207,7 +215,7 @@ class Driver:
                 result = await self._rest(self._coro, cancelled)
             except BaseException as raised:
                 failure = raised
-            self._wait = self._coro = None
+            self._wait = self._coro = self._context = None  # a parked task keeps nobody's message
             if self.request is not None:  # else it was abandoned
                 self._end(self.request, result, failure)
 
@@ -216,10 +224,12 @@ class Driver:
         self, coro: Coroutine[Any, Any, Any], cancelled: BaseException | None
     ) -> Generator[Any, Any, Any]:
         """Do what the handler still has to do after its first step, in the context of that."""
+        assert self._context is not None
         run, wait = self._context.run, self._wait
         try:
-            if cancelled is not None:
-                wait = run(coro.throw, cancelled)
+            if cancelled is not None:  # as a task does: what it waits for is told first
+                if not (asyncio.isfuture(wait) and wait.cancel(*cancelled.args)):
+                    wait = run(coro.throw, cancelled)
             elif wait is None:  # it asked for one turn of the loop, which is over
                 wait = run(coro.send, None)
             while True:
@@ -277,8 +287,10 @@ class Drivers:
         self._row += 1
         if self._row > MOST_IN_A_ROW or now > self._row_ends or self.depth >= DEEPEST:
             return None
-        if self.parked:
-            return self.parked.pop()
+        while self.parked:
+            driver = self.parked.pop()
+            if driver.is_free:
+                return driver
         self._grow()
         return None
 

@@ -78,6 +78,8 @@ def place_of(task: asyncio.Task[Any]) -> str:
         if not frame.f_globals.get("__name__", "").startswith("asyncio."):
             place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
         awaited = getattr(awaited, "cr_await", None)
+        if (carrier := getattr(awaited, "gi_frame", None)) is not None:
+            awaited = carrier.f_locals.get("coro")  # what a driver carries on, see `handoff`
     return place
 
 

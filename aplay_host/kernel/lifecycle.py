@@ -147,7 +147,7 @@ def open_gate(cell: ActorCell) -> None:
     for verb in deferred:
         if cell.wanted == "up":
             verb()
-    wake_all(cell)
+    cell.wake()
 
 
 def take_up(cell: ActorCell, undeclared: Iterable[str]) -> None:
@@ -163,14 +163,6 @@ def take_up(cell: ActorCell, undeclared: Iterable[str]) -> None:
         start(cell)
     elif cell.state == "restarting" and cell.renewal is not None:
         _end_wait(cell, cell.renewal)
-
-
-def wake_all(cell: ActorCell) -> None:
-    """Begin with as much of the waiting mail as there are slots."""
-    if cell.box is not None:
-        cell.box.resume()
-    for _ in range(min(cell.spec.max_tasks, len(cell.inbox or ()))):
-        cell.wake()
 
 
 def suspend(cell: ActorCell) -> asyncio.Future[None] | None:
@@ -313,7 +305,7 @@ def _opened(cell: ActorCell, cause: str) -> None:
     cell.enter("running")
     cell.system.events.tell(Started, cell.address, cause)
     if cell.wanted == "up":
-        wake_all(cell)
+        cell.wake()
 
 
 async def _take_back_children(cell: ActorCell) -> None:

@@ -314,18 +314,23 @@ class Mail:
         self.wake()
 
     def bury(self, messages: Iterable[Any], reason: str, error: str | None = None) -> None:
-        """Make dead letters of messages that are in line no more, or never came so far."""
+        """Make dead letters of messages that are in line no more, or never came so far.
+
+        One that nobody wants any more dies of that, and not of `reason`.
+        """
         messages = tuple(messages)
         self.taken += len(messages)  # all at once: the account holds whenever a letter is told
         self.dead += len(messages)
         for message in messages:
+            why = reason
             if isinstance(message, Envelope):
-                message.bury(self.full() if reason == "dropped" else self._stopped(reason))
+                why = message.void() or reason
+                message.bury(self._death(reason))
             letter = unwrap(message)
-            self.system.add_dead_letter(self.address, letter, reason, self.incarnation, error)
+            self.system.add_dead_letter(self.address, letter, why, self.incarnation, error)
 
-    def _stopped(self, reason: str) -> ActorStopped:
-        return ActorStopped(self.address, reason)
+    def _death(self, reason: str) -> Exception:
+        return self.full() if reason == "dropped" else ActorStopped(self.address, reason)
 
     def bury_requests(self, reason: str) -> None:
         """Answer every waiting request with `ActorStopped`; other mail keeps its place."""

@@ -115,5 +115,5 @@ class Rare:
         self.timers: Timers | None = None
         self.waiters: deque[Waiter] = deque()
         self.with_parent = False
-        self.watchers: list[Watch] = []
+        self.watchers: dict[Watch, None] = {}
         self.watching: dict[Address, Watch] = {}

@@ -34,7 +34,7 @@ class Request(Turn, Envelope):
         self.begun: float | None = None
         self.is_open = False
         self.reply: asyncio.Future[Any] | None = None
-        self.timer: asyncio.TimerHandle | set[Request] | None = None
+        self.timer: asyncio.TimerHandle | dict[Request, None] | None = None
 
     @property
     def turn(self) -> Turn:  # type: ignore[override]
@@ -94,7 +94,8 @@ class Request(Turn, Envelope):
 
     def error_for_asker(self, error: BaseException) -> Exception:
         """Return what the asker gets when the handler ended with `error`."""
-        if not isinstance(error, Exception):  # an exit or a cancellation is not the asker's
+        if not isinstance(error, Exception) or isinstance(error, StopIteration):
+            # An exit or a cancellation is not the asker's, and no future takes a StopIteration.
             how = f"its handler ended with {type(error).__name__}"
             return ActorStopped(self.cell.address, how)
         kind = type(self.message).__qualname__

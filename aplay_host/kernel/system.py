@@ -32,6 +32,7 @@ from .ref import ActorRef
 from .reports import Reports
 from .spec import SETTINGS, ActorSpec, TreeNode, TreePlan
 from .status import ActorStatus, Failure, ShutdownReport
+from .turn import CURRENT
 
 T = TypeVar("T")
 
@@ -110,6 +111,7 @@ class ActorSystem:
             raise RuntimeError(f"the system {self.name!r} was opened before")
         self.bind(asyncio.get_running_loop())
         self.base_context = contextvars.copy_context()
+        self.base_context.run(CURRENT.set, None)  # a handler of another system may open this one
         self.drivers = Drivers(self)
         self.deadlines = Deadlines(self.loop)
         unsteered, self.unsteered = self.unsteered, None

@@ -93,7 +93,8 @@ class Timers:
     def set(self, message: Any, seconds: float, key: Hashable, *, repeat: bool) -> Hashable:
         """Send `message` in `seconds`, then each `seconds` with `repeat`; return the key.
 
-        Without a key it gets one of its own. Raises `ValueError` for a time out of range.
+        Without a key it gets one of its own. Raises `ValueError` for a time out of range. For
+        an actor that is being removed no timer is set: nothing could be delivered any more.
         """
         least = "more than 0" if repeat else "0 or more"
         if not (0 < seconds < math.inf or (seconds == 0 and not repeat)):
@@ -106,8 +107,9 @@ class Timers:
 
     def _begin(self, timer: Timer, seconds: float) -> None:
         self.cancel(timer.key)
-        self._by_key[timer.key] = timer
-        self._wait(timer, timer.began + seconds)
+        if self._cell.wanted != "gone":
+            self._by_key[timer.key] = timer
+            self._wait(timer, timer.began + seconds)
 
     def view(self, now: float) -> tuple[TimerView, ...]:
         """Return all timers as they are at `now`, the loop's time."""
@@ -144,11 +146,13 @@ class Timers:
 
     def _wait(self, timer: Timer, until: float) -> None:
         timer.due = until
-        timer.handle = self._cell.system.loop.call_at(until, self._fire, timer)
+        timer.handle = self._cell.system.loop.call_at(until, self._fire, timer, until)
 
-    def _fire(self, timer: Timer) -> None:
+    def _fire(self, timer: Timer, due: float) -> None:
         if timer.interval is not None:
-            self._wait(timer, _next_time(timer.began, timer.interval, self._cell.system.now()))
+            # Some loops count in milliseconds, and are early by up to a half of one.
+            now = max(due, self._cell.system.now())
+            self._wait(timer, _next_time(timer.began, timer.interval, now))
         if timer.tick is None:
             timer.tick = Tick(self, timer)
             self._cell.admit(timer.tick)

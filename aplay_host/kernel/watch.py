@@ -24,18 +24,24 @@ class Terminated:
 
 
 class Watch:
-    """That `watcher` wants to know of the end of whoever lives at `address`."""
+    """That `watcher` wants to know of the end of whoever lives at `address`.
 
-    __slots__ = ("address", "is_over", "watcher")
+    Most end with their one notice. While that waits, another actor may come to live at the
+    address and be watched as well; `notices` are those that wait.
+    """
+
+    __slots__ = ("address", "is_over", "notices", "watcher")
 
     def __init__(self, watcher: ActorCell, address: Address) -> None:
         self.watcher = watcher
         self.address = address
         self.is_over = False
+        self.notices = 0
 
     def tell(self, reason: str) -> None:
         """Give the watcher its notice, before all its other mail."""
         if self.watcher.wanted != "gone":
+            self.notices += 1
             self.watcher.put_first(Notice(self, Terminated(self.address, reason)))
 
 
@@ -55,20 +61,24 @@ class Notice(Envelope):
         return "unwatched" if self.watch.is_over else None
 
     def begin(self, now: float) -> None:
-        """End the watch, which has done its work."""
-        end_watch(self.watch.watcher, self.watch.address)
+        """End the watch when it has done its work."""
+        watch = self.watch
+        watch.notices -= 1
+        target = watch.watcher.system.cell_at(watch.address)
+        if not watch.notices and (target is None or watch not in target.rare.watchers):
+            end_watch(watch.watcher, watch.address)
 
 
 def begin_watch(watcher: ActorCell, address: Address) -> None:
     """Let `watcher` be told once when the actor at `address` is removed; twice is once."""
-    if address in watcher.rare.watching:
-        return
-    watch = watcher.rare.watching[address] = Watch(watcher, address)
+    watch = watcher.rare.watching.get(address)
+    if watch is None:
+        watch = watcher.rare.watching[address] = Watch(watcher, address)
     target = watcher.system.cell_at(address)
-    if target is None:
+    if target is not None:
+        target.rare.watchers[watch] = None
+    elif not watch.notices:
         watch.tell("no_actor")
-    else:
-        target.rare.watchers.append(watch)
 
 
 def end_watch(watcher: ActorCell, address: Address) -> None:
@@ -78,8 +88,8 @@ def end_watch(watcher: ActorCell, address: Address) -> None:
         return
     watch.is_over = True
     target = watcher.system.cell_at(address)
-    if target is not None and watch in target.rare.watchers:
-        target.rare.watchers.remove(watch)
+    if target is not None:
+        target.rare.watchers.pop(watch, None)
 
 
 def end_watches(watcher: ActorCell) -> None:
@@ -90,6 +100,6 @@ def end_watches(watcher: ActorCell) -> None:
 
 def tell_watchers(target: ActorCell, reason: str) -> None:
     """Tell whoever watches that `target` was removed."""
-    watchers, target.rare.watchers = target.rare.watchers, []
+    watchers, target.rare.watchers = target.rare.watchers, {}
     for watch in watchers:
         watch.tell(reason)

@@ -29,6 +29,8 @@ from aplay_host.kernel import (
 EVEN = {"jitter": 0.0}
 """A back-off whose pauses are known beforehand."""
 
+OVERFLOWS = ("reject", "wait", "drop_oldest", "drop_newest")
+
 Job = Callable[[Any], Awaitable[Any]]
 """What a `Runner` is told: an async function of the actor."""
 
@@ -184,6 +186,15 @@ def fail_with(error: BaseException) -> Job:
         raise error
 
     return job
+
+
+async def park_drivers(system: ActorSystem, count: int = 10) -> None:
+    """Have tasks ready for the first asks, where a system would make each one ask too late."""
+    if system.handoff:
+        for _ in range(count):
+            system.drivers._grow()
+        await settle(1)
+        assert len(system.drivers.parked) >= count
 
 
 async def settle(turns: int = 20) -> None:

@@ -6,11 +6,20 @@ import pytest
 
 from aplay_host.kernel import ActorSystem
 
+from .actors import park_drivers
+
+
+@pytest.fixture(params=[True, False], ids=["handed-off", "in-line"])
+def handoff(request: pytest.FixtureRequest) -> bool:
+    """Whether requests may be handed off: what holds with it holds without it."""
+    return bool(request.param)
+
 
 @pytest.fixture
-async def system() -> AsyncIterator[ActorSystem]:
+async def system(handoff: bool) -> AsyncIterator[ActorSystem]:
     """A system of the test's own, shut down in order when the test is over."""
-    async with ActorSystem("test") as system:
+    async with ActorSystem("test", handoff=handoff) as system:
+        await park_drivers(system)
         yield system
 
 

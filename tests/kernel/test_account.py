@@ -1,8 +1,8 @@
 """The equation, at every instant of random lives, and against an independent count.
 
 A seeded driver spawns, tells, asks, cancels, stops, starts, restarts and removes; the actors
-sleep, raise, refuse, forward, cancel and remove themselves, exit, ignore being cancelled, and
-restart alone, with their siblings or with their parent. After every
+sleep, raise, refuse, forward, cancel and remove themselves, exit, ignore being cancelled, set
+timers, watch each other, and restart alone, with their siblings or with their parent. After every
 step, inside every handler and inside every subscriber the kernel's counters must balance and
 agree with a `Ledger`, which the actors and senders keep for themselves.
 """
@@ -32,16 +32,26 @@ from aplay_host.kernel import (
     DeadLettered,
     MailboxFull,
     Refuse,
+    Terminated,
 )
 
-from .actors import ALL_EVENTS, Hooked, check_account, ignore_cancels, now, settle
+from .actors import (
+    ALL_EVENTS,
+    OVERFLOWS,
+    check_account,
+    ignore_cancels,
+    now,
+    park_drivers,
+    settle,
+)
 
 STEPS = 120
 DEEDS = (
     *("nothing",) * 20,
-    *("sleep", "raise", "refuse", "cancel", "forward", "ask", "task") * 4,
-    *("stop", "remove", "child", "stubborn", "exit"),
+    *("sleep", "raise", "refuse", "cancel", "forward", "ask", "task", "timer", "watch") * 4,
+    *("stop", "remove", "child", "stubborn", "exit", "unwatch"),
 )
+QUIET = ("expired", "asker_gone", "timer_cancelled", "unwatched")
 ADDRESSES = ("/a", "/b", "/c", "/a/x", "/a/y", "/a", "/b", "/c", "/nobody")
 
 
@@ -69,6 +79,7 @@ class Ledger:
         self.handled = self.failed = self.open = 0
         self.open_at: Counter[str] = Counter()
         self.dead: set[int] = set()
+        self.watches = self.notices_begun = self.notices_dead = 0
         self.abandoned: Counter[str] = Counter()
         self.newest: dict[str, int] = defaultdict(int)
         # What was wrong where an exception would be taken for the actor's or the subscriber's.
@@ -101,15 +112,15 @@ class Ledger:
 
     async def _send(self, order: Order, sending: Coroutine[Any, Any, Any]) -> None:
         self.open_sends.add(order.number)
-        accepted = self.unclear  # cancelled, or ActorStopped: it may have had a place in line
+        accepted = self.unclear  # cancelled, late or dropped: it may have had a place in line
         try:
             await sending
             accepted = self.sure
-        except (MailboxFull, AskCycle):
+        except AskCycle:
             accepted = self.refused
-        except (AskTimeout, ValueError, Refuse):
+        except (ValueError, Refuse):
             accepted = self.sure
-        except ActorStopped:
+        except (ActorStopped, AskTimeout, MailboxFull):
             pass
         finally:
             self.open_sends.discard(order.number)
@@ -148,6 +159,9 @@ class Ledger:
             self.abandoned[event.address] += 1
         if isinstance(event, DeadLettered):
             order = event.letter.message
+            if isinstance(order, Terminated):
+                self.notices_dead += 1
+                return
             assert isinstance(order, Order)
             assert order.number not in self.dead, f"{order} died twice"
             assert order.number not in self.begun, f"{order} was handled and died"
@@ -161,7 +175,7 @@ class Ledger:
         assert status.handled == self.handled
         assert status.in_hand == self.open - lost
         assert status.failed == self.failed + lost
-        most = len(self.sure | self.unclear | self.open_sends)
+        most = len(self.sure | self.unclear | self.open_sends) + self.watches
         assert len(self.sure) <= status.accepted <= most
 
     def check_end(self, system: ActorSystem) -> None:
@@ -169,9 +183,9 @@ class Ledger:
         status = system.status()
         assert (status.pending, status.in_hand) == (0, 0)
         counts = system.dead_letters.counts
-        quiet = counts["expired"] + counts["asker_gone"]
-        assert status.dead == len(self.dead) + quiet
-        assert status.accepted == len(self.begun) + status.dead
+        quiet = sum(counts[reason] for reason in QUIET)
+        assert status.dead == len(self.dead) + self.notices_dead + quiet
+        assert status.accepted == len(self.begun) + self.notices_begun + status.dead
         ended = self.begun.keys() | self.dead
         assert not self.refused & ended
         assert ended <= self.sure | self.unclear
@@ -188,8 +202,12 @@ class Worker(Actor):
         if ledger.random.random() < 0.05:
             raise ValueError("not made")
 
-    async def msg_handler(self, order: Order) -> Any:
+    async def msg_handler(self, order: Order | Terminated) -> Any:
         address, ledger = self.address, self.ledger
+        if isinstance(order, Terminated):
+            ledger.notices_begun += 1
+            ledger.handled += 1
+            return None
         ledger.enter(order, address, self._here.spec.max_tasks)
         with ledger.noting():
             ledger.check(self.system)
@@ -247,6 +265,19 @@ class Worker(Actor):
             self.ledger.tell_nowait(self.ref())
 
         self.create_task(later())
+
+    async def do_timer(self) -> None:
+        order = self.ledger.order()
+        self.ledger.unclear.add(order.number)
+        seconds = self.ledger.random.choice((0, 0.1, 2))
+        self.send_after(seconds, order, key=self.ledger.random.choice("kl"))
+
+    async def do_watch(self) -> None:
+        self.ledger.watches += 1
+        self.watch(self.ledger.random.choice(ADDRESSES))
+
+    async def do_unwatch(self) -> None:
+        self.unwatch(self.ledger.random.choice(ADDRESSES))
 
     async def do_stubborn(self) -> None:
         await ignore_cancels(self.ledger.end)
@@ -311,7 +342,7 @@ class Driver:
         address = self.any_ref().address
         mailbox = {
             "capacity": self.random.choice((1, 2, 100)),
-            "overflow": self.random.choice(("reject", "wait")),
+            "overflow": self.random.choice(OVERFLOWS),
         }
 
         async def spawn() -> None:
@@ -381,12 +412,13 @@ class Driver:
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_the_account_is_true_at_every_instant(
-    seed: int, monkeypatch: pytest.MonkeyPatch
+    seed: int, handoff: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("aplay_host.kernel"), "disabled", True)
     ledger = Ledger(seed)
-    system = ActorSystem()
+    system = ActorSystem(handoff=handoff)
     system.open()
+    await park_drivers(system)
 
     def listen(event: object) -> None:
         with ledger.noting():
@@ -413,57 +445,3 @@ async def test_the_account_is_true_at_every_instant(
     ledger.check_end(system)
     assert system.tree() == []
     assert (before.handled, before.failed) == (system.status().handled, system.status().failed)
-
-
-# Cancelling at every await
-
-
-async def life(system: ActorSystem) -> None:
-    """Live a whole life, waiting at every step."""
-
-    async def slowly(_: object) -> None:
-        await asyncio.sleep(0)
-        await asyncio.sleep(1)
-
-    ref = await system.spawn(
-        Hooked, "a", kwargs={"starting": slowly, "ending": slowly}, mailbox={"overflow": "wait"}
-    )
-    await system.spawn(Hooked, "b", parent=ref, kwargs={"starting": slowly, "ending": slowly})
-    ref.tell_nowait(slowly)
-    await ref.ask(slowly)
-    ref.tell_nowait(slowly)
-    ref.tell_nowait(slowly)
-    await ref.stop()
-    ref.tell_nowait(slowly)
-    await ref.human_start()
-    await ref.tell(slowly)
-    await ref.remove()
-
-
-async def live_on(living: asyncio.Task[None], moments: int) -> int:
-    """Let that many moments of a life pass, fewer if it ends; return how many have passed."""
-    for moment in range(moments):
-        if living.done():
-            return moment
-        await asyncio.sleep(0 if moment % 10 else 1.0)
-    return moments
-
-
-async def test_cancelling_at_any_moment_of_a_life_leaves_the_account_true() -> None:
-    async with ActorSystem() as system:
-        moments = await live_on(asyncio.create_task(life(system)), 10_000)
-    assert moments > 60
-    for moment in range(moments):
-        async with ActorSystem() as system:
-            living = asyncio.create_task(life(system))
-            await live_on(living, moment)
-            check_account(system)
-            living.cancel()
-            await asyncio.wait({living})
-            check_account(system)
-            report = await system.shutdown()
-            assert report.clean
-            check_account(system)
-            status = system.status()
-            assert status.pending == status.in_hand == 0
-            assert status.accepted == status.handled + status.dead

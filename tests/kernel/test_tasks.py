@@ -215,6 +215,7 @@ async def test_a_task_that_is_ending_already_is_not_cancelled_again(system: Acto
 
     ref = await system.spawn(Runner, "a")
     await ref.ask(work)
+    await settle()
     await system.drain(0.1)
     await ref.stop()
     assert ended == ["tidied up"]
