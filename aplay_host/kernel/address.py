@@ -48,6 +48,14 @@ class Address(str):
         """The address one level up; the root is its own parent."""
         return str.__new__(Address, self.rpartition("/")[0] or "/")
 
+    def ancestors(self) -> list[Address]:
+        """Return the addresses above this one, the root left out, topmost first."""
+        above: list[Address] = []
+        address = self
+        while (address := address.parent) != "/":
+            above.append(address)
+        return above[::-1]
+
     def is_ancestor_of(self, other: Address) -> bool:
         """Tell whether `other` lies below this address."""
         return other != self and (self == "/" or other.startswith(f"{self}/"))

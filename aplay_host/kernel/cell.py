@@ -1,7 +1,7 @@
 """The lasting side of an actor: address, mail, children, tasks and counters.
 
-A cell outlives its behaviour (the user's instance) and every stop, so a reference to it
-stays good and its mail stays in line. Where a message is, at any time:
+A cell outlives its behaviour, the user's instance, and every stop: its mail stays in line.
+Where a message is, at any time:
 
 * waiting: in `inbox`, a plain deque that exists only while there is mail, see `mail`;
 * in hand: with one of the `hands`, tasks that exist only while there is something to do;
@@ -21,14 +21,12 @@ from .actor import overrides
 from .composing import Handler, compose_handler
 from .drain import Drain, Hand
 from .envelope import unwrap
-from .errors import Escalated
 from .events import HookFailed, MessageFailed
 from .exchange import AGAIN, Call
 from .mail import Mail
 from .mailbox import Parcel
 from .request import Request
 from .status import ActorStatus, Failure, Past, State
-from .supervision import plan_directive
 from .timers import Timers
 from .watch import end_watches
 
@@ -257,8 +255,7 @@ class ActorCell(Mail):
 
     def open_line(self) -> None:
         """Say anew which senders need not ask."""
-        # With several tasks each message may need another drain; then, and for a class that
-        # decides, and for the mail of one that is to go, every send is slow.
+        # With several tasks each message may need another drain; then every send is slow.
         slow = self.spec.max_tasks > 1 or self.wanted == "gone" or self.is_choosy
         self.limit = 0 if slow or self.box is not None else self.spec.mailbox.capacity
         is_open = self.state == "running" and self.wanted == "up" and self.probation is None
@@ -396,7 +393,7 @@ class ActorCell(Mail):
         """
         failure = Failure.of(error, self.system.now())
         self.rare.history.append(failure)
-        directive = directive or self.directive_for(error)
+        directive = directive or supervisor.directive_for(self, error)
         self.system.reports.failure(self.address, failure, error, message_type)
         self.system.events.tell(
             MessageFailed, self.address, error, message_type, self.incarnation, directive
@@ -408,13 +405,6 @@ class ActorCell(Mail):
     def end_life(self) -> None:
         """Let this incarnation end because it says that it is done."""
         supervisor.end_life(self, "done")
-
-    def directive_for(self, error: BaseException) -> Directive:
-        """Return what the actor's ``on_error`` says about `error`."""
-        directive = plan_directive(self.spec.on_error, error)
-        if isinstance(error, Escalated) and directive != "escalate":
-            return "restart"  # a child's failure has no other remedy
-        return directive
 
     # ---- looking -------------------------------------------------------------------------
 

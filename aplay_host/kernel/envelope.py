@@ -21,9 +21,13 @@ class Envelope:
     turn: Turn | None = None
     message: Any
 
+    def unwanted(self) -> str | None:
+        """Return why nobody wants it any more, None while somebody does."""
+        return None
+
     def void(self) -> str | None:
         """Return the reason for which it is a dead letter by now, None to have it handled."""
-        return None
+        return self.unwanted()
 
     def begin(self, now: float) -> None:
         """Note that its handler begins at that time of the loop."""

@@ -147,7 +147,7 @@ def open_gate(cell: ActorCell) -> None:
     for verb in deferred:
         if cell.wanted == "up":
             verb()
-    cell.wake()
+    _go_on(cell)
 
 
 def take_up(cell: ActorCell, undeclared: Iterable[str]) -> None:
@@ -163,6 +163,13 @@ def take_up(cell: ActorCell, undeclared: Iterable[str]) -> None:
         start(cell)
     elif cell.state == "restarting" and cell.renewal is not None:
         _end_wait(cell, cell.renewal)
+
+
+def _go_on(cell: ActorCell) -> None:
+    """Begin with the waiting mail again, also with what is in a box."""
+    if cell.box is not None:
+        cell.box.resume()
+    cell.wake()
 
 
 def suspend(cell: ActorCell) -> asyncio.Future[None] | None:
@@ -305,7 +312,7 @@ def _opened(cell: ActorCell, cause: str) -> None:
     cell.enter("running")
     cell.system.events.tell(Started, cell.address, cause)
     if cell.wanted == "up":
-        cell.wake()
+        _go_on(cell)
 
 
 async def _take_back_children(cell: ActorCell) -> None:

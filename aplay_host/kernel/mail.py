@@ -324,7 +324,7 @@ class Mail:
         for message in messages:
             why = reason
             if isinstance(message, Envelope):
-                why = message.void() or reason
+                why = message.unwanted() or reason
                 message.bury(self._death(reason))
             letter = unwrap(message)
             self.system.add_dead_letter(self.address, letter, why, self.incarnation, error)

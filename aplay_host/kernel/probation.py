@@ -44,7 +44,7 @@ class Probation:
         cell.taken += len(errors)
         cell.failed += len(errors)
         for error in errors if act else ():
-            supervisor.act(cell, cell.directive_for(error), error)
+            supervisor.act(cell, supervisor.directive_for(cell, error), error)
 
     def give_back(self) -> None:
         """End it without a verdict: who took the messages puts them in line again."""

@@ -60,7 +60,7 @@ class Request(Turn, Envelope):
         """Tell whether it stands in line, and somebody waits for the reply."""
         return self.begun is None and not self.is_over
 
-    def void(self) -> str | None:
+    def unwanted(self) -> str | None:
         """Return why it need not be handled: time ran out, or the asker has gone."""
         if self.reply is None or not self.reply.done():
             return None

@@ -9,11 +9,19 @@ from . import lifecycle
 from .errors import Escalated
 from .events import Restarting
 from .renewal import Renewal
-from .supervision import Sibling, plan_restart
+from .supervision import Sibling, plan_directive, plan_restart
 
 if TYPE_CHECKING:
     from .cell import ActorCell
     from .supervision import Directive, Ending
+
+
+def directive_for(cell: ActorCell, error: BaseException) -> Directive:
+    """Return what the actor's ``on_error`` says about `error`."""
+    directive = plan_directive(cell.spec.on_error, error)
+    if isinstance(error, Escalated) and directive != "escalate":
+        return "restart"  # a child's failure has no other remedy
+    return directive
 
 
 def act(cell: ActorCell, directive: Directive, error: BaseException) -> None:

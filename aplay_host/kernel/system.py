@@ -235,7 +235,7 @@ class ActorSystem:
 
     def _plant_node(self, node: TreeNode) -> ActorCell:
         above = self.root
-        for ancestor in _ancestors(node.address):
+        for ancestor in node.address.ancestors():
             found = self._registry.get(ancestor)
             above = found or self._add(above, ActorSpec.of(ancestor.name, Group))
             if found is None:
@@ -441,11 +441,3 @@ class ActorSystem:
 
 def _no_time() -> float:
     return 0.0
-
-
-def _ancestors(address: Address) -> list[Address]:
-    """Return the addresses above `address`, the root left out, topmost first."""
-    above: list[Address] = []
-    while (address := address.parent) != "/":
-        above.append(address)
-    return above[::-1]

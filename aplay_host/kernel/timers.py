@@ -52,7 +52,7 @@ class Tick(Envelope):
         """What the timer sends."""
         return self.timer.message
 
-    def void(self) -> str | None:
+    def unwanted(self) -> str | None:
         """Return why it is not handled: its timer was cancelled or replaced."""
         return "timer_cancelled" if self.timer.is_cancelled else None
 

@@ -56,7 +56,7 @@ class Notice(Envelope):
         self.watch = watch
         self.message = message
 
-    def void(self) -> str | None:
+    def unwanted(self) -> str | None:
         """Return why it is not handled: nobody watches any more."""
         return "unwatched" if self.watch.is_over else None
 

@@ -173,6 +173,7 @@ async def test_a_task_of_the_old_behaviour_that_fails_at_its_end_is_told_without
     ref, _ = await spawn_old(system, on_error="stop")
     failed = listen(system, MessageFailed)
     await ref.ask(begin_one)
+    await settle()  # it has begun
     await exchange(system)
     await settle()
     assert [(type(event.error), event.directive) for event in failed] == [(Detached, "resume")]
