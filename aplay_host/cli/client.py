@@ -62,6 +62,10 @@ class Client:
         body = {"addresses": addresses, "timeout_s": seconds, **more}
         return self._call("POST", f"/v1/actors:{verb}", json.dumps(body).encode("utf-8"), 1.0)
 
+    def reload(self, path: str = "/v1/reload", **body: Any) -> Answer:
+        """Have the host change what it runs, and return its report."""
+        return self._call("POST", path, json.dumps(body).encode("utf-8"), 1.0)
+
     def instance(self) -> Instance:
         """Return the record of the host that runs; raises ``no-host``."""
         instance = read_instance(self._state_dir)

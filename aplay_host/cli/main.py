@@ -34,6 +34,7 @@ VERBS = {
     "start": "Start actors, also those that a person stopped.",
     "stop": "Stop actors; they keep state and mail, over a restart of the host too.",
     "restart": "Give actors a new instance; they keep their mail.",
+    "reload": "Make edited code run, with the actors' state and mail.",
     "health": "Tell whether the host is ready for work.",
     "plugins": "Show what installed packages offer.",
 }

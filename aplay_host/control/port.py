@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .records import (
     ActorDetail,
@@ -16,6 +16,9 @@ from .records import (
     TreeRow,
     VerbReport,
 )
+
+if TYPE_CHECKING:
+    from ..reload import ReloadReport
 
 
 class ControlPort(Protocol):
@@ -67,6 +70,13 @@ class ControlPort(Protocol):
 
     def plugin(self, name: str) -> list[PluginRow]:
         """Return the rows of a distribution, a ``dist/name`` or a name; several, or one.
+
+        Raises ``no-such-plugin``.
+        """
+        ...
+
+    async def reload(self, plugins: Sequence[str], *, dry_run: bool) -> ReloadReport:
+        """Make run what is on disk, of these plugins or of all; or tell what that would do.
 
         Raises ``no-such-plugin``.
         """

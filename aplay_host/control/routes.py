@@ -52,6 +52,7 @@ class ControlApi:
                 self._route("POST", "/v1/actors:restart", "restart", self._steer(port.restart)),
                 self._route("GET", "/v1/plugins", "plugins.list", self._plugins),
                 self._route("GET", "/v1/plugins/{name:path}", "plugins.show", self._plugin),
+                self._route("POST", "/v1/reload", "reload", self._reload),
                 self._route("GET", "/livez", "health", self._live),
                 self._route("GET", "/readyz", "health", self._ready),
                 self._route("GET", "/startupz", "health", self._started),
@@ -98,6 +99,13 @@ class ControlApi:
 
     async def _plugin(self, request: Request) -> Any:
         return self.port.plugin(request.path_params["name"])
+
+    async def _reload(self, request: Request) -> Any:
+        body = await _body(request)
+        plugins, dry_run = _texts(body, "plugins"), body.get("dry_run", False)
+        if not isinstance(dry_run, bool):
+            raise CommandError("bad-request", f'"dry_run": got {dry_run!r}, want true or false')
+        return await self.port.reload(plugins, dry_run=dry_run)
 
     async def _live(self, request: Request) -> Any:
         return self.port.live()
@@ -175,10 +183,14 @@ async def _body(request: Request) -> dict[str, Any]:
 
 
 def _addresses(body: dict[str, Any]) -> list[str]:
-    addresses = body.get("addresses")
-    if not isinstance(addresses, list) or not all(isinstance(a, str) for a in addresses):
-        raise CommandError("bad-request", f'"addresses": got {addresses!r}, want a list')
-    return addresses
+    return _texts(body, "addresses")
+
+
+def _texts(body: dict[str, Any], key: str) -> list[str]:
+    found = body.get(key)
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise CommandError("bad-request", f'"{key}": got {found!r}, want a list')
+    return found
 
 
 def _message(body: dict[str, Any]) -> Any:

@@ -60,6 +60,7 @@ from ..plugins import (
     PluginSet,
     Wrap,
 )
+from ..reload import Engine, Generation, ReloadReport
 from .checking import plugin_settings, strict_refusals
 from .holds import read_holds, write_holds
 from .installed import installed_soon, watch
@@ -93,8 +94,8 @@ class Host:
     """One daemon for one aplay.toml. Making it does nothing yet; `run` does it all.
 
     `phase` is ``starting``, ``running`` or ``stopping``; `planted` says that every declared
-    address exists. `faults` are those that have no class, and why; `holds` those that a person
-    has stopped, and since when.
+    address exists. `current` is what runs, and `reloads` makes what is on disk run. `faults` are
+    those that have no class, and why; `holds` those that a person has stopped, and since when.
     """
 
     def __init__(
@@ -105,7 +106,6 @@ class Host:
         safe: bool = False,
         on_ready: Callable[[Ready], None] = lambda ready: None,
     ) -> None:
-        self.config = config
         self.phase = "starting"
         self.planted = False
         self.origins: dict[Address, Origin] = {}
@@ -114,13 +114,33 @@ class Host:
         self.system = ActorSystem(config.host.name, interceptors=self._interceptors)
         self._settings = plugin_settings(config, strict=strict, safe=safe)
         self._options = HookOptions(config)
-        self.plugins = self._plugin_set(Catalog((), self._settings))
+        none = self._plugin_set(Catalog((), self._settings))
+        self.current = Generation(0, config, none)
+        self.reloads = Engine(self, resolver, self._reloaded)
         self.rounds = HealthRounds(lambda: self.plugins.hooks.health(self.info))
         self._on_ready = on_ready
         self._control: Path | None = None
         self._boot = secrets.token_hex(4)
         self._stop_reason: asyncio.Future[str] | None = None
         self._rounds: list[asyncio.Task[None]] = []
+
+    @property
+    def config(self) -> HostConfig:
+        """The file as the generation that runs has it."""
+        return self.current.config
+
+    @property
+    def plugins(self) -> PluginSet:
+        """The plugins of the generation that runs."""
+        return self.current.plugins
+
+    def commit(self, generation: Generation) -> None:
+        """Make `generation` the one that runs."""
+        self.current = generation
+        self.plugins.hooks.report = self.plugins.degrade
+        self.origins = declared_origins(generation.config, self.plugins.catalog)
+        nodes = generation.tree.nodes
+        self.faults = {node.address: node.fault for node in nodes if node.fault is not None}
 
     # ---- the whole life ------------------------------------------------------------------
 
@@ -164,7 +184,8 @@ class Host:
         _log.info("starting %s from %s", self.config.host.name, self.config.file)
         found = await installed_soon()
         catalog = Catalog(found.entries, self._settings)
-        self.plugins = self._plugin_set(catalog, self.config.host.state_dir)
+        plugins = self._plugin_set(catalog, self.config.host.state_dir)
+        self.current = Generation(0, self.config, plugins)
         unclaimed = self._options.unclaimed(catalog)
         for warning in (*catalog.warnings, *unclaimed):
             _log.warning("%s", warning)
@@ -172,8 +193,6 @@ class Host:
         self.plugins.load_hooks(self.info)
         with self._options.reported():
             plan = plan_tree(self.config, resolver(self.plugins))
-        self.origins = declared_origins(self.config, self.plugins.catalog)
-        self.faults = {node.address: node.fault for node in plan.nodes if node.fault is not None}
         if refusals := strict_refusals(self.plugins, plan, strict=self._settings.strict):
             raise PluginError("\n".join(("strict, and these plugins are bad:", *refusals)))
         _log_faults(plan, self.plugins)
@@ -182,6 +201,7 @@ class Host:
         if self.plugins.hooks.hears(*NEWS):
             ActorNews(self.system, lambda: self.plugins.hooks)
         self.system.events.subscribe((SystemStopping,), self._ended_by_the_tree)
+        self.commit(Generation(1, self.config, self.plugins, plan))
         planting = self.system.plant(plan)
         self.planted = True
         self.holds = read_holds(self.config.host.state_dir)
@@ -251,6 +271,9 @@ class Host:
             new = before.get((entry.door, entry.id)) is None
             if entry.restart is not None and new:
                 _log.warning("plugin %s: %s", entry.id, entry.restart.message)
+
+    def _reloaded(self, report: ReloadReport) -> None:
+        self.plugins.hooks.tell("aplay_after_reload", report=report)
 
     def _plugin_set(self, catalog: Catalog, state_dir: Path | None = None) -> PluginSet:
         return PluginSet(catalog, self._settings, _log_hook_failure, self._options, state_dir)
@@ -343,7 +366,7 @@ class Host:
             pid=os.getpid(),
             version=__version__,
             state=self.phase,
-            generation=1,
+            generation=self.current.number,
             config=str(self.config.file),
         )
 

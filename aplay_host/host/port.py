@@ -36,6 +36,7 @@ from ..errors import (
 )
 from ..kernel import ActorRef, ActorStatus, Address, Failure, Op
 from ..plugins import Entry, entries_named
+from ..reload import ReloadReport, Request
 from .detail import actor_detail
 from .health import alive, judge_readiness, judge_start
 from .holds import stopped_by
@@ -165,6 +166,16 @@ class HostPort:
     async def restart(self, addresses: Sequence[str], seconds: float) -> VerbReport:
         """Give each of these actors a new instance; it keeps its mail."""
         return await _steer(self._refs(addresses), ActorRef.restart, seconds)
+
+    async def reload(self, plugins: Sequence[str], *, dry_run: bool) -> ReloadReport:
+        """Make run what is on disk, of these plugins or of all; or tell what that would do."""
+        if self._host.phase == "starting":
+            self._must_have_a_tree()
+            hint = "wait for it: aplay-host health --wait"
+            raise CommandError("starting", "the host is still starting", hint=hint)
+        self._must_take_mail()
+        request = Request("command", tuple(plugins), dry_run=dry_run)
+        return await self._host.reloads.reload(request)
 
     def _refs(self, addresses: Sequence[str]) -> list[ActorRef]:
         self._must_take_mail()

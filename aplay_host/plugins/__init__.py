@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .discovery import Installed, look, scan, signature
     from .entry import BAD_STATES, Door, Entry, Reason, State, canonical, canonical_id
     from .failure import Failure
-    from .finder import Located, ScopeFinder
+    from .finder import Located, ScopeFinder, digest_of
+    from .guest import place_of
     from .hookplugin import default_options
     from .hooks import Hooks, Verdict
     from .hookspecs import HOOK_RULES, HookRule, hookimpl, hookspec
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     )
     from .settings import SAFE_MODE, PluginSettings
     from .spelling import suggest
+    from .staging import Renewal, StagedPlugins, show_sources
     from .surroundings import Surroundings
 
 __all__ = [
@@ -64,7 +66,9 @@ __all__ = [
     "PluginSet",
     "PluginSettings",
     "Reason",
+    "Renewal",
     "ScopeFinder",
+    "StagedPlugins",
     "State",
     "Surroundings",
     "Verdict",
@@ -73,11 +77,14 @@ __all__ = [
     "canonical",
     "canonical_id",
     "default_options",
+    "digest_of",
     "entries_named",
     "hookimpl",
     "hookspec",
     "look",
+    "place_of",
     "scan",
+    "show_sources",
     "signature",
     "suggest",
 ]
@@ -89,7 +96,8 @@ __getattr__ = lazy(
         "discovery": ("Installed", "look", "scan", "signature"),
         "entry": ("BAD_STATES", "Door", "Entry", "Reason", "State", "canonical", "canonical_id"),
         "failure": ("Failure",),
-        "finder": ("Located", "ScopeFinder"),
+        "finder": ("Located", "ScopeFinder", "digest_of"),
+        "guest": ("place_of",),
         "hookplugin": ("default_options",),
         "hooks": ("Hooks", "Verdict"),
         "hookspecs": ("HOOK_RULES", "HookRule", "hookimpl", "hookspec"),
@@ -111,5 +119,6 @@ __getattr__ = lazy(
         "settings": ("SAFE_MODE", "PluginSettings"),
         "spelling": ("suggest",),
         "surroundings": ("Surroundings",),
+        "staging": ("Renewal", "StagedPlugins", "show_sources"),
     },
 )

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from itertools import accumulate
 from types import CodeType, ModuleType
@@ -24,14 +24,34 @@ _STANDARD_LIBRARY = os.path.dirname(os.path.realpath(os.__file__))
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A module in scope that was imported, or tried: its file, and the hash of its source.
+    """A module in scope that was imported, or tried: its file, its source and the hash of it.
 
-    `origin` is None for a namespace package; `digest` is None where there is no source.
+    `origin` is None for a namespace package; `digest` is None where there is no `source`.
     """
 
     name: str
     origin: str | None
     digest: str | None
+    source: bytes | None = field(default=None, repr=False)
+
+    @property
+    def is_package(self) -> bool:
+        """Tell whether it is a package with a file of its own."""
+        return self.origin is not None and os.path.basename(self.origin).startswith("__init__.")
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a finder had found out at one moment, and can go back to."""
+
+    located: dict[str, Located]
+    missing: set[str]
+    foreign: set[str]
+
+
+def digest_of(source: bytes) -> str:
+    """Return the hash by which one source is told from another."""
+    return hashlib.blake2b(source, digest_size=16).hexdigest()
 
 
 def read_file(path: str) -> bytes:
@@ -130,14 +150,14 @@ class ScopeFinder:
 
     def _note(self, spec: ModuleSpec) -> None:
         """Remember where a module is, and load it from the bytes that are there now."""
-        digest = None
+        source = digest = None
         # Another kind of loader rewrites what it loads, or loads no source: its business.
         if type(spec.loader) in (SourceFileLoader, _Loader) and spec.origin:
             source = self.read(spec.origin)
-            digest = hashlib.blake2b(source, digest_size=16).hexdigest()
+            digest = digest_of(source)
             spec.loader = _Loader(spec.name, spec.origin, source, self)
         self.missing.discard(spec.name)
-        self.located[spec.name] = Located(spec.name, spec.origin, digest)
+        self.located[spec.name] = Located(spec.name, spec.origin, digest, source)
 
     def _ask_the_others(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -151,6 +171,34 @@ class ScopeFinder:
             if spec is not None:
                 return spec
         return None
+
+    # ---- another try ---------------------------------------------------------------------
+
+    def noted(self) -> Noted:
+        """Return what has been found out so far."""
+        return Noted(dict(self.located), set(self.missing), set(self._foreign))
+
+    def go_back(self, noted: Noted) -> None:
+        """Know what was known then, and nothing that was found out since."""
+        self.located = dict(noted.located)
+        self.missing, self._foreign = set(noted.missing), set(noted.foreign)
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Know nothing of the modules `names` any more."""
+        for name in names:
+            self.located.pop(name, None)
+
+    def file_now(self, name: str) -> str | None:
+        """Return the file that the module `name` would be imported from now, None for none.
+
+        Nothing is imported or noted. A module whose package is not loaded is not looked for.
+        """
+        parent = name.rpartition(".")[0]
+        path = getattr(sys.modules.get(parent), "__path__", None) if parent else None
+        if parent and path is None:
+            return None
+        spec = self._ask_the_others(name, path)
+        return spec.origin if spec is not None and spec.has_location else None
 
     # ---- where it all is -----------------------------------------------------------------
 
@@ -212,9 +260,19 @@ class _Loader(SourceFileLoader):
         return code
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run the module's code."""
+        """Run the module's code; a package holds what survived in it before that."""
         self._finder.on_module()
+        _hold_submodules(module)
         super().exec_module(module)
+
+
+def _hold_submodules(package: ModuleType) -> None:
+    """Set as attributes the modules of `package` that are loaded: an import would have."""
+    if hasattr(package, "__path__"):
+        head = f"{package.__name__}."
+        for name, module in tuple(sys.modules.items()):
+            if name.startswith(head) and "." not in name[len(head) :]:
+                setattr(package, name[len(head) :], module)
 
 
 def _prefixes(module: str) -> Iterator[str]:

@@ -39,13 +39,14 @@ class Verdict:
 class Hooks:
     """The calls to the plugins of one host.
 
-    `report` is told every hook that fails, `errors` counts them by plugin and hook. Under
+    `report`, which may be exchanged, is told every hook that fails; `errors` counts them by
+    plugin and hook. Under
     `strict` some failures are refusals, as each method says.
     """
 
     def __init__(self, report: Callable[[HookFailure], None], *, strict: bool = False) -> None:
         self.errors: Counter[tuple[str, str]] = Counter()
-        self._report = report
+        self.report = report
         self._strict = strict
         self._manager = pluggy.PluginManager("aplay_host")
         self._manager.add_hookspecs(hookspecs)
@@ -84,7 +85,7 @@ class Hooks:
     def failed(self, failure: HookFailure) -> None:
         """Count and report a failure."""
         self.errors[failure.plugin, failure.hook] += 1
-        self._report(replace(failure, count=self.errors[failure.plugin, failure.hook]))
+        self.report(replace(failure, count=self.errors[failure.plugin, failure.hook]))
 
     # ---- the host ------------------------------------------------------------------------
 

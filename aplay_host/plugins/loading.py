@@ -6,7 +6,7 @@ import importlib
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
@@ -63,6 +63,29 @@ class Loader:
                 if refused is not None:
                     return refused
                 return self._exchange(id_, target, guest, accept)
+
+    def load_anew(
+        self, exchange: Exchange, names: Iterable[str], whose: Callable[[str], Guest]
+    ) -> Failure | None:
+        """Import the modules `names` into `exchange`, which the caller keeps or drops.
+
+        Returns the first failure; the modules after it are not run. `whose` tells the guest
+        that a module belongs to.
+        """
+        _look_again()
+
+        def run() -> Failure | None:
+            for name in names:
+                got = self._within_limits(name, whose(name), lambda found: found)
+                if isinstance(got, Failure):
+                    return got
+            return None
+
+        with self.finder.in_place():
+            result = exchange.run(run)
+        for line in exchange.left():
+            _log.warning("a reload leaves %s behind; move that to the start of an actor", line)
+        return result
 
     def _exchange(
         self, id_: str, target: str, guest: Guest, accept: Callable[[object], T | Failure]

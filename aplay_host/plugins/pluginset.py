@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import sys
@@ -27,6 +28,7 @@ from .loading import Loader
 from .quarantine import Quarantine
 from .records import ActorRegistration, HookFailure, HostInfo
 from .settings import OWN_DIST, SAFE_MODE
+from .staging import Renewal, StagedPlugins
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +67,7 @@ class PluginSet:
         self._installations = Installations(
             catalog.entries, lambda entry: self.finder.is_loaded(entry.module)
         )
-        self.hooks = Hooks(self._degrade, strict=settings.strict)
+        self.hooks = Hooks(self.degrade, strict=settings.strict)
         self.mailboxes: Mapping[str, KindOffer] = {}
         self._settings = settings
         self._on_failure = on_failure
@@ -152,6 +154,52 @@ class PluginSet:
         if entry is not None and entry.state == "found" and isinstance(kept, type):
             self._put(entry, state="active", **self._where(entry))  # a hook gave the class
         return kept
+
+    # ---- the next generation -------------------------------------------------------------
+
+    def targets(self) -> dict[str, str]:
+        """Return the module of each actor class that was asked for, by the id of its offer."""
+        offers = ((id_, self.catalog.find(id_)) for id_ in self._actors)
+        return {
+            id_: offer.target.partition(":")[0]
+            for id_, offer in offers
+            if isinstance(offer, Offer) and id_ not in self._registered
+        }
+
+    def hook_modules(self) -> dict[str, str]:
+        """Return the modules whose hooks are registered, with the plugin of each."""
+        active = (one for one in self.rows() if one.door == "plugin" and one.state == "active")
+        return {one.module: one.id for one in active}
+
+    def owner_of(self, module: str) -> Entry | None:
+        """Return an entry of the distribution that `module` belongs to, if one is known."""
+        package = module.partition(".")[0]
+        mine = (one for one in self.rows() if one.module.partition(".")[0] == package)
+        return next((one for one in mine if one.state != "shadowed"), None)
+
+    def stage(self, renewal: Renewal) -> StagedPlugins:
+        """Load modules anew, aside: see `StagedPlugins` for what comes of them.
+
+        A class that could not be loaded before and still cannot is no failure.
+        """
+        after = copy.copy(self)
+        after._actors = dict(self._actors)
+        were = {id_: after._actors.pop(id_, None) for id_ in renewal.actors}
+
+        def look_up() -> Failure | None:
+            for id_, before in were.items():
+                got = after.load_actor(id_)
+                if isinstance(got, Failure) and isinstance(before, type):
+                    return got
+            return None
+
+        staged = StagedPlugins(after, self.finder)
+        staged.run(renewal, partial(self._loader.load_anew, whose=self._guest_of), look_up)
+        return staged
+
+    def _guest_of(self, module: str) -> Guest:
+        owner = self.owner_of(module)
+        return Guest.of(module, owner.dist, owner.metadata) if owner else Guest.of(module, None)
 
     def _import_actor(self, offer: Offer) -> type[Actor] | Failure:
         if offer.plugin is None:
@@ -261,7 +309,8 @@ class PluginSet:
     def _refuse_record(self, plugin: str, hook: str, message: str) -> None:
         self.hooks.failed(HookFailure(plugin, hook, Failure(hook, "duplicate-name", message)))
 
-    def _degrade(self, failed: HookFailure) -> None:
+    def degrade(self, failed: HookFailure) -> None:
+        """Mark the plugin of a hook that failed, and tell `on_failure`."""
         entry = self.catalog.entry("plugin", failed.plugin)
         if entry is not None and HOOK_RULES[failed.hook].on_error != "logged":
             self._put(entry, state="active", reason=failed.failure, flags=("degraded",))

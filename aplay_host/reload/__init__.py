@@ -14,6 +14,8 @@ from .._door import lazy
 
 if TYPE_CHECKING:
     from .declared import Declared, KeyChange
+    from .engine import Engine
+    from .generation import Generation, Site
     from .graph import Import, ImportGraph, imports_of
     from .handover import Before, Handover, ReloadInfo, hand_over, state_of, tell_reload
     from .look import Change, Roots, Snapshot, SourceFile, digest_of, dirty, place
@@ -21,14 +23,18 @@ if TYPE_CHECKING:
     from .plan import ReloadPlan, plan_reload
     from .reclass import Reclass
     from .refusal import Refusal, Refused
+    from .report import ReloadReport, ReloadTrouble, exit_code_of, report_line
     from .running import FileChange, Running, RunningModule, plan_changes
     from .successors import Successors
+    from .transaction import Request, Transaction
 
 __all__ = [
     "Before",
     "Change",
     "Declared",
+    "Engine",
     "FileChange",
+    "Generation",
     "Handover",
     "Import",
     "ImportGraph",
@@ -39,19 +45,26 @@ __all__ = [
     "Refused",
     "ReloadInfo",
     "ReloadPlan",
+    "ReloadReport",
+    "ReloadTrouble",
+    "Request",
     "Roots",
     "Running",
     "RunningModule",
+    "Site",
     "Snapshot",
     "SourceFile",
     "Successors",
+    "Transaction",
     "digest_of",
     "dirty",
+    "exit_code_of",
     "hand_over",
     "imports_of",
     "place",
     "plan_changes",
     "plan_reload",
+    "report_line",
     "state_of",
     "tell_reload",
 ]
@@ -60,6 +73,8 @@ __getattr__ = lazy(
     __name__,
     {
         "declared": ("Declared", "KeyChange"),
+        "engine": ("Engine",),
+        "generation": ("Generation", "Site"),
         "graph": ("Import", "ImportGraph", "imports_of"),
         "handover": (
             "Before",
@@ -74,7 +89,9 @@ __getattr__ = lazy(
         "plan": ("ReloadPlan", "plan_reload"),
         "reclass": ("Reclass",),
         "refusal": ("Refusal", "Refused"),
+        "report": ("ReloadReport", "ReloadTrouble", "exit_code_of", "report_line"),
         "running": ("FileChange", "Running", "RunningModule", "plan_changes"),
         "successors": ("Successors",),
+        "transaction": ("Request", "Transaction"),
     },
 )

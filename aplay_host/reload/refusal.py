@@ -27,8 +27,12 @@ class Refusal:
 
 
 class Refused(ReloadError):
-    """A reload cannot be: `refusal` says why. What runs is as it was."""
+    """A reload cannot be: `refusal` says why. What runs is as it was.
 
-    def __init__(self, refusal: Refusal) -> None:
+    `traceback` is that of the guest's code that raised, as text; empty where none did.
+    """
+
+    def __init__(self, refusal: Refusal, traceback: str = "") -> None:
         super().__init__(refusal.line())
         self.refusal = refusal
+        self.traceback = traceback

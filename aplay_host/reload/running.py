@@ -19,8 +19,8 @@ class SourceFile(Protocol):
         """The file."""
 
     @property
-    def digest(self) -> str:
-        """The hash of its bytes."""
+    def digest(self) -> str | None:
+        """The hash of its bytes; None where there is no source."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ ROUTES = {
     "start": {"POST /v1/actors:start"},
     "stop": {"POST /v1/actors:stop"},
     "restart": {"POST /v1/actors:restart"},
+    "reload": {"POST /v1/reload"},
     "plugins list": {"GET /v1/plugins"},
     "plugins show": {"GET /v1/plugins/{name:path}"},
     "health": {"GET /livez", "GET /readyz", "GET /startupz"},
@@ -301,3 +302,21 @@ async def test_a_verb_reaches_the_port_with_its_actors_and_its_time(api: Api, ve
     got = await api.post(f"/v1/actors:{verb}", body(addresses=["/a", "/b/*"], timeout_s=3))
     assert got.document["schema"] == f"aplay.{verb}/1"
     assert api.port.asked == [(verb, ["/a", "/b/*"], 3.0)]
+
+
+# ---- reloading -----------------------------------------------------------------------------
+
+
+async def test_a_reload_answers_with_its_report(api: Api) -> None:
+    got = await api.post("/v1/reload", body(plugins=["acme"], dry_run=True))
+    assert (got.status, got.document["schema"]) == (200, "aplay.reload/1")
+    assert got.document["data"]["outcome"] == "nothing"
+    assert api.port.asked == [("reload", ["acme"], True)]
+
+
+@pytest.mark.parametrize("fields", [{}, {"plugins": "acme"}, {"plugins": [], "dry_run": 1}])
+async def test_a_reload_that_cannot_be_understood_is_a_problem(
+    api: Api, fields: dict[str, Any]
+) -> None:
+    got = await api.post("/v1/reload", body(**fields))
+    assert (got.status, got.problem, api.port.asked) == (400, "bad-request", [])

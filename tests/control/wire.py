@@ -27,6 +27,7 @@ from aplay_host.control import (
     Why,
 )
 from aplay_host.errors import CommandError
+from aplay_host.reload import ReloadReport
 
 ROW = ActorRow(
     address="/a",
@@ -103,6 +104,10 @@ class FakePort:
     def _verb(self, verb: str, addresses: Sequence[str], seconds: float) -> VerbReport:
         self._note(verb, list(addresses), seconds)
         return VerbReport((VerbResult("/a", True, "running", 0),))
+
+    async def reload(self, plugins: Sequence[str], *, dry_run: bool) -> ReloadReport:
+        self._note("reload", list(plugins), dry_run)
+        return ReloadReport("nothing", 1, 1)
 
     def plugins(self) -> list[PluginRow]:
         self._note("plugins")

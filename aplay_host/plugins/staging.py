@@ -1,0 +1,118 @@
+"""The plugins of the next generation, made beside those that go on."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeVar
+
+from .exchange import Exchange
+from .failure import Failure
+from .finder import Noted, ScopeFinder
+
+if TYPE_CHECKING:
+    from .pluginset import PluginSet
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What is to be loaded anew.
+
+    `order` are the modules to import, in this order; `superseded` those whose present objects
+    go; `actors` the ids of the classes to look up again; `sources` the bytes to run, by file.
+    """
+
+    order: tuple[str, ...]
+    superseded: tuple[str, ...]
+    actors: tuple[str, ...]
+    sources: Mapping[str, bytes]
+
+
+class StagedPlugins:
+    """New modules and the `plugins` that go with them, which nobody else sees until `keep`.
+
+    `failure` tells why they cannot be used. `modules` has what stands in the place of each
+    superseded module, None for one that is gone. After `keep`, `drop` undoes it as long as
+    `forget` was not called.
+    """
+
+    def __init__(self, plugins: PluginSet, finder: ScopeFinder) -> None:
+        self.plugins = plugins
+        self.failure: Failure | None = None
+        self.modules: dict[str, ModuleType | None] = {}
+        self._finder = finder
+        self._before: Noted = finder.noted()
+        self._after: Noted = self._before
+        self._exchange: Exchange | None = Exchange(finder)
+
+    def run(
+        self,
+        renewal: Renewal,
+        load: Callable[[Exchange, Iterable[str]], Failure | None],
+        look_up: Callable[[], Failure | None],
+    ) -> None:
+        """Take out what is superseded, import it anew, and `look_up` the classes."""
+        exchange, read = self._needed(), self._finder.read
+        sources = renewal.sources
+        self._finder.read = lambda path: sources[path] if path in sources else read(path)
+        self._finder.forget(set(renewal.superseded) - set(renewal.order))
+        exchange.take(renewal.superseded)
+        try:
+            self.failure = load(exchange, renewal.order) or exchange.run(look_up)
+            self.modules = exchange.run(lambda: _present(renewal.superseded))
+        except BaseException:
+            self.drop()
+            raise
+        finally:
+            self._finder.read = read
+        self._after = self._finder.noted()
+        self._finder.go_back(self._before)
+        lost = [name for name in renewal.order if self.modules.get(name) is None]
+        if self.failure is None and lost:
+            text = f"{lost[0]} is not among the loaded modules after its import"
+            self.failure = Failure("import", "lost-module", text)
+        if self.failure is not None:
+            self.drop()
+
+    def within(self, action: Callable[[], T]) -> T:
+        """Call `action` with the new modules in place."""
+        return self._needed().run(action)
+
+    def keep(self) -> None:
+        """Put the new modules in the places of the old ones."""
+        self._needed().keep()
+        self._finder.go_back(self._after)
+
+    def drop(self) -> None:
+        """Let the old modules be where they were; a second call does nothing."""
+        if self._exchange is not None:
+            self._exchange.drop()
+            self._finder.go_back(self._before)
+            self._exchange = None
+
+    def forget(self) -> None:
+        """Let go of what was there before: it cannot be undone any more."""
+        self._exchange = None
+
+    def _needed(self) -> Exchange:
+        if self._exchange is None:
+            raise RuntimeError("this staging has ended")
+        return self._exchange
+
+
+def show_sources(finder: ScopeFinder, modules: Collection[str]) -> None:
+    """Let tracebacks show the lines that run, whatever is on disk by then."""
+    for name in modules:
+        found = finder.located.get(name)
+        if found is not None and found.origin and found.source is not None:
+            lines = found.source.decode("utf-8", "replace").splitlines(keepends=True)
+            linecache.cache[found.origin] = (len(found.source), None, lines, found.origin)
+
+
+def _present(names: Iterable[str]) -> dict[str, ModuleType | None]:
+    return {name: sys.modules.get(name) for name in names}

@@ -1,0 +1,106 @@
+"""One generation: all that runs, or ran, under one number."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..config import HostConfig
+from ..kernel import ActorSystem, Address, TreePlan
+from ..plugins import Located, PluginSet
+from .declared import Declared
+from .graph import Import, ImportGraph, imports_of
+from .running import Running, RunningModule
+
+NO_TREE = TreePlan()
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What runs under `number`: the file, the plugins and the tree that came of both.
+
+    0 is before anything runs, and each commit adds 1.
+    """
+
+    number: int
+    config: HostConfig
+    plugins: PluginSet
+    tree: TreePlan = NO_TREE
+
+
+class Site(Protocol):
+    """Where a reload happens: the host."""
+
+    @property
+    def system(self) -> ActorSystem:
+        """The actors."""
+
+    @property
+    def current(self) -> Generation:
+        """What runs."""
+
+    def commit(self, generation: Generation) -> None:
+        """Make `generation` the one that runs; must not fail."""
+
+
+def running(generation: Generation) -> Running:
+    """Return what a plan has to know of the generation that runs now."""
+    finder = generation.plugins.finder
+    modules = {
+        name: RunningModule(one.origin, one.digest, loaded=name in sys.modules)
+        for name, one in finder.located.items()
+    }
+    return Running(
+        generation.number,
+        modules,
+        frozenset(finder.missing),
+        generation.plugins.targets(),
+        declared_in(generation.config),
+    )
+
+
+def declared_in(config: HostConfig) -> Declared:
+    """Return what aplay.toml says of each actor, defaults included."""
+    defaults = config.defaults.settings()
+    return {address: _said(defaults, entry) for address, entry in config.actors.items()}
+
+
+def _said(defaults: Mapping[str, Any], entry: Any) -> dict[str, Any]:
+    own = {"use": entry.use, "required": entry.required, "options": entry.options}
+    settings = dict(defaults)
+    for key, value in entry.settings().items():
+        both = isinstance(value, dict) and isinstance(settings.get(key), dict)
+        settings[key] = {**settings[key], **value} if both else value
+    return own | settings
+
+
+class Imports:
+    """The imports of each source, looked up once for each hash."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str | None], tuple[Import, ...]] = {}
+
+    def graph(self, located: Iterable[Located]) -> ImportGraph:
+        """Return who imports whom among these modules; forgets all others."""
+        found = {}
+        for one in located:
+            key = one.name, one.digest
+            found[key] = self._known.get(key) or _imports(one)
+        self._known = found
+        return ImportGraph({name: imports for (name, _), imports in found.items()})
+
+
+def _imports(one: Located) -> tuple[Import, ...]:
+    return imports_of(one.source or b"", one.name, is_package=one.is_package)
+
+
+def users_of(generation: Generation, offers: Iterable[str]) -> dict[Address, str]:
+    """Return the declared actors whose `use` means one of these offers, with that offer."""
+    wanted, found = frozenset(offers), {}
+    for address, entry in generation.config.actors.items():
+        id_ = getattr(generation.plugins.catalog.find(entry.use), "id", None)
+        if entry.use != "group" and id_ in wanted:
+            found[address] = str(id_)
+    return found

@@ -1,0 +1,361 @@
+"""One attempt to make what is on disk run: it commits wholly, or leaves no trace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..config import Resolve, plan_tree
+from ..errors import BadAddress, ConfigError
+from ..kernel import (
+    Actor,
+    ActorSpec,
+    Address,
+    Busy,
+    CellView,
+    Quiesce,
+    Staged,
+    TreePlan,
+)
+from ..plugins import (
+    Catalog,
+    Entry,
+    PluginSet,
+    Renewal,
+    StagedPlugins,
+    entries_named,
+    place_of,
+    show_sources,
+)
+from .disk import OnDisk, changes_of, in_question, look_at
+from .generation import NO_TREE, Generation, Imports, Site, running, users_of
+from .handover import Before, Handover, ReloadInfo, hand_over, tell_reload
+from .plan import ReloadPlan, plan_reload
+from .reclass import Reclass
+from .refusal import Refusal, Refused
+from .report import RESTART, VETO, ReloadOutcome, ReloadReport, ReloadTrouble
+from .successors import Successors
+from .wording import failed_import, raised
+
+DRAIN_SECONDS = 5.0
+"""How long actors may take for what they have in hand."""
+
+Resolver = Callable[[PluginSet], Resolve]
+
+
+class Stale(Exception):
+    """What the plan was made against is not there any more: plan again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for: `plugins` by name, or else everything; `cause` is for people."""
+
+    cause: str = "reload"
+    plugins: tuple[str, ...] = ()
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What one attempt has found out and made so far; each step adds its part."""
+
+    site: Site
+    resolve: Resolver
+    request: Request
+    imports: Imports
+    base: Generation
+    phases: dict[str, float] = field(default_factory=dict)
+    wanted: tuple[Entry, ...] = ()
+    catalog: Catalog | None = None
+    disk: dict[str, OnDisk | None] = field(default_factory=dict)
+    plan: ReloadPlan | None = None
+    staged: StagedPlugins | None = None
+    tree: TreePlan = NO_TREE
+    specs: dict[Address, ActorSpec] = field(default_factory=dict)
+    reclass: Reclass | None = None
+    handovers: list[Handover] = field(default_factory=list)
+    ended_tasks: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """The number that a commit gives."""
+        return self.base.number + 1
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Add the seconds of the block to a phase."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - began
+            self.phases[phase] = round(self.phases.get(phase, 0.0) + took, 6)
+
+    def report(self, outcome: ReloadOutcome, error: ReloadTrouble | None = None) -> ReloadReport:
+        """Return the report of this attempt."""
+        done = outcome == "committed" or (outcome == "nothing" and self.plan is not None)
+        return ReloadReport(
+            outcome,
+            self.base.number,
+            self.base.number if outcome == "nothing" else self.number,
+            self.plan,
+            self.plan.order if self.plan and done else (),
+            self.plan.config if self.plan and done else (),
+            dict(self.phases),
+            error,
+        )
+
+
+async def run(tx: Transaction) -> ReloadReport:
+    """Carry out all steps; whatever happens, what is there afterwards is whole.
+
+    Raises `CommandError` for a plugin that is not there, and `Stale`.
+    """
+    try:
+        with tx.timed("plan"):
+            look(tx)
+            found = plan(tx)
+        if found.refusals:
+            raise Refused(found.refusals[0])
+        if found.is_empty or tx.request.dry_run:
+            return _nothing(tx, found)
+        with tx.timed("stage"):
+            compile_changed(tx)
+        await ask(tx, found)
+        with tx.timed("stage"):
+            stage(tx, found)
+        ended = await quiesce(tx, found)
+    except Refused as error:
+        return tx.report("refused", ReloadTrouble.of(error.refusal, error.traceback))
+    except Busy as error:
+        return tx.report("waiting", _busy(tx, error))
+    finally:
+        if tx.staged is not None:
+            tx.staged.drop()
+    tx.ended_tasks = ended
+    begin(tx, found)
+    return tx.report("committed")
+
+
+def look(tx: Transaction) -> None:
+    """Read what is on disk for each module in question."""
+    plugins = tx.base.plugins
+    names = tx.request.plugins
+    tx.wanted = tuple(one for name in names for one in entries_named(name, plugins.rows()))
+    for entry in tx.wanted:
+        if entry.restart is not None and "moved from" in entry.restart.message:
+            text, cure = entry.restart.message, "restart the host"
+            raise Refused(Refusal(RESTART, entry.id, text, "files where they were", cure))
+    try:
+        tx.disk = look_at(plugins, in_question(running(tx.base), plugins, tx.wanted))
+    except OSError as error:
+        place, got = str(error.filename), f"cannot be read: {error.strerror}"
+        raise Refused(
+            Refusal("unreadable", place, got, "a file that can be read", "allow it")
+        ) from None
+
+
+def plan(tx: Transaction) -> ReloadPlan:
+    """Decide what a commit would do; nothing is touched."""
+    now, plugins = running(tx.base), tx.base.plugins
+    tx.catalog = plugins.catalog
+    changes = changes_of(now, tx.disk, plugins)
+    graph = tx.imports.graph(plugins.finder.located.values())
+    cells = [CellView.of(cell) for cell in tx.site.system.cells()]
+    found = plan_reload(now, changes, graph, cells)
+    again = [it.id for it in found.plugins if it.step == "retry"]
+    if again:
+        users = users_of(tx.base, again)
+        because = {address: f"{id_} is tried again" for address, id_ in users.items()}
+        found = plan_reload(now, changes, graph, cells, because=because)
+    tx.plan = replace(found, refusals=(*found.refusals, *_hooks_in_the_way(found, plugins)))
+    return tx.plan
+
+
+def _hooks_in_the_way(found: ReloadPlan, plugins: PluginSet) -> Iterator[Refusal]:
+    hooks = plugins.hook_modules()
+    for name in found.superseded:
+        if name in hooks:
+            got = f"is the plugin {hooks[name]}, whose hooks are registered when the host starts"
+            yield Refusal(RESTART, name, got, "a new process", "restart the host")
+
+
+def _nothing(tx: Transaction, found: ReloadPlan) -> ReloadReport:
+    if found.is_empty and found.restart:
+        first = found.restart[0]
+        refusal = Refusal(RESTART, first.module, first.why, "a new process", "restart the host")
+        return tx.report("refused", ReloadTrouble.of(refusal))
+    return tx.report("nothing")
+
+
+def compile_changed(tx: Transaction) -> None:
+    """Refuse what is no Python before anything is touched."""
+    for change in tx.plan.changed if tx.plan else ():
+        file = tx.disk.get(change.module)
+        if file is None or file.source is None:
+            continue
+        try:
+            compile(file.source, file.path, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            place = place_of(change.module, file.path, getattr(error, "lineno", None) or 1)
+            text = f"{type(error).__name__}: {getattr(error, 'msg', None) or error}"
+            cure = "correct it and save again"
+            raise Refused(Refusal("syntax", place, text, "Python", cure)) from error
+
+
+async def ask(tx: Transaction, found: ReloadPlan) -> None:
+    """Ask the plugins that run whether this may be; raises `Refused` for a veto."""
+    hooks = tx.base.plugins.hooks
+    if not hooks.hears("aplay_before_reload"):
+        return
+    with tx.timed("ask"):
+        modules = tx.base.plugins.hook_modules()
+        own = [modules[name] for name in found.superseded if name in modules]
+        verdict = await hooks.before_reload(found, own)
+    if verdict.vetoes:
+        place, got = "veto", "; ".join(verdict.vetoes)
+        cure = "clear what it names, then: aplay-host reload"
+        raise Refused(Refusal(VETO, place, got, "no veto", cure))
+
+
+def stage(tx: Transaction, found: ReloadPlan) -> None:
+    """Import the new modules aside and plan the tree with their classes."""
+    renewal = Renewal(
+        found.order,
+        found.superseded,
+        tuple(it.id for it in found.plugins),
+        {file.path: file.source for file in tx.disk.values() if file and file.source is not None},
+    )
+    tx.staged = tx.base.plugins.stage(renewal)
+    if tx.staged.failure is not None:
+        raise failed_import(tx.staged.failure)
+    tx.reclass = Reclass(Successors(tx.staged.modules))
+    plugins = tx.staged.plugins
+    tx.tree = tx.staged.within(lambda: _plan_tree(tx, plugins))
+    tx.specs = {node.address: node.spec for node in tx.tree.nodes if node.spec is not None}
+    worse = _faults(tx.tree).items() - _faults(tx.base.tree).items()
+    for address, fault in sorted(worse):
+        if address not in _faults(tx.base.tree):
+            cure = "correct it and save again"
+            raise Refused(Refusal("fault", address, fault, "a class that can be used", cure))
+
+
+def _plan_tree(tx: Transaction, plugins: PluginSet) -> TreePlan:
+    try:
+        return plan_tree(tx.base.config, tx.resolve(plugins))
+    except ConfigError as error:
+        first = error.problems[0]
+        got, cure = f"{first.key}: {first.message}", "correct the file or the class"
+        place = f"{first.file}:{first.line}:{first.column}"
+        raise Refused(Refusal("options", place, got, "options that fit", cure)) from None
+
+
+def _faults(tree: TreePlan) -> dict[Address, str]:
+    return {node.address: node.fault for node in tree.nodes if node.fault is not None}
+
+
+async def quiesce(tx: Transaction, found: ReloadPlan) -> tuple[str, ...]:
+    """Hold the actors, swap, and let them go on; returns the owned tasks that ended."""
+    steps = (it for it in found.cells if it.action != "remove")
+    addresses = [it.address for it in steps if tx.site.system.cell_at(it.address) is not None]
+    began = time.perf_counter()
+    try:
+        async with tx.site.system.quiesce(addresses, deadline=DRAIN_SECONDS) as quiet:
+            tx.phases["drain"] = round(time.perf_counter() - began, 6)
+            if tx.site.current is not tx.base or tx.base.plugins.catalog is not tx.catalog:
+                raise Stale
+            with tx.timed("swap"):
+                return swap(tx, quiet)
+    except BadAddress:
+        raise Stale from None  # it was removed meanwhile
+
+
+def swap(tx: Transaction, quiet: Quiesce) -> tuple[str, ...]:
+    """Build, hand over, commit: without an await, so that nothing else runs until it is over."""
+    assert tx.staged is not None
+    assert tx.reclass is not None
+    firsts = {view.address: _first(quiet, view) for view in quiet.cells}
+    tx.staged.keep()
+    try:
+        staged = [_build(tx, quiet, view, firsts[view.address]) for view in quiet.cells]
+        ended = quiet.swap(staged, generation=tx.number, remap=tx.reclass.remap)
+    except BaseException:
+        tx.staged.drop()
+        raise
+    # From here on nothing can fail.
+    config, plugins = tx.base.config, tx.staged.plugins
+    tx.site.commit(Generation(tx.number, config, plugins, tx.tree))
+    tx.staged.forget()
+    tx.staged = None
+    return ended
+
+
+def _first(quiet: Quiesce, view: CellView) -> Actor | None:
+    """Return what the old code begins with now; None where that raises."""
+    if view.behaviour is None:
+        return None
+    try:
+        return quiet.stage(view.address).behaviour
+    except Exception:
+        return None
+
+
+def _build(tx: Transaction, quiet: Quiesce, view: CellView, first: Actor | None) -> Staged:
+    """Make the new behaviour of one actor and give it the state of the old one."""
+    assert tx.reclass is not None
+    spec, reclass = _spec(tx, view), tx.reclass
+
+    def build(new: Actor) -> None:
+        type(new).__init__(new, **spec.kwargs)
+        if view.behaviour is not None:
+            tx.handovers.append(hand_over(new, Before(view.behaviour, first), reclass))
+
+    made = len(tx.handovers)
+    try:
+        staged = quiet.stage(view.address, spec=spec, build=build)
+    except (Refused, Busy):
+        raise
+    except Exception as error:
+        raise raised(error, view.address) from error
+    if staged.behaviour is not None:
+        version = tx.handovers[-1].from_version if len(tx.handovers) > made else 1
+        with staged.recording():
+            tell_reload(staged.behaviour, ReloadInfo(tx.number, tx.request.cause, version))
+    return staged
+
+
+def _spec(tx: Transaction, view: CellView) -> ActorSpec:
+    """Return the spec of one actor with the new class: the file's, or what it was made with."""
+    assert tx.reclass is not None
+    if view.address in tx.specs:
+        return tx.specs[view.address]
+    place, spec, convert = str(view.address), view.spec, tx.reclass.convert
+    kwargs: Mapping[str, Any] = convert(dict(spec.kwargs), f"{place} kwargs")
+    return replace(
+        spec,
+        cls=convert(spec.cls, place),
+        kwargs=kwargs,
+        options=convert(spec.options, f"{place} options"),
+    )
+
+
+def begin(tx: Transaction, found: ReloadPlan) -> None:
+    """After the commit: start afresh what had failed, and show the new sources."""
+    show_sources(tx.site.current.plugins.finder, found.order)
+    for step in found.cells:
+        ref = tx.site.system.ref(step.address)
+        if step.action == "start" and not ref.held:
+            ref.start()
+
+
+def _busy(tx: Transaction, error: Busy) -> ReloadTrouble:
+    """Return who could not be held in time, at what."""
+    address = error.addresses[0]
+    hands = tx.site.system.look_inside(address).in_hand
+    at_work = f"busy {hands[0].seconds:.1f} s in {hands[0].where}" if hands else str(error)
+    cure = "tried again when idle"
+    return ReloadTrouble.of(Refusal("busy", address, at_work, "an idle actor", cure))

@@ -1,0 +1,29 @@
+"""What went wrong in a guest's code while it was loaded or built, as a refusal."""
+
+from __future__ import annotations
+
+import traceback
+
+from ..plugins import Failure
+from .refusal import Refusal, Refused
+
+CURE = "correct it and save again"
+
+
+def failed_import(failure: Failure) -> Refused:
+    """Return the refusal for modules that could not be imported, or are not as they must be."""
+    got = f"{failure.type}: {failure.message}".removesuffix(": ")
+    place = failure.place or failure.phase
+    code = "import" if failure.phase == "import" else failure.phase
+    refusal = Refusal(code, place, got, "modules that can be imported", CURE)
+    return Refused(refusal, failure.traceback)
+
+
+def raised(error: Exception, address: str) -> Refused:
+    """Return the refusal for a new behaviour that could not be built."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else address
+    got = f"{type(error).__name__}: {error}, while {address} was made anew"
+    text = "".join(traceback.format_exception(error))
+    wanted = "an __init__ and a prepare_children that do not raise"
+    return Refused(Refusal("init", where, got, wanted, CURE), text)

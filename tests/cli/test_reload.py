@@ -1,0 +1,99 @@
+"""Reloading from the command line: what it prints, and what it ends with."""
+
+from __future__ import annotations
+
+import signal
+from textwrap import dedent
+
+import pytest
+
+from .served import Project, Served
+
+ADDER = """
+    from aplay_host import Actor
+
+    STEP = 1
+
+    class Adder(Actor):
+        total = 0
+
+        async def msg_handler(self, msg):
+            self.total += STEP
+            return self.total
+"""
+
+
+@pytest.fixture
+def served(project: Project) -> Served:
+    write(project, ADDER)
+    project.write('[actors."/adder"]\nuse = "adder:Adder"\n', head='plugins.paths = ["."]\n')
+    return project.serve()
+
+
+def write(project: Project, source: str) -> None:
+    (project.folder / "adder.py").write_text(dedent(source))
+
+
+def test_edited_code_runs_and_the_actor_has_its_state(project: Project, served: Served) -> None:
+    assert served.ask("/adder", None) == 1
+    write(project, ADDER.replace("STEP = 1", "STEP = 10"))
+    plan = project.run("reload", "--dry-run")
+    assert plan.code == 0
+    assert "swap /adder: its class adder:Adder" in plan.out.splitlines()
+    done = project.run("reload")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("reload #2 adder.py → 1 module, 1 actor · ")
+    assert served.ask("/adder", None) == 11
+    assert served.row("/adder")["generation"] == 2
+    assert "generation 2" in project.run("status").out
+    again = project.run("reload", "-o", "json")
+    assert (again.code, again.data["outcome"]) == (0, "nothing")
+
+
+def test_report_has_the_fields_of_the_contract(project: Project, served: Served) -> None:
+    write(project, ADDER.replace("STEP = 1", "STEP = 10"))
+    done = project.run("reload", "-o", "json")
+    assert done.document["schema"] == "aplay.reload/1"
+    assert done.document["host"]["generation"] == 2
+    data = done.data
+    assert set(data) == {
+        "outcome",
+        "generation_from",
+        "generation_to",
+        "plan",
+        "modules",
+        "config",
+        "phases_s",
+        "error",
+    }
+    assert (data["outcome"], data["generation_from"], data["generation_to"]) == ("committed", 1, 2)
+    assert (data["modules"], data["config"], data["error"]) == (["adder"], [], None)
+    assert set(data["phases_s"]) >= {"plan", "stage", "drain", "swap"}
+
+
+def test_wrong_code_is_refused_with_its_place_and_the_old_goes_on(
+    project: Project, served: Served
+) -> None:
+    served.ask("/adder", None)
+    write(project, ADDER.replace("STEP = 1", "STEP = ("))
+    refused = project.run("reload")
+    assert (refused.code, refused.err) == (1, "")
+    assert refused.out.startswith("reload #2 REFUSED adder.py:4: SyntaxError: '(' was never closed")
+    assert "still running #1" in refused.out
+    shown = project.run("reload", "-o", "json")
+    assert (shown.code, shown.data["outcome"]) == (1, "refused")
+    assert shown.data["error"]["code"] == "syntax"
+    assert served.ask("/adder", None) == 2
+    served.signal(signal.SIGTERM)
+    assert served.wait() == 0
+    assert "reload #2 REFUSED adder.py:4" in served.log
+
+
+def test_plugin_that_is_not_there_is_no_such_thing(project: Project, served: Served) -> None:
+    ended = project.run("reload", "--plugin", "nowhere", "-o", "json")
+    assert (ended.code, ended.out, ended.problem) == (5, "", "no-such-plugin")
+
+
+def test_without_a_host_there_is_nothing_to_reload(project: Project) -> None:
+    project.write("")
+    assert project.run("reload").code == 3
