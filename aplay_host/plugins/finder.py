@@ -191,14 +191,25 @@ class ScopeFinder:
     def file_now(self, name: str) -> str | None:
         """Return the file that the module `name` would be imported from now, None for none.
 
-        Nothing is imported or noted. A module whose package is not loaded is not looked for.
+        Nothing is imported or noted.
         """
         parent = name.rpartition(".")[0]
-        path = getattr(sys.modules.get(parent), "__path__", None) if parent else None
+        path = self._path_now(parent) if parent else None
         if parent and path is None:
             return None
         spec = self._ask_the_others(name, path)
         return spec.origin if spec is not None and spec.has_location else None
+
+    def _path_now(self, package: str) -> Sequence[str] | None:
+        """Return where the modules in `package` would be looked for; None if it is none."""
+        if package in sys.modules:
+            return getattr(sys.modules[package], "__path__", None)
+        parent = package.rpartition(".")[0]
+        path = self._path_now(parent) if parent else None
+        if parent and path is None:
+            return None
+        spec = self._ask_the_others(package, path)
+        return None if spec is None else spec.submodule_search_locations
 
     # ---- where it all is -----------------------------------------------------------------
 

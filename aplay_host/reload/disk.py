@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ def look_at(plugins: PluginSet, names: Iterable[str]) -> dict[str, OnDisk | None
 
     Raises `OSError` for a file that is there and cannot be read.
     """
+    importlib.invalidate_caches()  # a file may be younger than what a finder remembers
     finder, found = plugins.finder, {}
     for name in names:
         path, known = finder.file_now(name), finder.located.get(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import linecache
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from aplay_host.kernel import Started
 from aplay_host.reload import ReloadReport, Request
 
 from .conftest import Serve, Served
@@ -209,3 +212,121 @@ async def test_what_cannot_run_is_refused_with_its_place_and_nothing_has_changed
     plugin.edit("words", "old", "new")
     assert (await reload(served)).generation_to == 2
     assert await ask(served, "seen") == ["old a", "old b"]
+
+
+async def test_waiting_mail_is_handled_by_the_new_code_in_order(
+    plugin: Plugin, served: Served
+) -> None:
+    tail = served.host.system.ref("/tail")
+    replies = [asyncio.create_task(tail.ask(str(number))) for number in range(3)]
+    plugin.edit("words", "old", "new")
+    reloading = asyncio.create_task(reload(served))
+    told = [await reply for reply in replies]
+    assert (await reloading).outcome == "committed"
+    replies = [asyncio.create_task(tail.ask(str(number))) for number in range(3, 6)]
+    told += [await reply for reply in replies]
+    assert [one.partition(" ")[2] for one in told] == ["0", "1", "2", "3", "4", "5"]
+    assert await ask(served, "seen") == told
+
+
+async def test_an_actor_that_is_busy_for_too_long_lets_the_reload_wait(
+    plugin: Plugin, served: Served
+) -> None:
+    plugin.edit("plain", "return msg", "await msg.wait(); return 'new'")
+    assert (await reload(served)).outcome == "committed"
+    release, ref = asyncio.Event(), served.host.system.ref("/plain")
+    reply = asyncio.create_task(ref.ask(release, timeout=60))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert ref.status().in_hand == 1
+    plugin.edit("plain", "'new'", "'newer'")
+    report = await reload(served)
+    assert (report.outcome, report.exit_code) == ("waiting", 7)
+    assert report.error is not None
+    assert report.error.place == "/plain"
+    assert "plain.py:6 in msg_handler" in report.error.got
+    assert served.host.current.number == 2
+    release.set()
+    assert await reply == "new"
+    assert (await reload(served)).outcome == "committed"
+    assert await ask(served, release, "/plain") == "newer"
+
+
+async def test_an_actor_whose_plugin_could_not_be_loaded_starts_once_it_can(
+    plugin: Plugin, serve: Serve, folder: Path
+) -> None:
+    plugin.write(plain="import guest.absent")
+    served = await serve(
+        f"""
+        plugins.paths = ["{folder}"]
+        actors."/plain".use = "guest.plain:Plain"
+        """
+    )
+    ref = served.host.system.ref("/plain")
+    assert ref.state == "failed"
+    plugin.write(plain="import guest.absent\n" + dedent(PLAIN))
+    assert (await reload(served)).outcome == "committed"
+    assert ref.state == "failed"
+    plugin.write(absent="")
+    started: asyncio.Future[Started] = asyncio.get_running_loop().create_future()
+    served.host.system.events.subscribe((Started,), started.set_result)
+    assert (await reload(served)).outcome == "committed"
+    async with asyncio.timeout(60):
+        assert (await started).address == "/plain"
+    assert await ref.ask("up") == "up"
+    assert served.host.faults == {}
+
+
+async def test_a_stopped_actor_has_the_new_code_when_it_starts(
+    plugin: Plugin, served: Served
+) -> None:
+    ref = served.host.system.ref("/plain")
+    await ref.stop()
+    plugin.edit("plain", "return msg", "return 'new'")
+    assert (await reload(served)).outcome == "committed"
+    assert (ref.state, ref.held) == ("stopped", True)
+    await ref.human_start()
+    assert await ref.ask("x") == "new"
+
+
+async def test_a_child_that_no_file_declares_has_the_new_code(
+    plugin: Plugin, served: Served
+) -> None:
+    system = served.host.system
+    cell = system.cell_at(system.ref("/tail").address)
+    assert cell is not None
+    await system.spawn(cell.spec.cls, "child", parent="/tail")
+    plugin.edit("words", "old", "new")
+    assert (await reload(served)).outcome == "committed"
+    assert await ask(served, "a", "/tail/child") == "new a"
+
+
+async def test_a_package_that_is_run_anew_holds_the_modules_that_stay(
+    plugin: Plugin, served: Served
+) -> None:
+    plugin.write(__init__="import sys\nseen = sorted(it for it in globals() if it[0] != '_')\n")
+    assert (await reload(served)).outcome == "committed"
+    package = sys.modules["guest"]
+    assert {"plain", "words"} <= set(package.seen)
+    assert package.tail is sys.modules["guest.tail"]
+
+
+async def test_a_file_that_is_deleted_while_actors_need_it_is_refused(
+    plugin: Plugin, served: Served
+) -> None:
+    (plugin.folder / "plain.py").unlink()
+    report = await reload(served)
+    assert report.error is not None
+    assert (report.outcome, report.error.code) == ("refused", "class-gone")
+    assert await ask(served, "x", "/plain") == "x"
+
+
+async def test_a_traceback_shows_the_lines_that_run_whatever_is_on_disk(
+    plugin: Plugin, served: Served
+) -> None:
+    plugin.edit("words", "PREFIX", "# one line more\nPREFIX")
+    assert (await reload(served)).outcome == "committed"
+    plugin.write(words="nothing of this runs")
+    file = str(plugin.folder / "words.py")
+    linecache.checkcache(file)
+    assert linecache.getline(file, 1) == "# one line more\n"
