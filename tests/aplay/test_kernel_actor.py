@@ -329,7 +329,7 @@ class Worker(Actor):
                     await asyncio.sleep(60)
                 except asyncio.CancelledError:
                     print("cancelled", flush=True)
-        await asyncio.sleep(60)
+        await asyncio.sleep(0.3)
 
     async def on_stop(self, reason):
         print("worker:", reason, flush=True)
