@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -351,7 +352,11 @@ def interrupted(tmp_path: Path, msg: str, interrupts: int = 1) -> tuple[int, lis
     script = tmp_path / "program.py"
     script.write_text(PROGRAM, "utf-8")
     command = [sys.executable, "-W", "error", str(script), msg]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+    # A shell's background job is born deaf to SIGINT, and so are the tests that it runs.
+    listens = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, preexec_fn=listens
+    ) as program:
         last_resort = threading.Timer(20, program.kill)
         last_resort.start()
         assert program.stdout is not None
