@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         NameTaken,
         NotBound,
         Refuse,
+        SelfWait,
         StartFailed,
         Terminated,
     )
@@ -70,6 +71,7 @@ __all__ = [
     "PluginError",
     "Refuse",
     "ReloadError",
+    "SelfWait",
     "StartFailed",
     "Terminated",
     "Veto",
@@ -102,6 +104,7 @@ __getattr__ = lazy(
             "NameTaken",
             "NotBound",
             "Refuse",
+            "SelfWait",
             "StartFailed",
             "Terminated",
         ),

@@ -9,6 +9,8 @@
     ├── MailboxFull                no room, and the overflow rule refuses
     ├── ActorStopped               a request to an actor that cannot answer
     ├── AskTimeout (TimeoutError)  no reply came in time
+    ├── AskCycle                   the target waits for the very handler that asks it
+    ├── SelfWait                   a handler awaits an operation that waits for it
     ├── Refuse                     a handler answers with an error without failing
     ├── StartFailed                the actor does not run; it keeps its mail
     ├── Escalated                  a child's failure that became its parent's
@@ -31,6 +33,7 @@ from typing import Any, ClassVar
 from .kernel import (
     ActorStopped,
     AplayError,
+    AskCycle,
     AskTimeout,
     BadAddress,
     Escalated,
@@ -38,6 +41,7 @@ from .kernel import (
     NameTaken,
     NotBound,
     Refuse,
+    SelfWait,
     StartFailed,
 )
 
@@ -45,6 +49,7 @@ __all__ = [
     "PROBLEM_KINDS",
     "ActorStopped",
     "AplayError",
+    "AskCycle",
     "AskTimeout",
     "BadAddress",
     "CommandError",
@@ -59,6 +64,7 @@ __all__ = [
     "ProblemKind",
     "Refuse",
     "ReloadError",
+    "SelfWait",
     "StartFailed",
     "StateDirError",
 ]

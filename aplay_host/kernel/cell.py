@@ -265,7 +265,7 @@ class ActorCell(Mail):
         """Let that many messages be handled at once from now on; raises `ValueError` below 1."""
         self.spec = replace(self.spec, max_tasks=number)
         self.open_line()
-        for _ in range(number):
+        for _ in range(min(number, len(self.inbox or ()))):
             self.wake()
 
     def want(self, wanted: Wanted) -> None:

@@ -293,9 +293,9 @@ async def _open(cell: ActorCell) -> HookOutcome:
     is_prepared = cell.rare.prepared == cell.incarnation
     if not is_prepared:
         cell.rare.declared = frozenset()
-    for hook in START_HOOKS:
-        if is_prepared and hook != "on_start":
-            continue
+    for hook in START_HOOKS[-1:] if is_prepared else START_HOOKS:
+        if cell.state != "starting":  # a verb came between two hooks, and found none to cut
+            return HookOutcome(asyncio.CancelledError(), cut=True)
         outcome = await run_hook(cell, hook, ends - cell.system.now())
         if outcome.error is None and hook == "prepare_mailbox":
             opening = partial(boxing.install, cell)

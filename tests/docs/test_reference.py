@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
@@ -16,6 +17,8 @@ from aplay_host.config import load_config
 from aplay_host.config.schema import ActorEntry, Settings, Tables
 from aplay_host.errors import PROBLEM_KINDS
 from aplay_host.kernel import SETTINGS, Actor, ActorSpec
+from aplay_host.kernel.actor import ASYNC_HOOKS, PLAIN_HOOKS
+from aplay_host.kernel.spec import Overflow
 from aplay_host.plugins import HOOK_RULES
 
 from . import hooks_page
@@ -65,6 +68,16 @@ def test_defaults_in_the_reference_are_the_real_ones(tmp_path: Path) -> None:
 def test_every_setting_of_an_actor_is_on_the_page_about_actors() -> None:
     missing = [name for name in SETTINGS if f"| `{name}` |" not in page("actors")]
     assert missing == []
+
+
+def test_every_hook_of_an_actor_is_on_the_page_about_actors() -> None:
+    documented = re.findall(r"^\| `(?:async )?(\w+)(?:\(.*?\))?` \|", page("actors"), re.MULTILINE)
+    assert set(documented) >= {*ASYNC_HOOKS, *PLAIN_HOOKS}
+
+
+def test_every_overflow_rule_is_on_the_page_about_actors() -> None:
+    documented = re.findall(r"^\| `(\w+)`(?: \(default\))? \|", page("actors"), re.MULTILINE)
+    assert set(documented) >= set(get_args(Overflow))
 
 
 def test_settings_of_the_file_are_settings_of_the_kernel() -> None:

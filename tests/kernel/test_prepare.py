@@ -197,6 +197,32 @@ async def test_a_verb_cuts_any_of_them_and_that_is_no_failure(
         await asyncio.gather(starting, return_exceptions=True)
 
 
+@pytest.mark.parametrize("turns", range(12))
+@pytest.mark.parametrize("verb", ["stop", "remove", "shutdown"])
+async def test_a_verb_between_two_of_them_begins_no_other(
+    system: ActorSystem, verb: str, turns: int
+) -> None:
+    """However many turns of the loop after the end of the first one it comes."""
+    log: list[str] = []
+    may_go_on = asyncio.Event()
+
+    class Waiting(Prepared):
+        async def prepare_children(self) -> None:
+            await may_go_on.wait()
+
+    kwargs: dict[str, Any] = {"log": log, "times": {"on_start": 3600.0}}
+    spawning = await begin(system.spawn(Waiting, "a", kwargs=kwargs, start_timeout=7200.0))
+    may_go_on.set()
+    await settle(turns)
+    if verb == "shutdown":
+        await system.shutdown()
+    else:
+        await getattr(system.ref("/a"), verb)()
+    assert now() == 0.0
+    await asyncio.gather(spawning, return_exceptions=True)
+    check_account(system)
+
+
 async def _wait(ref: ActorRef) -> None:
     await ref.human_start()
 
