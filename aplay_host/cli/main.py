@@ -35,6 +35,7 @@ VERBS = {
     "stop": "Stop actors; they keep state and mail, over a restart of the host too.",
     "restart": "Give actors a new instance; they keep their mail.",
     "reload": "Make edited code run, with the actors' state and mail.",
+    "rollback": "Go back to the code before the newest reload.",
     "health": "Tell whether the host is ready for work.",
     "plugins": "Show what installed packages offer.",
 }

@@ -82,6 +82,10 @@ class ControlPort(Protocol):
         """
         ...
 
+    async def rollback(self, *, dry_run: bool) -> ReloadReport:
+        """Go back to the code of the generation before; a second time, to the newest again."""
+        ...
+
     def live(self) -> HealthReport:
         """Return at once: that this runs is the answer."""
         ...

@@ -53,6 +53,7 @@ class ControlApi:
                 self._route("GET", "/v1/plugins", "plugins.list", self._plugins),
                 self._route("GET", "/v1/plugins/{name:path}", "plugins.show", self._plugin),
                 self._route("POST", "/v1/reload", "reload", self._reload),
+                self._route("POST", "/v1/rollback", "rollback", self._rollback),
                 self._route("GET", "/livez", "health", self._live),
                 self._route("GET", "/readyz", "health", self._ready),
                 self._route("GET", "/startupz", "health", self._started),
@@ -102,10 +103,10 @@ class ControlApi:
 
     async def _reload(self, request: Request) -> Any:
         body = await _body(request)
-        plugins, dry_run = _texts(body, "plugins"), body.get("dry_run", False)
-        if not isinstance(dry_run, bool):
-            raise CommandError("bad-request", f'"dry_run": got {dry_run!r}, want true or false')
-        return await self.port.reload(plugins, dry_run=dry_run)
+        return await self.port.reload(_texts(body, "plugins"), dry_run=_flag(body, "dry_run"))
+
+    async def _rollback(self, request: Request) -> Any:
+        return await self.port.rollback(dry_run=_flag(await _body(request), "dry_run"))
 
     async def _live(self, request: Request) -> Any:
         return self.port.live()
@@ -191,6 +192,13 @@ def _texts(body: dict[str, Any], key: str) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise CommandError("bad-request", f'"{key}": got {found!r}, want a list')
     return found
+
+
+def _flag(body: dict[str, Any], key: str) -> bool:
+    flag = body.get(key, False)
+    if not isinstance(flag, bool):
+        raise CommandError("bad-request", f'"{key}": got {flag!r}, want true or false')
+    return flag
 
 
 def _message(body: dict[str, Any]) -> Any:

@@ -289,6 +289,7 @@ class Host:
 
     async def _stop(self, reason: str) -> int:
         self.phase = "stopping"
+        self.reloads.close()
         for task in self._rounds:
             task.cancel()
         await asyncio.gather(*self._rounds, return_exceptions=True)

@@ -169,13 +169,14 @@ class HostPort:
 
     async def reload(self, plugins: Sequence[str], *, dry_run: bool) -> ReloadReport:
         """Make run what is on disk, of these plugins or of all; or tell what that would do."""
-        if self._host.phase == "starting":
-            self._must_have_a_tree()
-            hint = "wait for it: aplay-host health --wait"
-            raise CommandError("starting", "the host is still starting", hint=hint)
-        self._must_take_mail()
+        self._must_be_up()
         request = Request("command", tuple(plugins), dry_run=dry_run)
         return await self._host.reloads.reload(request)
+
+    async def rollback(self, *, dry_run: bool) -> ReloadReport:
+        """Go back to the code of the generation before; a second time, to the newest again."""
+        self._must_be_up()
+        return await self._host.reloads.rollback(dry_run=dry_run)
 
     def _refs(self, addresses: Sequence[str]) -> list[ActorRef]:
         self._must_take_mail()
@@ -190,6 +191,12 @@ class HostPort:
         if not self._host.planted:
             hint = "wait for it: aplay-host health --wait"
             raise CommandError("starting", "the host is still starting", hint=hint)
+
+    def _must_be_up(self) -> None:
+        if self._host.phase == "starting":
+            hint = "wait for it: aplay-host health --wait"
+            raise CommandError("starting", "the host is still starting", hint=hint)
+        self._must_take_mail()
 
     def _must_take_mail(self) -> None:
         self._must_have_a_tree()

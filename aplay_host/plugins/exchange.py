@@ -66,10 +66,29 @@ class Exchange:
         for place in self._places.values():
             _put(place.where, place.key, place.new)
 
+    def put_back(self) -> None:
+        """Undo `keep`, and have everything staged still."""
+        self._put_back()
+
     def drop(self) -> None:
         """Undo everything, as far as it can be."""
         self._put_back()
         self._surroundings.restore()
+
+    def reversed(self) -> Exchange:
+        """Return one in which what this has put in its place goes, and what was there comes."""
+        back = Exchange(self._finder)
+        for key, it in self._places.items():
+            back._places[key] = _Place(it.where, it.key, it.new, it.old)
+        return back
+
+    def modules(self) -> dict[str, ModuleType | None]:
+        """Return the staged modules by name, None for one that is taken out."""
+        found = {it.key: it.new for it in self._places.values() if it.where is sys.modules}
+        return {
+            name: module if isinstance(module, ModuleType) else None
+            for name, module in found.items()
+        }
 
     def left(self) -> tuple[str, ...]:
         """Return what the code has begun and nobody can undo, as text."""

@@ -79,6 +79,19 @@ class StagedPlugins:
         if self.failure is not None:
             self.drop()
 
+    def back(self, plugins: PluginSet) -> StagedPlugins:
+        """Return what undoes this once it is kept: the former modules, and their `plugins`."""
+        back = StagedPlugins(plugins, self._finder)
+        back._exchange = self._needed().reversed()
+        back._before, back._after = self._after, self._before
+        back.modules = back._exchange.modules()
+        return back
+
+    def take_out(self, names: Iterable[str]) -> None:
+        """Have more modules go, those that came to depend on what goes; they are imported anew."""
+        self._needed().take(names)
+        self.modules.update(dict.fromkeys(names))
+
     def within(self, action: Callable[[], T]) -> T:
         """Call `action` with the new modules in place."""
         return self._needed().run(action)
@@ -87,6 +100,11 @@ class StagedPlugins:
         """Put the new modules in the places of the old ones."""
         self._needed().keep()
         self._finder.go_back(self._after)
+
+    def put_back(self) -> None:
+        """Undo `keep`; what is staged stays so."""
+        self._needed().put_back()
+        self._finder.go_back(self._before)
 
     def drop(self) -> None:
         """Let the old modules be where they were; a second call does nothing."""

@@ -5,13 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
-from .generation import Imports, Site
-from .report import ReloadReport
+from .generation import Former, Imports, Site
+from .probation import Probation, Verdict
+from .report import ReloadReport, ReloadTrouble
 from .transaction import Request, Resolver, Stale, Transaction, run
 
 _MOST_PLANS = 5
 """Who finds everything changed again so often in a row gives up."""
+
+NOTHING_BEFORE = ReloadTrouble(
+    "nothing-before",
+    "rollback",
+    "there is no generation before this one",
+    "a reload that was committed",
+    "edit the files instead",
+)
 
 _log = logging.getLogger("aplay_host.reload")
 
@@ -19,8 +29,11 @@ _log = logging.getLogger("aplay_host.reload")
 class Engine:
     """Makes transactions on `site`; `resolve` tells what a ``use`` means to some plugins.
 
-    `tell` hears every report but those of dry runs and of nothing done.
+    `tell` hears every report but those of dry runs and of nothing done. `probation` are the
+    seconds in which failures of new code may take it back; 0 for never.
     """
+
+    probation = 10.0
 
     def __init__(
         self,
@@ -33,6 +46,9 @@ class Engine:
         self._tell = tell
         self._imports = Imports()
         self._one = asyncio.Lock()
+        self._former: Former | None = None
+        self._probation: Probation | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def reload(self, request: Request) -> ReloadReport:
         """Carry out one transaction, after those that were asked for before.
@@ -40,22 +56,74 @@ class Engine:
         Raises `CommandError` (``no-such-plugin``) for a name that no plugin has.
         """
         async with self._one:
-            report = await self._reload(request)
+            return self._told(await self._carry_out(request, None), request)
+
+    async def rollback(self, *, dry_run: bool = False) -> ReloadReport:
+        """Go back to the generation before the newest commit; after that, to the newest again.
+
+        The old modules run, whatever is on disk; the number is a new one.
+        """
+        request = Request("rollback", dry_run=dry_run)
+        async with self._one:
+            if self._former is None:
+                number = self._site.current.number
+                return ReloadReport("refused", number, number + 1, error=NOTHING_BEFORE)
+            return self._told(await self._carry_out(request, self._former), request)
+
+    async def take_back(self, verdict: Verdict) -> None:
+        """Go back because the new code has failed on probation."""
+        async with self._one:
+            if self._site.current.number != verdict.generation or self._former is None:
+                return
+            request = Request("probation", give_back=True)
+            report = await self._carry_out(request, self._former)
+            error = ReloadTrouble.of(verdict.refusal, verdict.traceback)
+            if report.outcome == "committed":
+                report = replace(report, outcome="taken_back", error=error)
+            else:
+                self._end_probation()
+            self._told(report, request)
+
+    def close(self) -> None:
+        """End the probation, as passed, and what is under way."""
+        self._end_probation()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _carry_out(self, request: Request, former: Former | None) -> ReloadReport:
+        for _ in range(_MOST_PLANS):
+            site = self._site
+            tx = Transaction(site, self._resolve, request, self._imports, site.current, former)
+            try:
+                report = await run(tx)
+            except Stale:
+                continue
+            if tx.undo is not None:
+                self._former = tx.undo
+                self._end_probation()
+                trial = Probation(site.system, tx.number, self.probation, self._failed)
+                trial.begin(tx.undo.behaviours)
+                self._probation = trial
+                if former is not None or not self.probation:
+                    self._end_probation()
+            return report
+        raise RuntimeError("the actors change faster than a reload can be planned")
+
+    def _end_probation(self) -> None:
+        if self._probation is not None:
+            self._probation.end()
+            self._probation = None
+
+    def _failed(self, verdict: Verdict) -> None:
+        task = self._site.system.create_task(self.take_back(verdict), "takes a reload back")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _told(self, report: ReloadReport, request: Request) -> ReloadReport:
         if report.outcome != "nothing" and not request.dry_run:
             log_report(report)
             self._tell(report)
         return report
-
-    async def _reload(self, request: Request) -> ReloadReport:
-        for _ in range(_MOST_PLANS):
-            site = self._site
-            try:
-                return await run(
-                    Transaction(site, self._resolve, request, self._imports, site.current)
-                )
-            except Stale:
-                continue
-        raise RuntimeError("the actors change faster than a reload can be planned")
 
 
 def log_report(report: ReloadReport) -> None:

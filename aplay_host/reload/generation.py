@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..config import HostConfig
-from ..kernel import ActorSystem, Address, TreePlan
-from ..plugins import Located, PluginSet
+from ..kernel import Actor, ActorSystem, Address, TreePlan
+from ..plugins import Located, PluginSet, StagedPlugins
 from .declared import Declared
 from .graph import Import, ImportGraph, imports_of
 from .running import Running, RunningModule
@@ -28,6 +28,18 @@ class Generation:
     config: HostConfig
     plugins: PluginSet
     tree: TreePlan = NO_TREE
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What ran before the newest commit, whole, and the way back to it.
+
+    `behaviours` are those that were replaced, as they were at the moment of the swap.
+    """
+
+    generation: Generation
+    staged: StagedPlugins
+    behaviours: Mapping[Address, Actor]
 
 
 class Site(Protocol):

@@ -97,10 +97,13 @@ def report_line(report: Mapping[str, Any]) -> str:
         case "waiting":
             error = report["error"]
             return f"{head} WAITING {error['place']} {error['got']} · {still}, {error['cure']}"
-        case outcome:
+        case "taken_back":
+            error, came, runs = report["error"], report["generation_from"], report["generation_to"]
+            failed = f"reload #{came} TAKEN BACK after {error['got']} on {error['place']}"
+            return f"{failed} · running #{runs} = code of #{came - 1}"
+        case _:
             error = report["error"]
-            word = "REFUSED" if outcome == "refused" else "TAKEN BACK"
-            return f"{head} {word} {error['place']}: {error['got']} · {still}"
+            return f"{head} REFUSED {error['place']}: {error['got']} · {still}"
 
 
 def _what(plan: Mapping[str, Any] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,17 +32,21 @@ from ..plugins import (
     show_sources,
 )
 from .disk import OnDisk, changes_of, in_question, look_at
-from .generation import NO_TREE, Generation, Imports, Site, running, users_of
-from .handover import Before, Handover, ReloadInfo, hand_over, tell_reload
+from .generation import NO_TREE, Former, Generation, Imports, Site, running, users_of
+from .handover import Before, Handover, ReloadInfo, hand_over, state_of, tell_reload
 from .plan import ReloadPlan, plan_reload
 from .reclass import Reclass
 from .refusal import Refusal, Refused
 from .report import RESTART, VETO, ReloadOutcome, ReloadReport, ReloadTrouble
+from .running import FileChange
+from .shape import Shape
 from .successors import Successors
 from .wording import failed_import, raised
 
 DRAIN_SECONDS = 5.0
 """How long actors may take for what they have in hand."""
+
+_log = logging.getLogger("aplay_host.reload")
 
 Resolver = Callable[[PluginSet], Resolve]
 
@@ -52,22 +57,31 @@ class Stale(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked for: `plugins` by name, or else everything; `cause` is for people."""
+    """What is asked for: `plugins` by name, or else everything; `cause` is for people.
+
+    With `give_back` the messages that failed on probation run again, on the code that comes.
+    """
 
     cause: str = "reload"
     plugins: tuple[str, ...] = ()
     dry_run: bool = False
+    give_back: bool = False
 
 
 @dataclass(slots=True)
 class Transaction:
-    """What one attempt has found out and made so far; each step adds its part."""
+    """What one attempt has found out and made so far; each step adds its part.
+
+    With a `former` generation it goes back to that one, and the disk does not matter.
+    `undo` is the way back from what was committed.
+    """
 
     site: Site
     resolve: Resolver
     request: Request
     imports: Imports
     base: Generation
+    former: Former | None = None
     phases: dict[str, float] = field(default_factory=dict)
     wanted: tuple[Entry, ...] = ()
     catalog: Catalog | None = None
@@ -79,6 +93,7 @@ class Transaction:
     reclass: Reclass | None = None
     handovers: list[Handover] = field(default_factory=list)
     ended_tasks: tuple[str, ...] = ()
+    undo: Former | None = None
 
     @property
     def number(self) -> int:
@@ -117,28 +132,33 @@ async def run(tx: Transaction) -> ReloadReport:
     """
     try:
         with tx.timed("plan"):
-            look(tx)
-            found = plan(tx)
+            found = plan_back(tx, tx.former) if tx.former else plan(tx)
         if found.refusals:
             raise Refused(found.refusals[0])
         if found.is_empty or tx.request.dry_run:
             return _nothing(tx, found)
-        with tx.timed("stage"):
-            compile_changed(tx)
-        await ask(tx, found)
-        with tx.timed("stage"):
-            stage(tx, found)
+        if tx.former is None:
+            await prepare(tx, found)
         ended = await quiesce(tx, found)
     except Refused as error:
         return tx.report("refused", ReloadTrouble.of(error.refusal, error.traceback))
     except Busy as error:
         return tx.report("waiting", _busy(tx, error))
     finally:
-        if tx.staged is not None:
+        if tx.staged is not None and tx.former is None:
             tx.staged.drop()
     tx.ended_tasks = ended
     begin(tx, found)
     return tx.report("committed")
+
+
+async def prepare(tx: Transaction, found: ReloadPlan) -> None:
+    """Make all that a swap needs, beside what runs."""
+    with tx.timed("stage"):
+        compile_changed(tx)
+    await ask(tx, found)
+    with tx.timed("stage"):
+        stage(tx, found)
 
 
 def look(tx: Transaction) -> None:
@@ -161,6 +181,7 @@ def look(tx: Transaction) -> None:
 
 def plan(tx: Transaction) -> ReloadPlan:
     """Decide what a commit would do; nothing is touched."""
+    look(tx)
     now, plugins = running(tx.base), tx.base.plugins
     tx.catalog = plugins.catalog
     changes = changes_of(now, tx.disk, plugins)
@@ -174,6 +195,28 @@ def plan(tx: Transaction) -> ReloadPlan:
         found = plan_reload(now, changes, graph, cells, because=because)
     tx.plan = replace(found, refusals=(*found.refusals, *_hooks_in_the_way(found, plugins)))
     return tx.plan
+
+
+def plan_back(tx: Transaction, former: Former) -> ReloadPlan:
+    """Decide what going back to `former` would do; its modules are there already."""
+    now, plugins = running(tx.base), tx.base.plugins
+    tx.catalog, tx.staged = plugins.catalog, former.staged
+    tx.tree = former.generation.tree
+    tx.specs = {node.address: node.spec for node in tx.tree.nodes if node.spec is not None}
+    cells = [CellView.of(cell) for cell in tx.site.system.cells()]
+    changes = [
+        FileChange("edited" if module else "deleted", name, now.modules[name].path or name)
+        for name, module in former.staged.modules.items()
+        if name in now.modules
+    ]
+    graph = tx.imports.graph(plugins.finder.located.values())
+    found = plan_reload(now, changes, graph, cells)
+    later = [it.module for it in found.affected if it.module not in former.staged.modules]
+    if not tx.request.dry_run:
+        former.staged.take_out(later)
+    tx.reclass = Reclass(Successors(former.staged.modules))
+    tx.plan = found
+    return found
 
 
 def _hooks_in_the_way(found: ReloadPlan, plugins: PluginSet) -> Iterator[Refusal]:
@@ -278,17 +321,25 @@ def swap(tx: Transaction, quiet: Quiesce) -> tuple[str, ...]:
     """Build, hand over, commit: without an await, so that nothing else runs until it is over."""
     assert tx.staged is not None
     assert tx.reclass is not None
-    firsts = {view.address: _first(quiet, view) for view in quiet.cells}
+    views = quiet.cells
+    firsts = {view.address: _first(quiet, view) for view in views}
     tx.staged.keep()
     try:
-        staged = [_build(tx, quiet, view, firsts[view.address]) for view in quiet.cells]
-        ended = quiet.swap(staged, generation=tx.number, remap=tx.reclass.remap)
+        staged = [_build(tx, quiet, view, firsts[view.address]) for view in views]
+        ended = quiet.swap(
+            staged,
+            generation=tx.number,
+            remap=tx.reclass.remap,
+            give_back=tx.request.give_back,
+        )
     except BaseException:
-        tx.staged.drop()
+        tx.staged.put_back()
         raise
     # From here on nothing can fail.
-    config, plugins = tx.base.config, tx.staged.plugins
-    tx.site.commit(Generation(tx.number, config, plugins, tx.tree))
+    before = {view.address: view.behaviour for view in views if view.behaviour is not None}
+    tx.undo = Former(tx.base, tx.staged.back(tx.base.plugins), before)
+    config = tx.former.generation.config if tx.former else tx.base.config
+    tx.site.commit(Generation(tx.number, config, tx.staged.plugins, tx.tree))
     tx.staged.forget()
     tx.staged = None
     return ended
@@ -306,13 +357,12 @@ def _first(quiet: Quiesce, view: CellView) -> Actor | None:
 
 def _build(tx: Transaction, quiet: Quiesce, view: CellView, first: Actor | None) -> Staged:
     """Make the new behaviour of one actor and give it the state of the old one."""
-    assert tx.reclass is not None
-    spec, reclass = _spec(tx, view), tx.reclass
+    spec = _spec(tx, view)
 
     def build(new: Actor) -> None:
         type(new).__init__(new, **spec.kwargs)
         if view.behaviour is not None:
-            tx.handovers.append(hand_over(new, Before(view.behaviour, first), reclass))
+            tx.handovers.append(_hand_over(tx, new, Before(view.behaviour, first)))
 
     made = len(tx.handovers)
     try:
@@ -326,6 +376,21 @@ def _build(tx: Transaction, quiet: Quiesce, view: CellView, first: Actor | None)
         with staged.recording():
             tell_reload(staged.behaviour, ReloadInfo(tx.number, tx.request.cause, version))
     return staged
+
+
+def _hand_over(tx: Transaction, new: Actor, before: Before) -> Handover:
+    """Hand the state over; on the way back, where it cannot be, take what was there then."""
+    assert tx.reclass is not None
+    try:
+        return hand_over(new, before, tx.reclass)
+    except Refused as error:
+        then = tx.former.behaviours.get(new.address) if tx.former else None
+        if then is None or type(then) is not type(new):
+            raise
+        Shape.of(type(new)).fill(new, state_of(then))
+        text = f"{new.address} has the state it had before: {error}"
+        _log.warning("%s", text)
+        return Handover(str(new.address), "before", 1, {}, (text,))
 
 
 def _spec(tx: Transaction, view: CellView) -> ActorSpec:

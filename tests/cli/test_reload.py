@@ -97,3 +97,21 @@ def test_plugin_that_is_not_there_is_no_such_thing(project: Project, served: Ser
 def test_without_a_host_there_is_nothing_to_reload(project: Project) -> None:
     project.write("")
     assert project.run("reload").code == 3
+
+
+def test_rollback_runs_the_code_before_and_a_second_one_the_newest(
+    project: Project, served: Served
+) -> None:
+    none = project.run("rollback")
+    assert none.code == 1
+    assert "there is no generation before this one" in none.out
+    write(project, ADDER.replace("STEP = 1", "STEP = 10"))
+    assert project.run("reload").code == 0
+    assert served.ask("/adder", None) == 10
+    assert "swap /adder" in project.run("rollback", "--dry-run").out
+    back = project.run("rollback", "-o", "json")
+    assert back.document["schema"] == "aplay.rollback/1"
+    assert (back.code, back.data["outcome"], back.data["generation_to"]) == (0, "committed", 3)
+    assert served.ask("/adder", None) == 11
+    assert project.run("rollback").code == 0
+    assert served.ask("/adder", None) == 21

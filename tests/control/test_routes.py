@@ -33,6 +33,7 @@ ROUTES = {
     "stop": {"POST /v1/actors:stop"},
     "restart": {"POST /v1/actors:restart"},
     "reload": {"POST /v1/reload"},
+    "rollback": {"POST /v1/rollback"},
     "plugins list": {"GET /v1/plugins"},
     "plugins show": {"GET /v1/plugins/{name:path}"},
     "health": {"GET /livez", "GET /readyz", "GET /startupz"},
@@ -320,3 +321,9 @@ async def test_a_reload_that_cannot_be_understood_is_a_problem(
 ) -> None:
     got = await api.post("/v1/reload", body(**fields))
     assert (got.status, got.problem, api.port.asked) == (400, "bad-request", [])
+
+
+async def test_a_rollback_answers_with_its_report(api: Api) -> None:
+    got = await api.post("/v1/rollback", body(dry_run=True))
+    assert (got.status, got.document["schema"]) == (200, "aplay.rollback/1")
+    assert api.port.asked == [("rollback", True)]

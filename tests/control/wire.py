@@ -109,6 +109,10 @@ class FakePort:
         self._note("reload", list(plugins), dry_run)
         return ReloadReport("nothing", 1, 1)
 
+    async def rollback(self, *, dry_run: bool) -> ReloadReport:
+        self._note("rollback", dry_run)
+        return ReloadReport("nothing", 1, 1)
+
     def plugins(self) -> list[PluginRow]:
         self._note("plugins")
         return []

@@ -330,3 +330,82 @@ async def test_a_traceback_shows_the_lines_that_run_whatever_is_on_disk(
     file = str(plugin.folder / "words.py")
     linecache.checkcache(file)
     assert linecache.getline(file, 1) == "# one line more\n"
+
+
+# ---- going back --------------------------------------------------------------------------
+
+
+async def rollback(served: Served) -> ReloadReport:
+    return await served.host.reloads.rollback()
+
+
+async def test_a_rollback_runs_the_old_modules_with_the_state_as_it_is_now(
+    plugin: Plugin, served: Served
+) -> None:
+    await ask(served, "a")
+    before = {name: sys.modules[name] for name in ("guest.words", "guest.parse", "guest.tail")}
+    plugin.edit("words", "old", "new")
+    assert (await reload(served)).outcome == "committed"
+    after = {name: sys.modules[name] for name in before}
+    await ask(served, "b")
+    back = await rollback(served)
+    assert (back.outcome, back.generation_to) == ("committed", 3)
+    assert {name: sys.modules[name] for name in before} == before
+    assert sys.modules["guest"].words is before["guest.words"]
+    assert await ask(served, "c") == "old c"
+    assert await ask(served, "seen") == ["old a", "new b", "old c"]
+    assert await ask(served, "kind") == [True, True, True]
+    again = await rollback(served)
+    assert (again.outcome, again.generation_to) == ("committed", 4)
+    assert {name: sys.modules[name] for name in before} == after
+    assert await ask(served, "d") == "new d"
+
+
+async def test_after_a_rollback_the_disk_is_what_is_not_running(
+    plugin: Plugin, served: Served
+) -> None:
+    plugin.edit("words", "old", "new")
+    await reload(served)
+    await rollback(served)
+    assert await ask(served, "a") == "old a"
+    assert (await reload(served)).outcome == "committed"
+    assert await ask(served, "b") == "new b"
+    assert (await reload(served)).outcome == "nothing"
+
+
+async def test_without_a_generation_before_there_is_no_rollback(served: Served) -> None:
+    report = await rollback(served)
+    assert (report.outcome, report.exit_code) == ("refused", 1)
+    assert "there is no generation before this one" in report.line()
+
+
+async def test_code_that_fails_its_first_messages_is_taken_back_and_they_run_on_the_old(
+    plugin: Plugin, served: Served
+) -> None:
+    plugin.edit("parse", "return words.PREFIX", "return words.GONE")
+    heard: asyncio.Queue[ReloadReport] = asyncio.Queue()
+    served.host.reloads._tell = heard.put_nowait
+    assert (await reload(served)).outcome == "committed"
+    tail = served.host.system.ref("/tail")
+    for text in "abc":
+        tail.tell_nowait(text)
+    async with asyncio.timeout(60):
+        assert (await heard.get()).outcome == "committed"
+        taken_back = await heard.get()
+    assert (taken_back.outcome, taken_back.generation_to) == ("taken_back", 3)
+    assert "reload #2 TAKEN BACK after 3 of 3 messages failed: AttributeError" in taken_back.line()
+    assert "on /tail · running #3 = code of #1" in taken_back.line()
+    assert await ask(served, "seen") == [f"old {text}" for text in "abc"]
+    status = tail.status()
+    assert (status.failed, status.handled, status.pending) == (0, 4, 0)
+
+
+async def test_one_bad_message_does_not_take_new_code_back(plugin: Plugin, served: Served) -> None:
+    plugin.edit("words", "old", "new")
+    await reload(served)
+    tail = served.host.system.ref("/tail")
+    tail.tell_nowait(5)
+    tail.tell_nowait("a")
+    assert await ask(served, "seen") == ["new a"]
+    assert served.host.current.number == 2
+    assert tail.status().failed == 1
