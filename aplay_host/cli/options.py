@@ -64,8 +64,11 @@ def _note_output(ctx: click.Context, param: click.Parameter, value: str | None) 
         common.output = value
 
 
-def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `command` the common options and hand it the `Common` of this call first."""
+def common_options(command: Callable[..., Any], *, long_config: bool = True) -> Callable[..., Any]:
+    """Give `command` the common options and hand it the `Common` of this call first.
+
+    Without `long_config` the file has only its short option after the verb, ``-c``.
+    """
 
     @functools.wraps(command)
     def with_common(common: Common, **kwargs: Any) -> Any:
@@ -79,11 +82,11 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     wrapped: Callable[..., Any] = click.pass_obj(with_common)
     for option in reversed(COMMON_OPTIONS):
         wrapped = option(wrapped)
-    return wrapped
+    names = ("-c", "--config") if long_config else ("-c", "config")
+    return click.option(*names, metavar="FILE", help="The configuration file.")(wrapped)
 
 
 COMMON_OPTIONS = (
-    click.option("-c", "--config", metavar="FILE", help="The configuration file."),
     click.option(
         "-o",
         "--output",

@@ -75,8 +75,10 @@ class ControlPort(Protocol):
         """
         ...
 
-    async def reload(self, plugins: Sequence[str], *, dry_run: bool) -> ReloadReport:
-        """Make run what is on disk, of these plugins or of all; or tell what that would do.
+    async def reload(self, plugins: Sequence[str], *, config: bool, dry_run: bool) -> ReloadReport:
+        """Make run what is on disk: of these plugins, or aplay.toml alone, or all.
+
+        A dry run tells what that would do.
 
         Raises ``no-such-plugin``.
         """

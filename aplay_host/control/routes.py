@@ -103,7 +103,8 @@ class ControlApi:
 
     async def _reload(self, request: Request) -> Any:
         body = await _body(request)
-        return await self.port.reload(_texts(body, "plugins"), dry_run=_flag(body, "dry_run"))
+        config, dry_run = _flag(body, "config"), _flag(body, "dry_run")
+        return await self.port.reload(_texts(body, "plugins"), config=config, dry_run=dry_run)
 
     async def _rollback(self, request: Request) -> Any:
         return await self.port.rollback(dry_run=_flag(await _body(request), "dry_run"))

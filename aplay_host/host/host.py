@@ -60,7 +60,7 @@ from ..plugins import (
     PluginSet,
     Wrap,
 )
-from ..reload import Engine, Generation, ReloadReport
+from ..reload import Engine, Generation, ReloadReport, Request, pending_restart
 from .checking import plugin_settings, strict_refusals
 from .holds import read_holds, write_holds
 from .installed import installed_soon, watch
@@ -107,6 +107,7 @@ class Host:
         on_ready: Callable[[Ready], None] = lambda ready: None,
     ) -> None:
         self.phase = "starting"
+        self._began_with = config
         self.planted = False
         self.origins: dict[Address, Origin] = {}
         self.faults: dict[Address, str] = {}
@@ -154,7 +155,7 @@ class Host:
         self._stop_reason = asyncio.get_running_loop().create_future()
         state_dir = self.config.host.state_dir
         prepare_state_dir(state_dir)
-        signals = StopSignals(self.stop, self.system.abort)
+        signals = StopSignals(self.stop, self.system.abort, self._reload_config)
         with hold_lock(state_dir), signals.captured():
             async with self._control_socket():
                 return await self._live(self._stop_reason)
@@ -272,6 +273,17 @@ class Host:
             if entry.restart is not None and new:
                 _log.warning("plugin %s: %s", entry.id, entry.restart.message)
 
+    def _reload_config(self) -> None:
+        """Read aplay.toml again; while the host starts or stops there is nothing to change."""
+        if self.phase == "running":
+            request = Request("SIGHUP", config=True)
+            self.system.create_task(self.reloads.reload(request), "reads aplay.toml again")
+
+    @property
+    def pending_restart(self) -> tuple[str, ...]:
+        """The keys of aplay.toml that are other than at the start, and count from the next."""
+        return pending_restart(self._began_with, self.config)
+
     def _reloaded(self, report: ReloadReport) -> None:
         self.plugins.hooks.tell("aplay_after_reload", report=report)
 
@@ -369,6 +381,7 @@ class Host:
             state=self.phase,
             generation=self.current.number,
             config=str(self.config.file),
+            pending_restart=self.pending_restart,
         )
 
 

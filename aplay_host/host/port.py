@@ -167,10 +167,10 @@ class HostPort:
         """Give each of these actors a new instance; it keeps its mail."""
         return await _steer(self._refs(addresses), ActorRef.restart, seconds)
 
-    async def reload(self, plugins: Sequence[str], *, dry_run: bool) -> ReloadReport:
-        """Make run what is on disk, of these plugins or of all; or tell what that would do."""
+    async def reload(self, plugins: Sequence[str], *, config: bool, dry_run: bool) -> ReloadReport:
+        """Make run what is on disk: of these plugins, or aplay.toml alone, or all."""
         self._must_be_up()
-        request = Request("command", tuple(plugins), dry_run=dry_run)
+        request = Request("command", tuple(plugins), config=config, dry_run=dry_run)
         return await self._host.reloads.reload(request)
 
     async def rollback(self, *, dry_run: bool) -> ReloadReport:

@@ -9,34 +9,38 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+TAKEN = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LAST_RESORT = 2.0
 
 
 class StopSignals:
-    """What TERM, INT and HUP ask for, told by how often they came.
+    """What HUP asks for, and what TERM and INT do, told by how often they came.
 
     ======  =====================================================================
     signal  effect
+    ======  =====================================================================
+    HUP     `on_reload`: aplay.toml is read again
     ======  =====================================================================
     first   `on_stop`: an orderly stop
     second  `on_force`: cut everything off now; the process ends within 2 s
     third   the process ends at once with exit code 1
     ======  =====================================================================
 
-    `on_stop` and `on_force` run on the loop. Counting them, and the end of the process, need
-    no loop: an actor that blocks it keeps nobody from stopping the host. SIGALRM is the clock
-    of the last resort, because no thread can be begun safely while a signal is handled.
+    `on_stop`, `on_force` and `on_reload` run on the loop. Counting signals, and the end of the
+    process, need no loop: an actor that blocks it keeps nobody from stopping the host. SIGALRM is
+    the clock of the last resort, because no thread can be begun safely while a signal is handled.
     """
 
     def __init__(
         self,
         on_stop: Callable[[str], None],
         on_force: Callable[[], None],
+        on_reload: Callable[[], None],
         end: Callable[[int], object] = os._exit,
     ) -> None:
         self._on_stop = on_stop
         self._on_force = on_force
+        self._on_reload = on_reload
         self._end = end
         self._count = 0
 
@@ -51,7 +55,7 @@ class StopSignals:
         def too_late(number: int, frame: FrameType | None) -> None:
             self._end(1)
 
-        taken = {**dict.fromkeys(STOPPING, arrived), signal.SIGALRM: too_late}
+        taken = {**dict.fromkeys(TAKEN, arrived), signal.SIGALRM: too_late}
         if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
             del taken[signal.SIGHUP]  # nohup asked for that
         before = {number: signal.signal(number, handler) for number, handler in taken.items()}
@@ -63,6 +67,9 @@ class StopSignals:
                 signal.signal(number, handler)
 
     def _arrived(self, loop: asyncio.AbstractEventLoop, number: signal.Signals) -> None:
+        if number == signal.SIGHUP:
+            loop.call_soon_threadsafe(self._on_reload)
+            return
         self._count += 1
         if self._count == 1:
             loop.call_soon_threadsafe(self._on_stop, number.name)

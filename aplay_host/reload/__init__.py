@@ -15,7 +15,7 @@ from .._door import lazy
 if TYPE_CHECKING:
     from .declared import Declared, KeyChange
     from .engine import Engine
-    from .generation import Generation, Site
+    from .generation import Generation, Site, pending_restart
     from .graph import Import, ImportGraph, imports_of
     from .handover import Before, Handover, ReloadInfo, hand_over, state_of, tell_reload
     from .look import Change, Roots, Snapshot, SourceFile, digest_of, dirty, place
@@ -62,6 +62,7 @@ __all__ = [
     "hand_over",
     "imports_of",
     "place",
+    "pending_restart",
     "plan_changes",
     "plan_reload",
     "report_line",
@@ -74,7 +75,7 @@ __getattr__ = lazy(
     {
         "declared": ("Declared", "KeyChange"),
         "engine": ("Engine",),
-        "generation": ("Generation", "Site"),
+        "generation": ("Generation", "Site", "pending_restart"),
         "graph": ("Import", "ImportGraph", "imports_of"),
         "handover": (
             "Before",

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from ..config import HostConfig
 from ..kernel import Actor, ActorSystem, Address, TreePlan
 from ..plugins import Located, PluginSet, StagedPlugins
-from .declared import Declared
+from .declared import Declared, differences
 from .graph import Import, ImportGraph, imports_of
 from .running import Running, RunningModule
 
@@ -116,3 +116,12 @@ def users_of(generation: Generation, offers: Iterable[str]) -> dict[Address, str
         if entry.use != "group" and id_ in wanted:
             found[address] = str(id_)
     return found
+
+
+def pending_restart(began: HostConfig, now: HostConfig) -> tuple[str, ...]:
+    """Return the keys that are read at the start of a host only, and are others now."""
+    found: list[str] = []
+    for table in ("host", "plugins", "log"):
+        before, after = getattr(began, table).model_dump(), getattr(now, table).model_dump()
+        found += (it.key for it in differences(before, after, table))
+    return tuple(found)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from ..config import Resolve, plan_tree
+from ..config import HostConfig, Resolve, load_config, plan_tree
 from ..errors import BadAddress, ConfigError
 from ..kernel import (
-    Actor,
     ActorSpec,
     Address,
     Busy,
     CellView,
     Quiesce,
-    Staged,
     TreePlan,
 )
 from ..plugins import (
@@ -31,17 +28,26 @@ from ..plugins import (
     place_of,
     show_sources,
 )
+from .building import build, first_of
 from .disk import OnDisk, changes_of, in_question, look_at
-from .generation import NO_TREE, Former, Generation, Imports, Site, running, users_of
-from .handover import Before, Handover, ReloadInfo, hand_over, state_of, tell_reload
+from .generation import (
+    NO_TREE,
+    Former,
+    Generation,
+    Imports,
+    Site,
+    declared_in,
+    running,
+    users_of,
+)
+from .handover import Handover
 from .plan import ReloadPlan, plan_reload
 from .reclass import Reclass
 from .refusal import Refusal, Refused
 from .report import RESTART, VETO, ReloadOutcome, ReloadReport, ReloadTrouble
 from .running import FileChange
-from .shape import Shape
 from .successors import Successors
-from .wording import failed_import, raised
+from .wording import bad_config, failed_import
 
 DRAIN_SECONDS = 5.0
 """How long actors may take for what they have in hand."""
@@ -57,13 +63,16 @@ class Stale(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked for: `plugins` by name, or else everything; `cause` is for people.
+    """What is asked for; `cause` is for people.
+
+    Everything, or the code of the `plugins` by name, or with `config` aplay.toml alone.
 
     With `give_back` the messages that failed on probation run again, on the code that comes.
     """
 
     cause: str = "reload"
     plugins: tuple[str, ...] = ()
+    config: bool = False
     dry_run: bool = False
     give_back: bool = False
 
@@ -83,6 +92,7 @@ class Transaction:
     base: Generation
     former: Former | None = None
     phases: dict[str, float] = field(default_factory=dict)
+    config: HostConfig | None = None
     wanted: tuple[Entry, ...] = ()
     catalog: Catalog | None = None
     disk: dict[str, OnDisk | None] = field(default_factory=dict)
@@ -152,6 +162,13 @@ async def run(tx: Transaction) -> ReloadReport:
     return tx.report("committed")
 
 
+def _read_config(config: HostConfig) -> HostConfig:
+    try:
+        return load_config(config.file)
+    except ConfigError as error:
+        raise bad_config(error) from None
+
+
 async def prepare(tx: Transaction, found: ReloadPlan) -> None:
     """Make all that a swap needs, beside what runs."""
     with tx.timed("stage"):
@@ -162,9 +179,12 @@ async def prepare(tx: Transaction, found: ReloadPlan) -> None:
 
 
 def look(tx: Transaction) -> None:
-    """Read what is on disk for each module in question."""
-    plugins = tx.base.plugins
-    names = tx.request.plugins
+    """Read what is on disk: aplay.toml, and each module in question."""
+    plugins, names = tx.base.plugins, tx.request.plugins
+    if not names:
+        tx.config = _read_config(tx.base.config)
+    if tx.request.config:
+        return
     tx.wanted = tuple(one for name in names for one in entries_named(name, plugins.rows()))
     for entry in tx.wanted:
         if entry.restart is not None and "moved from" in entry.restart.message:
@@ -182,17 +202,18 @@ def look(tx: Transaction) -> None:
 def plan(tx: Transaction) -> ReloadPlan:
     """Decide what a commit would do; nothing is touched."""
     look(tx)
+    declared = declared_in(tx.config) if tx.config else None
     now, plugins = running(tx.base), tx.base.plugins
     tx.catalog = plugins.catalog
     changes = changes_of(now, tx.disk, plugins)
     graph = tx.imports.graph(plugins.finder.located.values())
     cells = [CellView.of(cell) for cell in tx.site.system.cells()]
-    found = plan_reload(now, changes, graph, cells)
+    found = plan_reload(now, changes, graph, cells, declared=declared)
     again = [it.id for it in found.plugins if it.step == "retry"]
     if again:
         users = users_of(tx.base, again)
         because = {address: f"{id_} is tried again" for address, id_ in users.items()}
-        found = plan_reload(now, changes, graph, cells, because=because)
+        found = plan_reload(now, changes, graph, cells, declared=declared, because=because)
     tx.plan = replace(found, refusals=(*found.refusals, *_hooks_in_the_way(found, plugins)))
     return tx.plan
 
@@ -210,7 +231,9 @@ def plan_back(tx: Transaction, former: Former) -> ReloadPlan:
         if name in now.modules
     ]
     graph = tx.imports.graph(plugins.finder.located.values())
-    found = plan_reload(now, changes, graph, cells)
+    tx.config = former.generation.config
+    declared = declared_in(tx.config)
+    found = plan_reload(now, changes, graph, cells, declared=declared)
     later = [it.module for it in found.affected if it.module not in former.staged.modules]
     if not tx.request.dry_run:
         former.staged.take_out(later)
@@ -232,6 +255,8 @@ def _nothing(tx: Transaction, found: ReloadPlan) -> ReloadReport:
         first = found.restart[0]
         refusal = Refusal(RESTART, first.module, first.why, "a new process", "restart the host")
         return tx.report("refused", ReloadTrouble.of(refusal))
+    if found.is_empty and tx.config is not None and not tx.request.dry_run:
+        tx.site.commit(replace(tx.base, config=tx.config))  # places, and what waits for a restart
     return tx.report("nothing")
 
 
@@ -289,12 +314,9 @@ def stage(tx: Transaction, found: ReloadPlan) -> None:
 
 def _plan_tree(tx: Transaction, plugins: PluginSet) -> TreePlan:
     try:
-        return plan_tree(tx.base.config, tx.resolve(plugins))
+        return plan_tree(tx.config or tx.base.config, tx.resolve(plugins))
     except ConfigError as error:
-        first = error.problems[0]
-        got, cure = f"{first.key}: {first.message}", "correct the file or the class"
-        place = f"{first.file}:{first.line}:{first.column}"
-        raise Refused(Refusal("options", place, got, "options that fit", cure)) from None
+        raise bad_config(error) from None
 
 
 def _faults(tree: TreePlan) -> dict[Address, str]:
@@ -322,10 +344,10 @@ def swap(tx: Transaction, quiet: Quiesce) -> tuple[str, ...]:
     assert tx.staged is not None
     assert tx.reclass is not None
     views = quiet.cells
-    firsts = {view.address: _first(quiet, view) for view in views}
+    firsts = {view.address: first_of(quiet, view) for view in views}
     tx.staged.keep()
     try:
-        staged = [_build(tx, quiet, view, firsts[view.address]) for view in views]
+        staged = [build(tx, quiet, view, firsts[view.address]) for view in views]
         ended = quiet.swap(
             staged,
             generation=tx.number,
@@ -338,83 +360,27 @@ def swap(tx: Transaction, quiet: Quiesce) -> tuple[str, ...]:
     # From here on nothing can fail.
     before = {view.address: view.behaviour for view in views if view.behaviour is not None}
     tx.undo = Former(tx.base, tx.staged.back(tx.base.plugins), before)
-    config = tx.former.generation.config if tx.former else tx.base.config
+    config = tx.config or tx.base.config
     tx.site.commit(Generation(tx.number, config, tx.staged.plugins, tx.tree))
     tx.staged.forget()
     tx.staged = None
     return ended
 
 
-def _first(quiet: Quiesce, view: CellView) -> Actor | None:
-    """Return what the old code begins with now; None where that raises."""
-    if view.behaviour is None:
-        return None
-    try:
-        return quiet.stage(view.address).behaviour
-    except Exception:
-        return None
-
-
-def _build(tx: Transaction, quiet: Quiesce, view: CellView, first: Actor | None) -> Staged:
-    """Make the new behaviour of one actor and give it the state of the old one."""
-    spec = _spec(tx, view)
-
-    def build(new: Actor) -> None:
-        type(new).__init__(new, **spec.kwargs)
-        if view.behaviour is not None:
-            tx.handovers.append(_hand_over(tx, new, Before(view.behaviour, first)))
-
-    made = len(tx.handovers)
-    try:
-        staged = quiet.stage(view.address, spec=spec, build=build)
-    except (Refused, Busy):
-        raise
-    except Exception as error:
-        raise raised(error, view.address) from error
-    if staged.behaviour is not None:
-        version = tx.handovers[-1].from_version if len(tx.handovers) > made else 1
-        with staged.recording():
-            tell_reload(staged.behaviour, ReloadInfo(tx.number, tx.request.cause, version))
-    return staged
-
-
-def _hand_over(tx: Transaction, new: Actor, before: Before) -> Handover:
-    """Hand the state over; on the way back, where it cannot be, take what was there then."""
-    assert tx.reclass is not None
-    try:
-        return hand_over(new, before, tx.reclass)
-    except Refused as error:
-        then = tx.former.behaviours.get(new.address) if tx.former else None
-        if then is None or type(then) is not type(new):
-            raise
-        Shape.of(type(new)).fill(new, state_of(then))
-        text = f"{new.address} has the state it had before: {error}"
-        _log.warning("%s", text)
-        return Handover(str(new.address), "before", 1, {}, (text,))
-
-
-def _spec(tx: Transaction, view: CellView) -> ActorSpec:
-    """Return the spec of one actor with the new class: the file's, or what it was made with."""
-    assert tx.reclass is not None
-    if view.address in tx.specs:
-        return tx.specs[view.address]
-    place, spec, convert = str(view.address), view.spec, tx.reclass.convert
-    kwargs: Mapping[str, Any] = convert(dict(spec.kwargs), f"{place} kwargs")
-    return replace(
-        spec,
-        cls=convert(spec.cls, place),
-        kwargs=kwargs,
-        options=convert(spec.options, f"{place} options"),
-    )
-
-
 def begin(tx: Transaction, found: ReloadPlan) -> None:
-    """After the commit: start afresh what had failed, and show the new sources."""
+    """After the commit: start what is new or had failed, end what is gone, show the sources."""
+    system = tx.site.system
     show_sources(tx.site.current.plugins.finder, found.order)
     for step in found.cells:
-        ref = tx.site.system.ref(step.address)
-        if step.action == "start" and not ref.held:
+        ref = system.ref(step.address)
+        if step.action == "remove":
+            ref.remove()
+        elif step.action == "start" and ref.state != "removed" and not ref.held:
             ref.start()
+    new = frozenset(it.address for it in found.cells if system.cell_at(it.address) is None)
+    nodes = tuple(node for node in tx.tree.nodes if node.address in new)
+    if nodes:
+        system.create_task(system.plant(TreePlan(nodes)), "starts what is new in aplay.toml")
 
 
 def _busy(tx: Transaction, error: Busy) -> ReloadTrouble:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import traceback
 
+from ..errors import ConfigError
 from ..plugins import Failure
 from .refusal import Refusal, Refused
+from .report import BAD_CONFIG
 
 CURE = "correct it and save again"
 
@@ -27,3 +29,11 @@ def raised(error: Exception, address: str) -> Refused:
     text = "".join(traceback.format_exception(error))
     wanted = "an __init__ and a prepare_children that do not raise"
     return Refused(Refusal("init", where, got, wanted, CURE), text)
+
+
+def bad_config(error: ConfigError) -> Refused:
+    """Return the refusal for an aplay.toml with mistakes; its text tells all of them."""
+    first, more = error.problems[0], len(error.problems) - 1
+    got = f"{first.key}: {first.message}" + (f", and {more} more mistakes" if more else "")
+    place = f"{first.file}:{first.line}:{first.column}"
+    return Refused(Refusal(BAD_CONFIG, place, got, "a sound aplay.toml", CURE), str(error))

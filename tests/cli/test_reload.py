@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from .served import Project, Served
+from .served import Project, Served, until
 
 ADDER = """
     from aplay_host import Actor
@@ -115,3 +115,28 @@ def test_rollback_runs_the_code_before_and_a_second_one_the_newest(
     assert served.ask("/adder", None) == 11
     assert project.run("rollback").code == 0
     assert served.ask("/adder", None) == 21
+
+
+def test_the_file_alone_is_read_again_by_a_flag_and_by_hup(
+    project: Project, served: Served
+) -> None:
+    served.ask("/adder", None)
+    write(project, ADDER.replace("STEP = 1", "STEP = 10"))
+    entry = '[actors."/adder"]\nuse = "adder:Adder"\nmax_tasks = {}\n'
+    head = 'plugins.paths = ["."]\n'
+    project.write(entry.format(2), head=head)
+    done = project.run("reload", "--config", "-o", "json")
+    assert (done.code, done.data["outcome"], done.data["modules"]) == (0, "committed", [])
+    (change,) = done.data["config"]
+    assert (change["key"], change["after"]) == ('actors."/adder".max_tasks', 2)
+    assert served.ask("/adder", None) == 2
+    project.write(entry.format(3), head=head)
+    served.signal(signal.SIGHUP)
+    until(lambda: served.row("/adder")["generation"] == 3)
+    assert served.ask("/adder", None) == 3
+    project.write(entry.format(0), head=head)
+    bad = project.run("reload")
+    assert bad.code == 78
+    assert "aplay.toml:4:13: actors" in bad.out
+    assert project.run("reload", "-c", "aplay.toml").code == 78
+    assert project.run("reload", "--config", "--plugin", "x").code == 2

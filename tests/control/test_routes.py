@@ -312,7 +312,7 @@ async def test_a_reload_answers_with_its_report(api: Api) -> None:
     got = await api.post("/v1/reload", body(plugins=["acme"], dry_run=True))
     assert (got.status, got.document["schema"]) == (200, "aplay.reload/1")
     assert got.document["data"]["outcome"] == "nothing"
-    assert api.port.asked == [("reload", ["acme"], True)]
+    assert api.port.asked == [("reload", ["acme"], False, True)]
 
 
 @pytest.mark.parametrize("fields", [{}, {"plugins": "acme"}, {"plugins": [], "dry_run": 1}])

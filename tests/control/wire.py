@@ -105,8 +105,8 @@ class FakePort:
         self._note(verb, list(addresses), seconds)
         return VerbReport((VerbResult("/a", True, "running", 0),))
 
-    async def reload(self, plugins: Sequence[str], *, dry_run: bool) -> ReloadReport:
-        self._note("reload", list(plugins), dry_run)
+    async def reload(self, plugins: Sequence[str], *, config: bool, dry_run: bool) -> ReloadReport:
+        self._note("reload", list(plugins), config, dry_run)
         return ReloadReport("nothing", 1, 1)
 
     async def rollback(self, *, dry_run: bool) -> ReloadReport:

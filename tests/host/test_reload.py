@@ -409,3 +409,75 @@ async def test_one_bad_message_does_not_take_new_code_back(plugin: Plugin, serve
     assert await ask(served, "seen") == ["new a"]
     assert served.host.current.number == 2
     assert tail.status().failed == 1
+
+
+# ---- aplay.toml --------------------------------------------------------------------------
+
+
+def rewrite(folder: Path, old: str, new: str) -> None:
+    file = folder / "aplay.toml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+async def test_the_file_starts_removes_and_changes_actors(
+    plugin: Plugin, served: Served, folder: Path
+) -> None:
+    system = served.host.system
+    rewrite(
+        folder,
+        'actors."/plain".use = "guest.plain:Plain"',
+        'actors."/more".use = "guest.plain:Plain"\nactors."/tail".max_tasks = 2',
+    )
+    await ask(served, "a")
+    started: asyncio.Future[Started] = asyncio.get_running_loop().create_future()
+    system.events.subscribe((Started,), started.set_result)
+    report = await reload(served, config=True)
+    assert (report.outcome, report.modules) == ("committed", ())
+    assert {it.key for it in report.config} == {
+        'actors."/plain"',
+        'actors."/more"',
+        'actors."/tail".max_tasks',
+    }
+    async with asyncio.timeout(60):
+        assert (await started).address == "/more"
+    assert await ask(served, "x", "/more") == "x"
+    assert system.ref("/tail").status().spec.max_tasks == 2
+    assert await ask(served, "seen") == ["old a"]
+    assert system.ref("/plain").state == "removed"
+    assert set(served.host.origins) == {"/tail", "/more"}
+
+
+async def test_the_file_and_the_code_commit_together_or_not_at_all(
+    plugin: Plugin, served: Served, folder: Path
+) -> None:
+    plugin.edit("words", "old", "new")
+    rewrite(folder, '"guest.plain:Plain"', '"guest.plain:Plain"\nactors."/x".us = 1')
+    report = await reload(served)
+    assert (report.outcome, report.exit_code) == ("refused", 78)
+    assert report.error is not None
+    assert report.error.place.startswith(str(folder / "aplay.toml:"))
+    assert await ask(served, "a") == "old a"
+    rewrite(folder, '\nactors."/x".us = 1', '\nactors."/tail".max_tasks = 2')
+    assert (await reload(served)).outcome == "committed"
+    assert await ask(served, "b") == "new b"
+    assert served.host.system.ref("/tail").status().spec.max_tasks == 2
+
+
+async def test_what_a_host_reads_at_its_start_only_waits_for_the_next(
+    plugin: Plugin, served: Served, folder: Path
+) -> None:
+    rewrite(folder, "plugins.paths", "host.drain_timeout = 7\nplugins.paths")
+    report = await reload(served, config=True)
+    assert report.outcome == "nothing"
+    assert served.host.record().pending_restart == ("host.drain_timeout",)
+    assert served.host.record().generation == 1
+
+
+async def test_only_the_file_is_read_where_that_is_asked_for(
+    plugin: Plugin, served: Served
+) -> None:
+    plugin.edit("words", "old", "new")
+    assert (await reload(served, config=True)).outcome == "nothing"
+    assert await ask(served, "a") == "old a"

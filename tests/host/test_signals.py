@@ -23,7 +23,7 @@ class Watched:
     def __init__(self) -> None:
         self.did: list[object] = []
         self.more = asyncio.Event()
-        self.signals = StopSignals(self._stop, self._force, self.did.append)
+        self.signals = StopSignals(self._stop, self._force, self._reload, self.did.append)
 
     def _stop(self, name: str) -> None:
         self.did.append(name)
@@ -31,6 +31,10 @@ class Watched:
 
     def _force(self) -> None:
         self.did.append("force")
+        self.more.set()
+
+    def _reload(self) -> None:
+        self.did.append("reload")
         self.more.set()
 
     async def send(self, number: signal.Signals) -> None:
@@ -49,7 +53,7 @@ def handlers_stay() -> Iterator[None]:
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_the_first_signal_asks_for_an_orderly_stop_and_says_its_name(
     number: signal.Signals,
 ) -> None:
@@ -57,6 +61,15 @@ async def test_the_first_signal_asks_for_an_orderly_stop_and_says_its_name(
     with handlers_stay(), watched.signals.captured():
         await watched.send(number)
     assert watched.did == [number.name]
+
+
+async def test_hup_asks_for_another_look_at_the_file_and_counts_as_no_stop() -> None:
+    watched = Watched()
+    with handlers_stay(), watched.signals.captured():
+        await watched.send(signal.SIGHUP)
+        await watched.send(signal.SIGHUP)
+        await watched.send(signal.SIGTERM)
+    assert watched.did == ["reload", "reload", "SIGTERM"]
 
 
 async def test_the_second_forces_whichever_it_is_and_the_third_ends_the_process() -> None:

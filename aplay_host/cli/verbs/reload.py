@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from ...reload import exit_code_of
@@ -12,16 +14,19 @@ from ..reports import print_report
 
 
 @click.command("reload")
-@common_options
+@partial(common_options, long_config=False)
 @click.option("--plugin", "plugins", multiple=True, metavar="NAME", help="Only this; repeatable.")
+@click.option("--config", "config_alone", is_flag=True, help="Only aplay.toml.")
 @click.option("--dry-run", is_flag=True, help="Print the plan, and change nothing.")
-def command(common: Common, plugins: tuple[str, ...], dry_run: bool) -> int:
-    """Make edited code run; actors keep their state, mail and address.
+def command(common: Common, plugins: tuple[str, ...], config_alone: bool, dry_run: bool) -> int:
+    """Make edited code and aplay.toml run; actors keep their state, mail and address.
 
     All of it takes effect, or nothing: then the old code goes on, and one line says why.
     An installed package that was upgraded is reloaded when --plugin names it.
     """
-    answer = Client(common).reload(plugins=plugins, dry_run=dry_run)
+    if plugins and config_alone:
+        raise click.UsageError("--plugin and --config exclude each other")
+    answer = Client(common).reload(plugins=plugins, config=config_alone, dry_run=dry_run)
     if common.is_json:
         print_json(answer.body)
     else:
