@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 from .generation import Former, Imports, Site
 from .probation import Probation, Verdict
@@ -48,7 +49,8 @@ class Engine:
         self._one = asyncio.Lock()
         self._former: Former | None = None
         self._probation: Probation | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._waits = False
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def reload(self, request: Request) -> ReloadReport:
         """Carry out one transaction, after those that were asked for before.
@@ -56,7 +58,17 @@ class Engine:
         Raises `CommandError` (``no-such-plugin``) for a name that no plugin has.
         """
         async with self._one:
-            return self._told(await self._carry_out(request, None), request)
+            report = self._told(await self._carry_out(request, None), request)
+        if report.outcome == "waiting" and report.error is not None and not self._waits:
+            self._waits = True
+            self._spawn(self._again(report.error.place, request), "waits with a reload")
+        return report
+
+    async def _again(self, address: str, request: Request) -> None:
+        """Try once more when the actor that was busy has done with its message."""
+        await self._site.system.idle(address)
+        self._waits = False
+        await self.reload(request)
 
     async def rollback(self, *, dry_run: bool = False) -> ReloadReport:
         """Go back to the generation before the newest commit; after that, to the newest again.
@@ -115,7 +127,10 @@ class Engine:
             self._probation = None
 
     def _failed(self, verdict: Verdict) -> None:
-        task = self._site.system.create_task(self.take_back(verdict), "takes a reload back")
+        self._spawn(self.take_back(verdict), "takes a reload back")
+
+    def _spawn(self, coro: Coroutine[Any, Any, object], name: str) -> None:
+        task = self._site.system.create_task(coro, name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -246,9 +246,12 @@ async def test_an_actor_that_is_busy_for_too_long_lets_the_reload_wait(
     assert report.error.place == "/plain"
     assert "plain.py:6 in msg_handler" in report.error.got
     assert served.host.current.number == 2
+    heard: asyncio.Queue[ReloadReport] = asyncio.Queue()
+    served.host.reloads._tell = heard.put_nowait
     release.set()
     assert await reply == "new"
-    assert (await reload(served)).outcome == "committed"
+    async with asyncio.timeout(60):
+        assert (await heard.get()).outcome == "committed"
     assert await ask(served, release, "/plain") == "newer"
 
 
