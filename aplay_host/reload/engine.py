@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
+from .disposal import dispose
 from .generation import Former, Imports, Site
 from .probation import Probation, Verdict
 from .report import ReloadReport, ReloadTrouble
@@ -112,6 +113,7 @@ class Engine:
                 continue
             if tx.undo is not None:
                 self._former = tx.undo
+                self._spawn(dispose(tx.undo.behaviours, tx.handovers), "disposes of old code")
                 self._end_probation()
                 trial = Probation(site.system, tx.number, self.probation, self._failed)
                 trial.begin(tx.undo.behaviours)

@@ -335,6 +335,25 @@ async def test_a_traceback_shows_the_lines_that_run_whatever_is_on_disk(
     assert linecache.getline(file, 1) == "# one line more\n"
 
 
+async def test_the_old_code_is_told_what_was_handed_over(plugin: Plugin, served: Served) -> None:
+    plugin.edit(
+        "tail",
+        "    async def msg",
+        "    async def on_dispose(self, names):\n        self.told.set_result(names)\n\n"
+        "    async def msg",
+    )
+    assert (await reload(served)).outcome == "committed"
+    await ask(served, "a")
+    cell = served.host.system.cell_at(served.host.system.ref("/tail").address)
+    assert cell is not None
+    old: Any = cell.behaviour
+    old.told = asyncio.get_running_loop().create_future()
+    plugin.edit("words", "old", "new")
+    assert (await reload(served)).outcome == "committed"
+    async with asyncio.timeout(60):
+        assert await old.told == {"seen", "told"}
+
+
 # ---- going back --------------------------------------------------------------------------
 
 
