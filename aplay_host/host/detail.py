@@ -32,7 +32,7 @@ def actor_detail(host: Host, status: ActorStatus, row: ActorRow, wall: WallClock
             TimerRow(it.key, it.message_type, it.seconds, it.interval) for it in inside.timers
         ),
         watchers=inside.watchers,
-        restart_history=tuple(error_row(error, wall) for error in status.past.history),
+        restart_history=tuple(error_row(error, wall) for error in status.history),
     )
 
 

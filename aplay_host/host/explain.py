@@ -141,22 +141,22 @@ def _another(view: ActorView) -> Why | None:
 
 
 def _restarting(view: ActorView) -> Why | None:
-    status, past = view.status, view.status.past
+    status = view.status
     if status.state != "restarting":
         return None
-    if past.fails:
+    if status.fails:
         text = f"is about to be failed, once its old instance has ended{_last_error(status)}"
         return Why("restarting", text, _command("show", view.address))
     if _follows(status):
         text = "waits for the actor that it restarts with: its parent, or another child of that"
         return Why("restarting", text, _command("tree", view.address.parent))
-    left = status.since + (past.pause or 0.0) - view.now
+    left = status.since + (status.pause or 0.0) - view.now
     if status.in_hand:
         text = "restarts once what it has in hand is over"
     else:
         text = f"restarts in {span(left)}" if left > 0 else "restarts now"
     budget = status.spec.budget
-    counted = sum(view.now - at < budget.within for at in past.restarts)
+    counted = sum(view.now - at < budget.within for at in status.restarted_at)
     if counted:
         text += f": {counted} of {budget.max} in {span(budget.within)}{_last_error(status)}"
     return Why("restarting", text, _command("start", view.address))
@@ -239,8 +239,7 @@ def _culprit(status: ActorStatus) -> Address | None:
 
 def _follows(status: ActorStatus) -> bool:
     """Tell whether somebody else is going to start this actor."""
-    past = status.past
-    return status.state == "restarting" and past.pause is None and not past.fails
+    return status.state == "restarting" and status.pause is None and not status.fails
 
 
 def _directives(status: ActorStatus) -> tuple[str, ...]:

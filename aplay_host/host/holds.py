@@ -34,7 +34,7 @@ def stopped_by(status: ActorStatus, holds: Container[str]) -> StoppedBy | None:
     """
     if not status.held:
         return None
-    if status.past.reason == "error":
+    if status.reason == "error":
         return "error"
     if status.address in holds:
         return "person"

@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from .quiesce import Quiesce
     from .ref import ActorRef
     from .spec import SETTINGS, ActorSpec, MailboxSpec, TreeNode, TreePlan, class_settings
-    from .status import ActorStatus, Failure, Past, ShutdownReport, State
+    from .status import ActorStatus, Failure, ShutdownReport, State
     from .system import ActorSystem
     from .watch import Terminated
 
@@ -135,7 +135,6 @@ __all__ = [
     "Op",
     "OpenRef",
     "Parcel",
-    "Past",
     "Quarantined",
     "Quiesce",
     "Refuse",
@@ -254,7 +253,6 @@ __getattr__ = lazy(
         "status": (
             "ActorStatus",
             "Failure",
-            "Past",
             "ShutdownReport",
             "State",
         ),

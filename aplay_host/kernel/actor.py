@@ -12,6 +12,7 @@ from .address import Address
 from .errors import Detached, NotBound, StartFailed
 from .names import Names
 from .outbox import do
+from .owned import own
 from .watch import begin_watch, end_watch
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ class Actor(Names):
         except Detached:
             coro.close()
             raise
-        return cell.own(coro, f"{self.address} {what}", self)
+        return own(cell, coro, f"{self.address} {what}", self)
 
     def send_after(self, delay: float, msg: Any, key: Hashable = None) -> Hashable:
         """Send `msg` to oneself in `delay` seconds; return the key, for `cancel_timer`.

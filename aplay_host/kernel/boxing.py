@@ -24,7 +24,7 @@ def offer(cell: ActorCell, kept: Any) -> None:
     """
     if cell.box is None and cell.state in EARLY and cell.system.outbox is None:
         spec = cell.spec.mailbox
-        cell.rare.offered = ObjectMailbox(kept, cell.address, spec, lambda: _slots(cell))
+        cell.offered = ObjectMailbox(kept, cell.address, spec, lambda: _slots(cell))
 
 
 def _slots(cell: ActorCell) -> int:
@@ -36,7 +36,7 @@ async def install(cell: ActorCell) -> None:
 
     Raises what opening it raises; then the cell keeps its mail in memory.
     """
-    offered, cell.rare.offered = cell.rare.offered, None
+    offered, cell.offered = cell.offered, None
     if offered is None:
         return
     line = BoxLine(cell, offered)

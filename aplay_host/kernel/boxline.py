@@ -48,7 +48,7 @@ class BoxLine:
         """Give `message` its place, or raise `MailboxFull`; return what ends when it is kept."""
         cell = self._cell
         parcel = Parcel(message)
-        if cell.has_waiters and not parcel.exempt:
+        if cell.waiters and not parcel.exempt:
             raise cell.full()
         return self.put(parcel)
 
@@ -159,7 +159,7 @@ class BoxLine:
 
     def _after(self) -> None:
         """Let those in who wait for room, and the box go on."""
-        if self._cell.has_waiters:
+        if self._cell.waiters:
             self._cell.admit_waiters()
         self.demand()
 

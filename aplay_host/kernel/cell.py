@@ -11,9 +11,8 @@ Where a message is, at any time:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
 from dataclasses import replace
-from functools import partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import boxing, lifecycle, supervisor
@@ -22,11 +21,10 @@ from .composing import Handler, compose_handler
 from .drain import Drain, Hand
 from .envelope import unwrap
 from .events import HookFailed, MessageFailed
-from .exchange import AGAIN, Call
 from .mail import Mail
 from .mailbox import Parcel
 from .request import Request
-from .status import ActorStatus, Failure, Past, State
+from .status import ActorStatus, Failure, State
 from .timers import Timers
 from .watch import end_watches
 
@@ -34,9 +32,7 @@ if TYPE_CHECKING:
     from .actor import Actor
     from .address import Address
     from .lifecycle import Wanted
-    from .probation import Probation
     from .ref import ActorRef
-    from .renewal import Renewal
     from .spec import ActorSpec
     from .supervision import Directive
     from .system import ActorSystem
@@ -52,77 +48,52 @@ class ActorCell(Mail):
     __slots__ = (
         "address",
         "behaviour",
-        "children",
         "direct",
-        "failed",
         "hands",
-        "held",
         "incarnation",
         "limit",
         "made_by",
         "opened",
         "parent",
-        "planned",
         "ref",
         "since",
         "spec",
         "state",
         "system",
-        "wanted",
     )
 
     def __init__(
         self, system: ActorSystem, address: Address, parent: ActorCell | None, spec: ActorSpec
     ) -> None:
-        super().__init__()
         self.system = system
         self.address = address
         self.parent = parent
         self.spec = spec
         self.ref: ActorRef | None = None
         self.behaviour: Actor | None = None
-        self.children: dict[str, ActorCell] | None = None
         self.state: State = "new"
         self.since = system.now()
-        self.wanted: Wanted = "up"
-        self.held = False
-        # Up to this length of `inbox` a sender may append without asking; see `open_line`.
-        self.limit = 0
-        # Whether a request may be handed to the actor when it has nothing else to do.
-        self.direct = False
+        self.inbox = None
+        self.taken = self.handled = 0
         self.hands: tuple[Hand, ...] = ()
-        self.failed = 0
         # How many instances were made; `made_by` is the parent's at the time, or its next one.
         self.incarnation = 0
         self.made_by = 0 if parent is None else parent.incarnation + (parent.behaviour is None)
-        self.planned = False
         # Whether `on_start` returned and `on_stop` has not run since.
         self.opened = False
+        # Up to this length of `inbox` a sender may append without asking, and whether a request
+        # may be handed to the actor when it has nothing else to do; see `open_line`.
+        self.limit = 0
+        self.direct = False
         self.open_line()
-
-    @property
-    def steering(self) -> asyncio.Task[None] | None:
-        """The task that is bringing the cell where it is wanted, if there are steps to take."""
-        return self._rare.steering if self._rare is not None else None
-
-    @property
-    def last_error(self) -> Failure | None:
-        """The newest failure of a message, a start or an owned task."""
-        return self._rare.history[-1] if self._rare is not None and self._rare.history else None
-
-    @property
-    def renewal(self) -> Renewal | None:
-        """The exchange of the instance that is under way, if one is."""
-        return self._rare.renewal if self._rare is not None else None
 
     @property
     def is_suspended(self) -> bool:
         """Tell whether the cell waits for its parent, or for a sibling, to start it again."""
         if self.state == "failed":
-            return self.rare.with_parent
-        return (
-            self.state == "restarting" and self.renewal is not None and self.renewal.pause is None
-        )
+            return self.with_parent
+        renewal = self.renewal
+        return self.state == "restarting" and renewal is not None and renewal.pause is None
 
     def next_attempt(self) -> asyncio.Future[bool] | None:
         """Return the future of the start that is under way, None where none is.
@@ -131,20 +102,15 @@ class ActorCell(Mail):
         """
         if self.steering is None:
             return None
-        if self.rare.attempt is None:
-            self.rare.attempt = self.system.loop.create_future()
-        return self.rare.attempt
+        if self.attempt is None:
+            self.attempt = self.system.loop.create_future()
+        return self.attempt
 
     def end_attempt(self) -> None:
         """Tell those who wait for a start how it has ended."""
-        attempt, self.rare.attempt = self.rare.attempt, None
+        attempt, self.attempt = self.attempt, None
         if attempt is not None:
             attempt.set_result(self.state == "running")
-
-    @property
-    def owned_tasks(self) -> Iterable[asyncio.Task[Any]]:
-        """The tasks that the behaviour began and that end with it."""
-        return self._rare.tasks if self._rare is not None else ()
 
     def make_behaviour(self) -> None:
         """Make the user's instance, bound to this cell before its `__init__` runs.
@@ -158,13 +124,13 @@ class ActorCell(Mail):
         try:
             actor.__init__(self.behaviour, **self.spec.kwargs)
             handler = compose_handler(self, self.behaviour, self.spec)
-            if handler is not None or self._rare is not None:
-                self.rare.handler = handler
+            if handler is not self.wrapped:
+                self.wrapped = handler
         except BaseException:
             self.behaviour = None
-            self.end_timers()
+            self.timers.clear()
             end_watches(self)
-            for task in self.owned_tasks:
+            for task in self.tasks:
                 task.cancel()
             raise
 
@@ -178,78 +144,22 @@ class ActorCell(Mail):
 
     def cut_hook(self) -> None:
         """Cancel the hook that is running, if there is one; it will not have failed."""
-        if self._rare is not None and self.rare.hook is not None and not self.rare.hook_cut:
-            self.rare.hook_cut = True
-            self.rare.hook.cancel()
+        if self.hook is not None and not self.hook_cut:
+            self.hook_cut = True
+            self.hook.cancel()
 
-    # ---- owned tasks ---------------------------------------------------------------------
-
-    def own(
-        self, coro: Coroutine[Any, Any, Any], name: str, actor: Actor, call: Call | None = None
-    ) -> asyncio.Task[Any]:
-        """Run `coro` as a task, held until it ends; its exception is a failure of this actor.
-
-        One that a hook begins which an exchange does not run is begun again when the behaviour
-        `actor` is exchanged; `call` is how. While a behaviour is only being built, the task
-        waits for it to take its place.
-        """
-        rare, outbox = self.rare, self.system.outbox
-        if rare.hook_name in AGAIN and actor is self.behaviour:
-            call = Call.of(coro, actor)
-        begun: asyncio.Future[None] = self.system.loop.create_future()
-        task = self.system.create_task(self._guarded(coro, begun), name)
-        task.add_done_callback(partial(self._disown, coro, actor))
-        if call is not None:
-            rare.calls[task] = call
-        if outbox is None:
-            self._begin_task(task, begun)
-        else:
-            outbox.record(partial(self._begin_task, task, begun), task.cancel)
-        return task
-
-    def _begin_task(self, task: asyncio.Task[Any], begun: asyncio.Future[None]) -> None:
-        if not task.done():
-            self.rare.tasks.add(task)
-            begun.set_result(None)
-
-    async def _guarded(self, coro: Coroutine[Any, Any, Any], begun: asyncio.Future[None]) -> Any:
-        # Inside the task: SystemExit that leaves a task takes the whole loop down with it.
-        try:
-            if not begun.done():  # its behaviour is only being built
-                await begun
-            return await coro
-        except (KeyboardInterrupt, SystemExit) as error:
-            self.fail(error, None)
-
-    def _disown(
-        self, coro: Coroutine[Any, Any, Any], actor: Actor, task: asyncio.Task[Any]
-    ) -> None:
-        coro.close()  # it has not begun when the task was cancelled before its first step
-        error = None if task.cancelled() else task.exception()
-        if error is not None and task in self.rare.tasks:  # else it was abandoned
-            self.fail(error, None, "resume" if actor._detached else None)
-        self.rare.tasks.discard(task)
-        self.rare.calls.pop(task, None)
-
-    @property
+    @cached_property
     def timers(self) -> Timers:
-        """The timers that the behaviour set; made here, so read `end_timers` for ending them."""
-        if self.rare.timers is None:
-            self.rare.timers = Timers(self)
-        return self.rare.timers
-
-    def end_timers(self) -> None:
-        """End all timers, which leaves nothing of them in the loop."""
-        if self._rare is not None and self._rare.timers is not None:
-            self._rare.timers.clear()
+        """The timers that the behaviour set."""
+        return Timers(self)
 
     # ---- handing mail out ----------------------------------------------------------------
 
     @property
     def handler(self) -> Handler:
         """What is called with each message."""
-        if self._rare is not None and self._rare.handler is not None:
-            return self._rare.handler
+        if self.wrapped is not None:
+            return self.wrapped
         assert self.behaviour is not None
         return self.behaviour.msg_handler
 
@@ -305,16 +215,6 @@ class ActorCell(Mail):
     def is_quiesced(self) -> bool:
         """Tell whether the gate is closed for an exchange."""
         return self.system.quiet is not None and self.system.quiet.holds(self)
-
-    @property
-    def generation(self) -> int:
-        """The number of the generation whose code the actor runs."""
-        return self._rare.generation if self._rare is not None else 1
-
-    @property
-    def probation(self) -> Probation | None:
-        """The trial that an exchanged behaviour is on, if it is."""
-        return self._rare.probation if self._rare is not None else None
 
     def pass_probation(self) -> None:
         """Note that a message was handled, which is all that is asked of new code."""
@@ -392,7 +292,7 @@ class ActorCell(Mail):
         What to do is said by `directive`, else by the actor's ``on_error``.
         """
         failure = Failure.of(error, self.system.now())
-        self.rare.history.append(failure)
+        self.remember(failure)
         directive = directive or supervisor.directive_for(self, error)
         self.system.reports.failure(self.address, failure, error, message_type)
         self.system.events.tell(
@@ -429,7 +329,7 @@ class ActorCell(Mail):
 
     def status(self) -> ActorStatus:
         """Return the cell as it is at this instant, exact even within a batch."""
-        pending = self.pending
+        pending, renewal = self.pending, self.renewal
         return ActorStatus(
             address=self.address,
             state=self.state,
@@ -444,7 +344,10 @@ class ActorCell(Mail):
             generation=self.generation,
             since=self.since,
             spec=self.spec,
-            last_error=self.last_error,
-            past=Past.of(self._rare),
+            history=self.history,
+            reason=self.reason,
+            restarted_at=self.stamps,
+            pause=None if renewal is None else renewal.pause,
+            fails=renewal is not None and renewal.fails,
             children=tuple(child.address for child in (self.children or {}).values()),
         )

@@ -108,5 +108,5 @@ def _chain(classes: list[str]) -> str:
 
 def note_declared(parent: ActorCell, spec: ActorSpec) -> None:
     """Note a child that `prepare_children` makes: an exchange asks for it again."""
-    if parent._rare is not None and parent.rare.hook_name == "prepare_children":
-        parent.rare.declared |= {spec.name}
+    if parent.hook_name == "prepare_children":
+        parent.declared |= {spec.name}

@@ -201,8 +201,7 @@ class Drain(Turn):
             self._batch = batch = repeat(None, size)
             take = line.popleft
             try:
-                rare = cell._rare
-                if cell.enclosed or (rare is not None and (rare.waiters or rare.probation)):
+                if cell.enclosed or cell.waiters or cell.probation is not None:
                     for _ in batch:
                         message = take()
                         await self._handle(message)
@@ -233,7 +232,7 @@ class Drain(Turn):
         """Handle what may stand in an envelope; the line may hold senders that wait for room."""
         cell = self.cell
         cell.take_out(message)
-        if cell.has_waiters:
+        if cell.waiters:
             cell.admit_waiters()
         if not isinstance(message, Envelope):
             await cell.handler(message)

@@ -68,7 +68,7 @@ class Ending:
 
     async def drain(self, seconds: float) -> bool:
         """End all owned tasks, then let waiting mail be handled; False when time ran out."""
-        tasks = {task for cell in self._system.cells() for task in cell.owned_tasks}
+        tasks = {task for cell in self._system.cells() for task in cell.tasks}
         for task in tasks:
             task.cancel()
         self._quiet = asyncio.Event()
@@ -110,7 +110,7 @@ class Ending:
                 lifecycle.remove(cell, "shutdown")
             for hand in cell.hands:
                 hand.cancel()
-            for task in cell.owned_tasks:
+            for task in cell.tasks:
                 task.cancel()
             cell.cut_hook()
 
@@ -138,7 +138,7 @@ class Ending:
     def _close_root(self) -> None:
         """Let the root begin no message any more, and end it after all others."""
         root = self._system.root
-        root.rare.reason = "shutdown"
+        root.reason = "shutdown"
         root.want("gone")
         if root.state == "starting":
             root.cut_hook()
@@ -147,7 +147,7 @@ class Ending:
             root.curtail()
             root.bury_requests("shutdown")
         if root.steering is None:
-            root.rare.steering = self._system.create_task(self._end_root(), "/ lifecycle")
+            root.steering = self._system.create_task(self._end_root(), "/ lifecycle")
 
     async def _end_root(self) -> None:
         root = self._system.root
@@ -158,7 +158,7 @@ class Ending:
             await finish(root, "shutdown", seconds)
             root.bury_all("shutdown")
         finally:
-            root.rare.steering = None
+            root.steering = None
 
     async def _shut_down(self) -> ShutdownReport:
         if (steering := self._system.root.steering) is not None:
@@ -177,7 +177,7 @@ class Ending:
     def _leave_behind(self) -> None:
         """Forget what is still there after the last second, deepest first."""
         for cell in (*reversed(list(self._system.cells())), self._system.root):
-            for task in (*(hand.task for hand in cell.hands), *cell.owned_tasks, cell.rare.hook):
+            for task in (*(hand.task for hand in cell.hands), *cell.tasks, cell.hook):
                 if task is not None and not task.done():
                     self.abandon(cell.address, task)
             for hand in cell.hands:

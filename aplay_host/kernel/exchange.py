@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from .composing import Handler, compose_handler
 from .envelope import Envelope, unwrap
 from .errors import Busy, StartFailed
 from .outbox import Outbox
+from .owned import begin_again
 from .probation import Probation
 from .rare import Waiter
 from .timers import Tick, Timer
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 Build = Callable[["Actor"], None]
 Remap = Callable[[Any], Any]
-
-AGAIN = ("prepare_mailbox", "on_start")
-"""The hooks that an exchange does not run, so that the tasks they began are begun again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,46 +56,8 @@ class CellView:
             generation=cell.generation,
             behaviour=cell.behaviour,
             waiting=tuple(_waiting(cell)),
-            tasks=tuple(task.get_name() for task in cell.owned_tasks),
+            tasks=tuple(task.get_name() for task in cell.tasks),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """How an owned task was begun: a method of its actor, and the arguments."""
-
-    method: str
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-    @classmethod
-    def of(cls, coro: Coroutine[Any, Any, Any], actor: Actor) -> Call | None:
-        """Return how `coro`, which has not begun to run, was made; None for a foreign one."""
-        name = getattr(coro, "__name__", "")
-        function = inspect.getattr_static(type(actor), name, None)
-        if not inspect.isfunction(function) or getattr(coro, "cr_code", None) is not (
-            function.__code__
-        ):
-            return None
-        # What a decorator wrote is what was called: its parameters, not those of what it wraps.
-        signature = inspect.signature(function, follow_wrapped=False)
-        given = inspect.getcoroutinelocals(coro)
-        bound = signature.bind_partial()
-        bound.arguments.update({key: given[key] for key in signature.parameters})
-        if not bound.args or bound.args[0] is not actor:
-            return None
-        return cls(name, bound.args[1:], bound.kwargs)
-
-    def again(self, actor: Actor) -> Coroutine[Any, Any, Any] | None:
-        """Call the same method of `actor`; None when it has none that takes these arguments."""
-        function = inspect.getattr_static(type(actor), self.method, None)
-        if not inspect.iscoroutinefunction(function):
-            return None
-        try:
-            coro: Coroutine[Any, Any, Any] = function(actor, *self.args, **self.kwargs)
-        except Exception:  # a TypeError, if it is no decorator's own
-            return None
-        return coro
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +87,7 @@ class Staged:
 
     def undeclared(self) -> frozenset[str]:
         """Name the children that the old behaviour declared and this one does not."""
-        gone = self.cell.rare.declared - self.children
+        gone = self.cell.declared - self.children
         return gone if self.behaviour is not None else frozenset()
 
     def drop(self) -> None:
@@ -235,9 +194,8 @@ def _holders(cell: ActorCell) -> Iterator[Holder]:
 
 
 def _elsewhere(cell: ActorCell) -> Iterator[Timer | Waiter]:
-    if cell._rare is not None:
-        yield from cell.rare.timers or ()  # a tick in line sends what its timer holds
-        yield from cell.rare.waiters
+    yield from cell.timers  # a tick in line sends what its timer holds
+    yield from cell.waiters
 
 
 def _waiting(cell: ActorCell) -> Iterator[Any]:
@@ -255,36 +213,19 @@ def put_in(staged: Staged, mail: MailPlan, generation: int | None) -> tuple[str,
 
     Cannot raise: all that can go wrong was done when it was staged.
     """
-    cell, rare = staged.cell, staged.cell.rare
+    cell = staged.cell
     ended: tuple[str, ...] = ()
     cell.spec, cell.inbox = staged.spec, mail.line
     for holder, message in mail.held:
         holder.message = message
-    rare.generation = generation if generation is not None else rare.generation + 1
+    cell.generation = generation if generation is not None else cell.generation + 1
     if staged.behaviour is not None:
         if cell.behaviour is not None:
             detach(cell.behaviour)
         cell.behaviour = staged.behaviour
-        rare.handler, rare.prepared = staged.handler, cell.incarnation
-        rare.probation, rare.declared = Probation(cell), staged.children
-        ended = _exchange_tasks(cell, staged.behaviour)
+        cell.wrapped, cell.prepared = staged.handler, cell.incarnation
+        cell.probation, cell.declared = Probation(cell), staged.children
+        ended = begin_again(cell, staged.behaviour)
     cell.open_line()
     cell.admit_waiters()  # as far as the new capacity allows
     return ended
-
-
-def _exchange_tasks(cell: ActorCell, behaviour: Actor) -> tuple[str, ...]:
-    """End the old behaviour's tasks, and begin again those that a start of it had begun."""
-    calls, cell.rare.calls = cell.rare.calls, {}
-    ended = []
-    for task in tuple(cell.owned_tasks):
-        task.cancel()
-        call = calls.get(task)
-        coro = None
-        if call is not None and not hasattr(type(behaviour), "on_reload"):
-            coro = call.again(behaviour)
-        if coro is None:
-            ended.append(task.get_name())
-        else:
-            cell.own(coro, task.get_name(), behaviour, call)
-    return tuple(ended)

@@ -42,9 +42,9 @@ async def run_within(
     cell: ActorCell, name: str, seconds: float, call: Callable[[], Awaitable[object]]
 ) -> HookOutcome:
     """Run what `call` returns as a hook of that name; see `run_hook`."""
-    rare, seconds = cell.rare, max(0.0, seconds)
+    seconds = max(0.0, seconds)
     task = cell.system.create_task(_guarded(cell, call), f"{cell.address} {name}")
-    rare.hook, rare.hook_name, rare.hook_cut = task, name, False
+    cell.hook, cell.hook_name, cell.hook_cut = task, name, False
     try:
         _, late = await asyncio.wait({task}, timeout=seconds * (1 - CANCEL_SHARE))
         if late:
@@ -53,9 +53,9 @@ async def run_within(
             error: BaseException | None = TimeoutError(f"it took longer than {seconds:.3g} s")
         else:
             error = asyncio.CancelledError() if task.cancelled() else task.result()
-        return HookOutcome(error, cut=error is not None and rare.hook_cut)
+        return HookOutcome(error, cut=error is not None and cell.hook_cut)
     finally:
-        rare.hook, rare.hook_name = None, ""
+        cell.hook, cell.hook_name = None, ""
 
 
 async def end_tasks(

@@ -49,13 +49,11 @@ class Inside:
 def look_inside(cell: ActorCell) -> Inside:
     """Look at one cell."""
     in_hand = tuple(_in_hand(hand, cell.system.now()) for hand in cell.hands if hand.in_hand)
-    if (rare := cell._rare) is None:
-        return Inside(in_hand)
     return Inside(
         in_hand,
-        timers=() if rare.timers is None else rare.timers.view(cell.system.now()),
-        watchers=tuple(watch.watcher.address for watch in rare.watchers),
-        hook=None if rare.hook is None else place_of(rare.hook),
+        timers=cell.timers.view(cell.system.now()),
+        watchers=tuple(watch.watcher.address for watch in cell.watchers),
+        hook=None if cell.hook is None else place_of(cell.hook),
     )
 
 

@@ -79,7 +79,7 @@ class KernelActor(Actor):
         root.spec = ActorSpec.of("", type(self))
         root.behaviour = self
         root.incarnation = 1
-        root.rare.handler = compose_handler(root, self, root.spec)
+        root.wrapped = compose_handler(root, self, root.spec)
         root.open_line()
         system.ending.comes_with_root = True
         return root

@@ -32,14 +32,7 @@ from .hooks import HookOutcome, run_hook, run_within
 from .op import Op
 from .renewal import Renewal
 from .status import Failure
-from .teardown import (
-    drop_instance,
-    end_owned_tasks,
-    finish,
-    let_hands_finish,
-    tell_end,
-    time_left,
-)
+from .teardown import drop_instance, end_owned_tasks, finish, let_hands_finish, tell_end, time_left
 from .watch import end_watches, tell_watchers
 
 if TYPE_CHECKING:
@@ -64,7 +57,7 @@ def start(cell: ActorCell) -> Op:
         _end_wait(cell, cell.renewal)
     _want(cell, "up")
     if cell.is_quiesced:
-        cell.rare.deferred.append(partial(cell.wake, by_name=True))
+        cell.deferred += (partial(cell.wake, by_name=True),)
     else:
         cell.wake(by_name=True)
     return Op(cell, must_run=True)
@@ -82,7 +75,7 @@ def stop(cell: ActorCell, reason: str = "stop") -> Op:
         cell.system.ending.begin()
     elif cell.wanted != "gone":
         cell.held = True
-        cell.rare.reason = reason
+        cell.reason = reason
         _want(cell, "down")
     return Op(cell)
 
@@ -100,7 +93,7 @@ def remove(cell: ActorCell, reason: str = "removed") -> Op:
     if cell.parent is None and cell.system.ending.comes_with_root:
         cell.system.ending.begin()
     elif cell.wanted != "gone":
-        cell.rare.reason = reason
+        cell.reason = reason
         if cell.system.quiet is not None:
             cell.system.quiet.leave(cell)
         _want(cell, "gone")
@@ -114,9 +107,8 @@ def start_now(cell: ActorCell) -> bool:
     """
     if cell.behaviour is None:
         cell.make_behaviour()
-    offered = cell._rare is not None and cell._rare.offered is not None
     hooks = any(overrides(cell.spec.cls, hook) for hook in START_HOOKS)
-    if cell.wanted != "up" or hooks or offered:
+    if cell.wanted != "up" or hooks or cell.offered is not None:
         return False
     _opened(cell, "start")
     return True
@@ -125,13 +117,13 @@ def start_now(cell: ActorCell) -> bool:
 def renew(cell: ActorCell, renewal: Renewal) -> None:
     """Close the gate and begin to exchange the instance; waiting mail and requests stay."""
     if cell.is_quiesced:
-        cell.rare.deferred.append(partial(renew, cell, renewal))
+        cell.deferred += (partial(renew, cell, renewal),)
         return
     if cell.state == "starting":
         cell.cut_hook()
     if cell.renewal is not None:
         renewal.take_over(cell.renewal)
-    cell.rare.renewal = renewal
+    cell.renewal = renewal
     cell.enter("restarting")
     cell.curtail()
     steer_on(cell)
@@ -139,7 +131,7 @@ def renew(cell: ActorCell, renewal: Renewal) -> None:
 
 def open_gate(cell: ActorCell) -> None:
     """Let an actor that was held for an exchange go on, with the verbs that came meanwhile."""
-    deferred, cell.rare.deferred, cell.rare.due = cell.rare.deferred, [], []
+    deferred, cell.deferred, cell.due = cell.deferred, (), ()
     if cell.state == "paused":  # else it restarts with another that was held, or goes with it
         cell.enter("running")
         if cell.wanted != "up":
@@ -159,7 +151,7 @@ def take_up(cell: ActorCell, undeclared: Iterable[str]) -> None:
         if (child := (cell.children or {}).get(name)) is not None:
             remove(child)
     if cell.state == "failed" and not cell.held:
-        cell.rare.stamps = ()
+        cell.stamps = ()
         start(cell)
     elif cell.state == "restarting" and cell.renewal is not None:
         _end_wait(cell, cell.renewal)
@@ -224,7 +216,7 @@ def _close(cell: ActorCell) -> None:
         cell.renewal.resume()
     cell.enter("stopping")
     cell.curtail()
-    cell.bury_requests("stopped" if cell.wanted == "down" else cell.rare.reason)
+    cell.bury_requests("stopped" if cell.wanted == "down" else cell.reason)
 
 
 # ---- the steering task ---------------------------------------------------------------------
@@ -235,7 +227,7 @@ def steer_on(cell: ActorCell) -> None:
     if cell.system.unsteered is not None:
         cell.system.unsteered[cell] = None
     elif cell.steering is None and _next_step(cell) is not None:
-        cell.rare.steering = cell.system.create_task(_steer(cell), f"{cell.address} lifecycle")
+        cell.steering = cell.system.create_task(_steer(cell), f"{cell.address} lifecycle")
 
 
 async def _steer(cell: ActorCell) -> None:
@@ -243,7 +235,7 @@ async def _steer(cell: ActorCell) -> None:
         while (step := _next_step(cell)) is not None:
             await step(cell)
     finally:
-        cell.rare.steering = cell.rare.renewal = None
+        cell.steering = cell.renewal = None
         cell.end_attempt()
 
 
@@ -290,9 +282,9 @@ async def _open(cell: ActorCell) -> HookOutcome:
     except BaseException as error:
         return HookOutcome(error)
     ends = cell.system.now() + cell.spec.start_timeout
-    is_prepared = cell.rare.prepared == cell.incarnation
+    is_prepared = cell.prepared == cell.incarnation
     if not is_prepared:
-        cell.rare.declared = frozenset()
+        cell.declared = frozenset()
     for hook in START_HOOKS[-1:] if is_prepared else START_HOOKS:
         if cell.state != "starting":  # a verb came between two hooks, and found none to cut
             return HookOutcome(asyncio.CancelledError(), cut=True)
@@ -302,7 +294,7 @@ async def _open(cell: ActorCell) -> HookOutcome:
             outcome = await run_within(cell, "mailbox", ends - cell.system.now(), opening)
         if outcome.error is not None:
             break
-    cell.rare.prepared = cell.incarnation
+    cell.prepared = cell.incarnation
     return outcome
 
 
@@ -327,7 +319,7 @@ async def _take_back_children(cell: ActorCell) -> None:
 
 async def _undo_start(cell: ActorCell, before: set[str]) -> None:
     """Leave nothing of a start that did not succeed: no instance, no task, no new child."""
-    cell.end_timers()
+    cell.timers.clear()
     await end_owned_tasks(cell, time_left(cell))
     for child in reversed(tuple((cell.children or {}).values())):
         if child.address.name not in before:
@@ -340,7 +332,7 @@ async def _undo_start(cell: ActorCell, before: set[str]) -> None:
 async def _stop(cell: ActorCell) -> None:
     if cell.state == "running":  # it was stopped at the very end of its start
         _close(cell)
-    reason = cell.rare.reason
+    reason = cell.reason
     await finish(cell, reason, await let_hands_finish(cell))
     tell_end(cell)
     cell.enter("stopped")
@@ -370,7 +362,7 @@ async def _renew(cell: ActorCell) -> None:
         for one in renewal.group:
             _become_failed(one, cell)
         if cell.state == "failed":
-            cell.system.reports.quarantined(cell.address, tuple(cell.rare.history))
+            cell.system.reports.quarantined(cell.address, cell.history)
         return
     await asyncio.wait({renewal.go})
     if cell.renewal is renewal:
@@ -417,15 +409,15 @@ def _become_failed(cell: ActorCell, culprit: ActorCell, *, below: bool = False) 
     renewal = cell.renewal
     if cell.state != "restarting" or cell.behaviour is not None or renewal is None:
         return
-    cell.rare.renewal = None
+    cell.renewal = None
     cell.want("down")  # nobody tries again before somebody says so
-    cell.rare.stamps = ()  # whoever starts it gives it a whole budget
-    cell.rare.with_parent = below
+    cell.stamps = ()  # whoever starts it gives it a whole budget
+    cell.with_parent = below
     if cell is not culprit:
         text = f"{culprit.address} is failed, and this actor with it"
-        cell.rare.history.append(Failure("Quarantined", text, "", cell.system.now()))
+        cell.remember(Failure("Quarantined", text, "", cell.system.now()))
     cell.enter("failed")
-    cell.system.events.tell(Quarantined, cell.address, tuple(cell.rare.history))
+    cell.system.events.tell(Quarantined, cell.address, cell.history)
     cell.bury_requests("failed")
     for child in tuple((cell.children or {}).values()):
         _become_failed(child, culprit, below=True)
@@ -433,7 +425,7 @@ def _become_failed(cell: ActorCell, culprit: ActorCell, *, below: bool = False) 
 
 
 async def _remove(cell: ActorCell) -> None:
-    reason = cell.rare.reason
+    reason = cell.reason
     _close(cell)
     seconds = await let_hands_finish(cell)
     for child in reversed(tuple((cell.children or {}).values())):

@@ -21,7 +21,6 @@ from .turn import Turn, current_turn
 
 if TYPE_CHECKING:
     from .address import Address
-    from .boxline import BoxLine
     from .drain import Hand
     from .spec import ActorSpec
     from .status import State
@@ -31,40 +30,24 @@ ROOM_TIMEOUT = 30.0
 """How long, in seconds, a `tell` waits for room under the overflow rule ``wait``."""
 
 
-class Mail:
+class Mail(Rare):
     """The part of a cell that accepts mail, keeps it in line, and buries it.
 
     `taken` counts what has left the line, handled or not; together with what waits and what
     the hands have not settled yet, that is what was accepted.
     """
 
-    __slots__ = ("_rare", "box", "dead", "enclosed", "handled", "inbox", "taken")
+    __slots__ = ("handled", "inbox", "taken")
 
     system: ActorSystem
     address: Address
     spec: ActorSpec
     state: State
-    wanted: str
     incarnation: int
     hands: tuple[Hand, ...]
-
-    def __init__(self) -> None:
-        self._rare: Rare | None = None
-        # A mailbox that feeds the line; None for mail that is in memory only.
-        self.box: BoxLine | None = None
-        self.inbox: deque[Any] | None = None
-        # How many of the messages in line stand there in an envelope.
-        self.enclosed = 0
-        self.taken = 0
-        self.handled = 0
-        self.dead = 0
-
-    @property
-    def rare(self) -> Rare:
-        """The rarely used parts; made here, so read `_rare` when none will do."""
-        if self._rare is None:
-            self._rare = Rare()
-        return self._rare
+    inbox: deque[Any] | None
+    taken: int
+    handled: int
 
     def wake(self, *, by_name: bool = False) -> None:
         """Begin to handle mail, where that may begin now."""
@@ -78,7 +61,7 @@ class Mail:
         The slow path of every send: the fast one is to append to `inbox` below the limit.
         """
         if self.wanted == "gone":
-            self.bury((message,), self.rare.reason)
+            self.bury((message,), self.reason)
         elif self.box is not None:
             self.box.admit(message)
         elif not self.is_full or (isinstance(message, Envelope) and message.exempt):
@@ -107,7 +90,7 @@ class Mail:
     async def wait_for_room(self, message: Any, timeout: float) -> None:
         """Wait until `message` is in line, and kept; raises `MailboxFull` when time runs out."""
         waiter = Waiter(message, current_turn(), self.system.loop.create_future())
-        self.rare.waiters.append(waiter)
+        self.waiters += (waiter,)
         self.curtail()  # the first waiter gets its room after the message in hand
         self.note_due(waiter, waiter.turn)
         try:
@@ -117,8 +100,7 @@ class Mail:
             if waiter.room.cancelled():  # else it got its room at the last instant
                 raise self.full() from None
         finally:
-            if waiter in self.rare.waiters:
-                self.rare.waiters.remove(waiter)
+            self.waiters = tuple(other for other in self.waiters if other is not waiter)
         if (kept := waiter.room.result()) is not None and not isinstance(message, Envelope):
             await kept
 
@@ -135,8 +117,7 @@ class Mail:
             return self.spec.mailbox.capacity - self.box.box.depth().messages
         if self.inbox is None:
             return 1
-        exempt = self._rare.exempt if self._rare is not None else 0
-        return self.spec.mailbox.capacity - len(self.inbox) + exempt
+        return self.spec.mailbox.capacity - len(self.inbox) + self.exempt
 
     @property
     def waiting(self) -> int:
@@ -182,30 +163,30 @@ class Mail:
     def line_up(self, message: Any) -> None:
         """Put `message` last in line, and wake nobody."""
         self._line(message).append(message)
-        if self._rare is not None and self._rare.arrivals:
+        if self.arrivals:
             self._tell_arrival()
 
     def note_all_due(self) -> None:
         """Note what waits already and passes the gate that an exchange has just closed."""
-        self.rare.due = []
+        self.due = ()
         inner = (one.inner if isinstance(one, Parcel) else one for one in self.inbox or ())
         for message in (*inner, *(self.box.requests if self.box is not None else ())):
             if isinstance(message, Request):
                 self.note_due(message, message.parent)
-        for waiter in self.rare.waiters:
+        for waiter in self.waiters:
             self.note_due(waiter, waiter.turn)
 
     def note_due(self, one: Request | Waiter, turn: Turn | None) -> None:
         """Note what is sent on behalf of a message for whose end an exchange waits."""
         quiet = self.system.quiet
         if quiet is not None and quiet.holds(self) and quiet.waits_for(turn):
-            self.rare.due.append(one)
+            self.due += (one,)
             self.wake()
 
     @property
     def is_due(self) -> bool:
         """Tell whether the line is to be handled behind the gate: as far as something is due."""
-        return self._rare is not None and any(one.is_waiting for one in self._rare.due)
+        return any(one.is_waiting for one in self.due)
 
     def put_first(self, notice: Envelope) -> None:
         """Give `notice` a place before all that waits but earlier ones of its kind."""
@@ -221,7 +202,7 @@ class Mail:
         if isinstance(message, Envelope):
             self.enclosed += 1
             if message.exempt:
-                self.rare.exempt += 1
+                self.exempt += 1
 
     def _line(self, newcomer: Any) -> deque[Any]:
         """Return the line, which `newcomer` is about to enter."""
@@ -230,16 +211,10 @@ class Mail:
             self.inbox = self.system.spare_inboxes.pop() if self.system.spare_inboxes else deque()
         return self.inbox
 
-    @property
-    def has_waiters(self) -> bool:
-        """Tell whether senders wait for room."""
-        return self._rare is not None and bool(self._rare.waiters)
-
     def admit_waiters(self) -> None:
         """Let waiting senders in, first come first served, as far as there is room now."""
-        waiters = self.rare.waiters
-        while waiters and not self.is_full:
-            waiter = waiters.popleft()
+        while self.waiters and not self.is_full:
+            waiter, self.waiters = self.waiters[0], self.waiters[1:]
             if not waiter.room.done():
                 self._let_in(waiter)
 
@@ -257,11 +232,11 @@ class Mail:
         """Wait until a message comes into the line, which is empty."""
         self.inbox = None  # so that nobody appends to it unnoticed
         arrival: asyncio.Future[None] = self.system.loop.create_future()
-        self.rare.arrivals.append(arrival)
+        self.arrivals += (arrival,)
         await arrival
 
     def _tell_arrival(self) -> None:
-        arrivals, self.rare.arrivals = self.rare.arrivals, []
+        arrivals, self.arrivals = self.arrivals, ()
         for arrival in arrivals:
             if not arrival.done():
                 arrival.set_result(None)
@@ -282,7 +257,7 @@ class Mail:
                 message.answer(None)
             self.taken += 1
             self.handled += 1
-            if self.has_waiters:
+            if self.waiters:
                 self.admit_waiters()
             return (unwrap(message),)
         return None
@@ -292,7 +267,7 @@ class Mail:
         if isinstance(message, Envelope):
             self.enclosed -= 1
             if message.exempt:
-                self.rare.exempt -= 1
+                self.exempt -= 1
 
     def curtail(self) -> None:
         """Let each hand end after the message it has."""
@@ -337,7 +312,7 @@ class Mail:
         if self.box is not None:
             self.box.open_gate()
             self.box.bury_requests(reason)
-        if self.enclosed or self.has_waiters:
+        if self.enclosed or self.waiters:
             self._bury_waiting(reason, Request)
 
     def bury_all(self, reason: str) -> None:
@@ -353,7 +328,7 @@ class Mail:
         self.inbox = deque(m for m in waiting if not _is(m, kind)) or None
         for message in buried:
             self.take_out(message)
-        for waiter in self.rare.waiters:
+        for waiter in self.waiters:
             if isinstance(waiter.message, kind) and not waiter.room.done():
                 waiter.room.set_result(None)
                 buried.append(waiter.message)

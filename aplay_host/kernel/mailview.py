@@ -66,5 +66,5 @@ class MailboxView:
 
 def _own(cell: ActorCell) -> ObjectMailbox | None:
     """Return the adapter of the mailbox object, also before it is opened; None without one."""
-    box = cell.rare.offered if cell.box is None else cell.box.box
+    box = cell.offered if cell.box is None else cell.box.box
     return box if isinstance(box, ObjectMailbox) else None

@@ -49,5 +49,5 @@ class Probation:
     def give_back(self) -> None:
         """End it without a verdict: who took the messages puts them in line again."""
         self._errors, self.messages = [], []
-        self._cell.rare.probation = None
+        self._cell.probation = None
         self._cell.open_line()

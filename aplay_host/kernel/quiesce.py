@@ -145,7 +145,7 @@ class Quiesce:
         self._members.pop(cell, None)
         if cell in self._held:
             del self._held[cell]
-            cell.rare.deferred = []
+            cell.deferred = ()
 
     # ---- mail that the messages in hand wait for -----------------------------------------
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .address import Address
+    from .boxline import BoxLine
+    from .cell import ActorCell
     from .composing import Handler
-    from .exchange import Call
+    from .lifecycle import Wanted
     from .objectmailbox import ObjectMailbox
+    from .owned import Call
     from .probation import Probation
     from .renewal import Renewal
     from .request import Request
     from .status import Failure
-    from .timers import Timers
     from .turn import Turn
     from .watch import Watch
+
 
 HISTORY = 10
 """How many of its newest errors an actor keeps."""
@@ -48,72 +51,97 @@ class Waiter:
 
 
 class Rare:
-    """The parts of a cell that most actors never need, made on first use."""
+    """The parts of a cell that most actors never need.
 
-    __slots__ = (
-        "arrivals",
-        "attempt",
-        "calls",
-        "declared",
-        "deferred",
-        "due",
-        "exempt",
-        "generation",
-        "handler",
-        "history",
-        "hook",
-        "hook_cut",
-        "hook_name",
-        "late_replies",
-        "offered",
-        "prepared",
-        "probation",
-        "reason",
-        "renewal",
-        "stamps",
-        "steering",
-        "tasks",
-        "timers",
-        "waiters",
-        "watchers",
-        "watching",
-        "with_parent",
-    )
+    Each stands here as it is for those, once for all of them; a cell has room for its own only
+    from when one is set, or asked for, on it.
+    """
 
-    def __init__(self) -> None:
-        # Who waits for the next message that enters an empty line.
-        self.arrivals: list[asyncio.Future[None]] = []
-        self.attempt: asyncio.Future[bool] | None = None
-        # How the tasks that `prepare_mailbox` or `on_start` began were begun.
-        self.calls: dict[asyncio.Task[Any], Call] = {}
-        # The names of the children that `prepare_children` made.
-        self.declared: frozenset[str] = frozenset()
-        # What came while the gate was closed and has its effect when that opens.
-        self.deferred: list[Callable[[], object]] = []
-        # What messages in hand wait for that an exchange waits for; it passes the closed gate.
-        self.due: list[Request | Waiter] = []
-        self.generation = 1
-        self.probation: Probation | None = None
-        # How many of the messages in line take no room there.
-        self.exempt = 0
-        # What is called for each message where that is not the behaviour's own handler.
-        self.handler: Handler | None = None
-        self.history: deque[Failure] = deque(maxlen=HISTORY)
-        self.hook: asyncio.Task[Any] | None = None
-        self.hook_cut = False
-        self.hook_name = ""
-        self.late_replies = 0
-        # A mailbox of the actor's own that the next start puts into the cell.
-        self.offered: ObjectMailbox | None = None
-        self.reason = "removed"
-        self.renewal: Renewal | None = None
-        self.stamps: tuple[float, ...] = ()
-        self.steering: asyncio.Task[None] | None = None
-        # The incarnation for which `prepare_children` and `prepare_mailbox` ran last.
-        self.prepared = 0
-        self.tasks: set[asyncio.Task[Any]] = set()
-        self.timers: Timers | None = None
-        self.waiters: deque[Waiter] = deque()
-        self.with_parent = False
-        self.watchers: dict[Watch, None] = {}
-        self.watching: dict[Address, Watch] = {}
+    __slots__ = ("__dict__",)
+
+    wanted: Wanted = "up"
+    held = False
+    children: dict[str, ActorCell] | None = None
+    # Whether a tree plan named it; such a child stays when its parent does not make it again.
+    planned = False
+
+    # ---- mail ----------------------------------------------------------------------------
+
+    failed = dead = late_replies = 0
+    # A mailbox that feeds the line; None for mail that is in memory only.
+    box: BoxLine | None = None
+    # A mailbox of the actor's own that the next start puts into the cell.
+    offered: ObjectMailbox | None = None
+    # How many of the messages in line stand there in an envelope, and how many take no room.
+    enclosed = exempt = 0
+    waiters: tuple[Waiter, ...] = ()
+    # Who waits for the next message that enters an empty line.
+    arrivals: tuple[asyncio.Future[None], ...] = ()
+
+    # ---- the behaviour -------------------------------------------------------------------
+
+    # What is called for each message where that is not the behaviour's own handler.
+    wrapped: Handler | None = None
+    hook: asyncio.Task[Any] | None = None
+    hook_name = ""
+    hook_cut = False
+    # The incarnation for which `prepare_children` and `prepare_mailbox` ran last, and the names
+    # of the children that the first of them made.
+    prepared = 0
+    declared: frozenset[str] = frozenset()
+
+    # ---- life ----------------------------------------------------------------------------
+
+    # The task that is bringing the cell where it is wanted, if there are steps to take.
+    steering: asyncio.Task[None] | None = None
+    # The end of the start that is under way, for those who wait for it.
+    attempt: asyncio.Future[bool] | None = None
+    # The exchange of the instance that is under way, if one is.
+    renewal: Renewal | None = None
+    # Why it stops, as `on_stop` is told.
+    reason = "removed"
+    # Its newest failures, the oldest first, and the times of the restarts that count.
+    history: tuple[Failure, ...] = ()
+    stamps: tuple[float, ...] = ()
+    # Whether it is failed because one above it is.
+    with_parent = False
+
+    @property
+    def last_error(self) -> Failure | None:
+        """The newest failure of a message, a start or an owned task."""
+        return self.history[-1] if self.history else None
+
+    def remember(self, failure: Failure) -> None:
+        """Keep `failure` as the newest one."""
+        self.history = (*self.history, failure)[-HISTORY:]
+
+    # ---- exchanges -----------------------------------------------------------------------
+
+    # The number of the generation whose code the actor runs.
+    generation = 1
+    # The trial that an exchanged behaviour is on, if it is.
+    probation: Probation | None = None
+    # What came while the gate was closed and has its effect when that opens.
+    deferred: tuple[Callable[[], object], ...] = ()
+    # What messages in hand wait for that an exchange waits for; it passes the closed gate.
+    due: tuple[Request | Waiter, ...] = ()
+
+    @cached_property
+    def tasks(self) -> set[asyncio.Task[Any]]:
+        """The tasks that the behaviour began and that end with it."""
+        return set()
+
+    @cached_property
+    def calls(self) -> dict[asyncio.Task[Any], Call]:
+        """How those of the tasks that a start hook began were begun."""
+        return {}
+
+    @cached_property
+    def watchers(self) -> dict[Watch, None]:
+        """Who is told when the cell is removed."""
+        return {}
+
+    @cached_property
+    def watching(self) -> dict[Address, Watch]:
+        """Of whose removal the behaviour is told."""
+        return {}

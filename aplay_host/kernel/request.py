@@ -76,7 +76,7 @@ class Request(Turn, Envelope):
         self.is_open = False
         if self.reply is not None:
             if self.reply.done():
-                self.cell.rare.late_replies += 1
+                self.cell.late_replies += 1
             else:
                 self.reply.set_result(value)
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from .address import Address
 from .spec import ActorSpec
-
-if TYPE_CHECKING:
-    from .rare import Rare
 
 State = Literal[
     "new",
@@ -50,41 +47,17 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """What an actor has been through, and what comes of it.
-
-    `history` has its newest failures, ten at most, the oldest first. `reason` is what the last
-    stop was for, as `on_stop` is told it; it means something while the actor is held.
-    `restarts` are the loop's times of the restarts that its budget counts, some maybe too old
-    to count. Of an actor in state ``restarting``, `pause` is how many seconds it waits, None
-    when another actor is going to start it, and `fails` says that it is about to be failed.
-    """
-
-    history: tuple[Failure, ...] = ()
-    reason: str = ""
-    restarts: tuple[float, ...] = ()
-    pause: float | None = None
-    fails: bool = False
-
-    @classmethod
-    def of(cls, rare: Rare | None) -> Past:
-        """Return what a cell's rarely used parts tell; nothing where there are none."""
-        if rare is None:
-            return NO_PAST
-        pause, fails = (rare.renewal.pause, rare.renewal.fails) if rare.renewal else (None, False)
-        return cls(tuple(rare.history), rare.reason, rare.stamps, pause, fails)
-
-
-NO_PAST = Past()
-"""That of an actor to which nothing has happened; one for all, because most are such."""
-
-
-@dataclass(frozen=True, slots=True)
 class ActorStatus:
     """One actor at one instant; ``accepted = handled + failed + dead + pending + in_hand``.
 
     `since` is the loop's time at which the state was entered. `generation` is the number of
     the generation whose code the actor runs, `restarts` how often it was made anew.
+
+    `history` has its newest failures, ten at most, the oldest first. `reason` is what the last
+    stop was for, as `on_stop` is told it; it means something while the actor is held.
+    `restarted_at` are the loop's times of the restarts that its budget counts, some maybe too
+    old to count. Of an actor in state ``restarting``, `pause` is how many seconds it waits, None
+    when another actor is going to start it, and `fails` says that it is about to be failed.
     """
 
     address: Address
@@ -100,9 +73,17 @@ class ActorStatus:
     restarts: int = 0
     generation: int = 1
     since: float = 0.0
-    last_error: Failure | None = None
-    past: Past = NO_PAST
     children: tuple[Address, ...] = ()
+    history: tuple[Failure, ...] = ()
+    reason: str = ""
+    restarted_at: tuple[float, ...] = ()
+    pause: float | None = None
+    fails: bool = False
+
+    @property
+    def last_error(self) -> Failure | None:
+        """The newest failure of a message, a start or an owned task."""
+        return self.history[-1] if self.history else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def act(cell: ActorCell, directive: Directive, error: BaseException) -> None:
     if cell.wanted != "up" or cell.state not in lifecycle.ALIVE:
         return
     if cell.is_quiesced:
-        cell.rare.deferred.append(partial(act, cell, directive, error))
+        cell.deferred += (partial(act, cell, directive, error),)
         return
     if directive == "restart":
         end_life(cell, "error")
@@ -65,11 +65,11 @@ def end_life(cell: ActorCell, ending: Ending) -> None:
         [_seen(child) for child in children],
         parent.spec.strategy,
         ending,
-        cell.rare.stamps,
+        cell.stamps,
         now,
         chance=cell.system.chance,
     )
-    cell.rare.stamps = plan.stamps
+    cell.stamps = plan.stamps
     group = [child for child in children if child.address.name in plan.group]
     if plan.fate == "remove":
         lifecycle.remove(cell)

@@ -244,7 +244,7 @@ class ActorSystem:
         cell = self._add(above, node.spec or fault)
         cell.planned = True
         if node.spec is None:
-            cell.rare.history.append(Failure("StartFailed", node.fault or "", "", self.now()))
+            cell.remember(Failure("StartFailed", node.fault or "", "", self.now()))
             cell.want("down")
             cell.enter("failed")
         return cell

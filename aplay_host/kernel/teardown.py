@@ -53,7 +53,7 @@ async def finish(cell: ActorCell, reason: str, seconds: float) -> None:
     """End the owned tasks, run `on_stop`, end the tasks that it began, within `seconds`."""
     seconds = min(seconds, cell.system.ending.time_left())
     ends = cell.system.now() + seconds
-    cell.end_timers()
+    cell.timers.clear()
     await end_owned_tasks(cell, seconds * CANCEL_SHARE)
     if cell.opened:
         cell.opened = False
@@ -61,17 +61,16 @@ async def finish(cell: ActorCell, reason: str, seconds: float) -> None:
         if outcome.error is not None and not outcome.cut:
             cell.tell_hook_failure("on_stop", outcome.error)
         await end_owned_tasks(cell, ends - cell.system.now())
-        cell.end_timers()
+        cell.timers.clear()
 
 
 async def end_owned_tasks(cell: ActorCell, seconds: float) -> None:
     """Cancel the tasks that the actor began, and leave the stubborn behind."""
-    tasks = set(cell.owned_tasks)
+    tasks = set(cell.tasks)
     for task in tasks:
         if not task.cancelling():
             task.cancel()
-    for task in await end_tasks(cell, tasks, seconds):
-        cell.rare.tasks.discard(task)
+    cell.tasks -= await end_tasks(cell, tasks, seconds)
 
 
 def time_left(cell: ActorCell) -> float:

@@ -65,41 +65,41 @@ class Notice(Envelope):
         watch = self.watch
         watch.notices -= 1
         target = watch.watcher.system.cell_at(watch.address)
-        if not watch.notices and (target is None or watch not in target.rare.watchers):
+        if not watch.notices and (target is None or watch not in target.watchers):
             end_watch(watch.watcher, watch.address)
 
 
 def begin_watch(watcher: ActorCell, address: Address) -> None:
     """Let `watcher` be told once when the actor at `address` is removed; twice is once."""
-    watch = watcher.rare.watching.get(address)
+    watch = watcher.watching.get(address)
     if watch is None:
-        watch = watcher.rare.watching[address] = Watch(watcher, address)
+        watch = watcher.watching[address] = Watch(watcher, address)
     target = watcher.system.cell_at(address)
     if target is not None:
-        target.rare.watchers[watch] = None
+        target.watchers[watch] = None
     elif not watch.notices:
         watch.tell("no_actor")
 
 
 def end_watch(watcher: ActorCell, address: Address) -> None:
     """End a watch if there is one; a notice that already waits is not handled."""
-    watch = watcher.rare.watching.pop(address, None)
+    watch = watcher.watching.pop(address, None)
     if watch is None:
         return
     watch.is_over = True
     target = watcher.system.cell_at(address)
     if target is not None:
-        target.rare.watchers.pop(watch, None)
+        target.watchers.pop(watch, None)
 
 
 def end_watches(watcher: ActorCell) -> None:
     """End all watches of an instance that is thrown away."""
-    for address in tuple(watcher.rare.watching):
+    for address in tuple(watcher.watching):
         end_watch(watcher, address)
 
 
 def tell_watchers(target: ActorCell, reason: str) -> None:
     """Tell whoever watches that `target` was removed."""
-    watchers, target.rare.watchers = target.rare.watchers, {}
+    watchers, target.watchers = target.watchers, {}
     for watch in watchers:
         watch.tell(reason)

@@ -9,26 +9,26 @@ from pathlib import Path
 import pytest
 
 from aplay_host.host.holds import read_holds, stopped_by, write_holds
-from aplay_host.kernel import ActorStatus, Failure, Past
+from aplay_host.kernel import ActorStatus, Failure
 from aplay_host.plugins import SAFE_MODE
 from tests.host.statuses import STATUS
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HELD = replace(STATUS, state="stopped", held=True)
-KEPT_OUT = replace(HELD, last_error=Failure("Fault", SAFE_MODE.message, "", 0.0))
+KEPT_OUT = replace(HELD, history=(Failure("Fault", SAFE_MODE.message, "", 0.0),))
 
 
 @pytest.mark.parametrize(
     ("status", "holds", "by"),
     [
         (STATUS, {"/a/x"}, None),
-        (replace(HELD, past=Past(reason="stop")), {"/a/x"}, "person"),
-        (replace(HELD, past=Past(reason="stop")), {"/a"}, "code"),
+        (replace(HELD, reason="stop"), {"/a/x"}, "person"),
+        (replace(HELD, reason="stop"), {"/a"}, "code"),
         (KEPT_OUT, set(), "safe"),
         (KEPT_OUT, {"/a/x"}, "person"),
-        (replace(HELD, past=Past(reason="error")), set(), "error"),
-        (replace(HELD, past=Past(reason="error")), {"/a/x"}, "error"),
-        (replace(STATUS, past=Past(reason="error")), {"/a/x"}, None),
+        (replace(HELD, reason="error"), set(), "error"),
+        (replace(HELD, reason="error"), {"/a/x"}, "error"),
+        (replace(STATUS, reason="error"), {"/a/x"}, None),
     ],
 )
 def test_who_stopped_an_actor(status: ActorStatus, holds: set[str], by: str | None) -> None:

@@ -52,7 +52,7 @@ def test_a_row_has_every_field_of_the_contract_and_no_other() -> None:
 
 
 def test_the_newest_error_has_type_text_place_and_time() -> None:
-    status = replace(STATUS, last_error=Failure("OSError", "gone", "a.py:1 in f", 60.0))
+    status = replace(STATUS, history=(Failure("OSError", "gone", "a.py:1 in f", 60.0),))
     row = actor_row(status, Origin("group", None), False, wall)
     assert row.last_error is not None
     assert asdict(row.last_error) == {

@@ -106,19 +106,18 @@ def picture(system: ActorSystem) -> list[Any]:
     """Return all that an exchange could change, as the very objects that they are."""
     found: list[Any] = []
     for one in system.cells():
-        rare = one.rare
         line = [(id(message), id(unwrapped(message))) for message in one.inbox or ()]
         found.append(
             (
                 *(one.address, one.state, one.wanted, one.incarnation, one.opened),
                 *(id(one.behaviour), id(one.spec), id(one.inbox), line, one.status().pending),
                 *(one.limit, one.direct, one.enclosed, one.taken, one.handled, one.failed),
-                *(rare.generation, id(rare.handler), rare.prepared, id(rare.probation)),
-                *(rare.declared, rare.exempt, rare.stamps, list(rare.deferred), list(rare.due)),
-                *({id(task) for task in rare.tasks}, {id(task) for task in rare.calls}),
-                [(id(timer), id(timer.message)) for timer in rare.timers or ()],
-                [id(waiter.message) for waiter in rare.waiters],
-                *(dict(rare.watching), list(rare.watchers)),
+                *(one.generation, id(one.wrapped), one.prepared, id(one.probation)),
+                *(one.declared, one.exempt, one.stamps, list(one.deferred), list(one.due)),
+                *({id(task) for task in one.tasks}, {id(task) for task in one.calls}),
+                [(id(timer), id(timer.message)) for timer in one.timers or ()],
+                [id(waiter.message) for waiter in one.waiters],
+                *(dict(one.watching), list(one.watchers)),
             )
         )
     return found

@@ -64,7 +64,7 @@ async def test_children_stop_before_their_parent_in_reverse_order_and_are_adopte
     assert removed == []
     assert behaviour(system, "/p/x", Diarist) is not old
     assert (x.status().restarts, ref.status().children) == (1, ("/p/x", "/p/y"))
-    assert cell(system, "/p/x").rare.stamps == ()  # nothing is charged to the children
+    assert cell(system, "/p/x").stamps == ()  # nothing is charged to the children
     check_account(system)
 
 

@@ -136,7 +136,7 @@ async def test_an_answer_at_the_last_moment_is_an_answer(system: ActorSystem) ->
     assert results[1] == "in time"
     assert results[2] in ("late", "in time")  # within the 50 ms
     assert ref.status().handled == 3
-    assert cell(system, "/a").rare.late_replies == results.count("late")
+    assert cell(system, "/a").late_replies == results.count("late")
 
 
 async def test_a_late_reply_is_counted_and_dropped(system: ActorSystem) -> None:
@@ -145,7 +145,7 @@ async def test_a_late_reply_is_counted_and_dropped(system: ActorSystem) -> None:
         await ref.ask("question", timeout=1.0)
     behaviour(system, "/gate", Gate).opened.set()
     await settle()
-    assert cell(system, "/gate").rare.late_replies == 1
+    assert cell(system, "/gate").late_replies == 1
     assert counts_of(ref.status()) == (1, 1, 0, 0, 0, 0)
 
 

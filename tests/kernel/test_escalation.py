@@ -63,8 +63,8 @@ async def test_the_parent_restarts_and_takes_the_child_with_it(
     assert isinstance(parent.error, Escalated)
     assert (parent.error.address, str(parent.error.error)) == ("/p/x", "boom")
     assert (restarting.address, restarting.error.type) == ("/p", "Escalated")
-    assert len(cell(system, "/p").rare.stamps) == 1
-    assert cell(system, "/p/x").rare.stamps == ()  # it is charged to the parent
+    assert len(cell(system, "/p").stamps) == 1
+    assert cell(system, "/p/x").stamps == ()  # it is charged to the parent
     check_account(system)
 
 
@@ -155,7 +155,7 @@ async def test_a_child_that_escalates_to_a_restarting_parent_handles_nothing_mor
     assert diary == ["x boom", "x stop: restart"]
     await asyncio.sleep(2)
     assert diary[-2:] == ["x start", "x kept"]
-    assert cell(system, "/p").rare.stamps == ()
+    assert cell(system, "/p").stamps == ()
 
 
 async def test_a_parent_that_escalates_in_turn_takes_it_further_up(
@@ -175,8 +175,8 @@ async def test_a_parent_that_escalates_in_turn_takes_it_further_up(
         *("top start", "p start", "x start"),
     ]
     assert set(states(system).values()) == {"running"}
-    assert len(cell(system, "/top").rare.stamps) == 1
-    assert cell(system, "/top/p").rare.stamps == ()
+    assert len(cell(system, "/top").stamps) == 1
+    assert cell(system, "/top/p").stamps == ()
 
 
 async def test_at_the_root_the_top_level_child_becomes_failed_with_its_subtree(

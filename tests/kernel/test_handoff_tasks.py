@@ -98,7 +98,7 @@ async def test_the_askers_end_does_not_touch_the_handler(system: ActorSystem) ->
     gate.opened.set()
     await settle()
     assert gate.ended == ["question"]
-    assert cell(system, "/gate").rare.late_replies == 1
+    assert cell(system, "/gate").late_replies == 1
     assert counts_of(ref.status()) == (1, 1, 0, 0, 0, 0)
 
 

@@ -264,7 +264,7 @@ async def test_what_a_failed_start_began_is_ended(system: ActorSystem) -> None:
         await system.spawn(Begins, "a", budget={"max": 0})
     await settle()
     assert [status.address for status in system.tree()] == ["/other", "/a"]
-    assert cell(system, "/other").rare.watchers == {}
+    assert cell(system, "/other").watchers == {}
     assert timers() == []
     assert [task for task in asyncio.all_tasks() if task.get_name().startswith("/")] == []
 

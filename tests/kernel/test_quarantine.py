@@ -141,7 +141,7 @@ async def test_whoever_starts_it_clears_the_stamps(system: ActorSystem, revive: 
     ref.tell_nowait(2)
     await asyncio.sleep(1)
     assert ref.state == "running"  # it has a restart again
-    assert len(cell(system, "/a").rare.stamps) == 1
+    assert len(cell(system, "/a").stamps) == 1
 
 
 async def test_restarts_that_are_far_apart_never_spend_the_budget(system: ActorSystem) -> None:
@@ -179,7 +179,7 @@ async def test_a_start_said_while_it_is_being_failed_is_not_lost(system: ActorSy
     assert ref.state == "restarting"
     await ref.start()
     assert (ref.state, now(), ref.status().restarts) == ("running", 1.0, 1)
-    assert cell(system, "/a").rare.stamps == ()
+    assert cell(system, "/a").stamps == ()
 
 
 @pytest.mark.parametrize("verb", ["stop", "remove"])

@@ -148,7 +148,7 @@ async def test_a_request_whose_handler_is_cut_by_a_restart_is_answered(
     assert now() == 4.0  # 80 % of the stop time-out
     await op
     assert counts_of(ref.status()) == (1, 0, 1, 0, 0, 0)
-    assert cell(system, "/a").rare.stamps == ()
+    assert cell(system, "/a").stamps == ()
 
 
 async def test_with_several_tasks_the_others_finish_before_the_instance_ends(
@@ -218,7 +218,7 @@ async def test_owned_tasks_end_with_the_instance(system: ActorSystem, diary: lis
     ref.tell_nowait("boom")
     await settle()
     assert diary == ["a boom", "a task ends, restarting", "a stop: restart"]
-    assert not list(cell(system, "/a").owned_tasks)
+    assert not list(cell(system, "/a").tasks)
 
 
 async def test_an_owned_task_that_fails_restarts_its_actor(
@@ -356,7 +356,7 @@ async def test_an_operators_restart_is_uncounted_and_immediate(
     for _ in range(20):
         await ref.restart()
     assert (now(), ref.state, ref.status().restarts) == (0.0, "running", 20)
-    assert (heard, cell(system, "/a").rare.stamps) == ([], ())
+    assert (heard, cell(system, "/a").stamps) == ([], ())
 
 
 async def test_an_actor_may_restart_itself(system: ActorSystem, diary: list[str]) -> None:

@@ -87,7 +87,7 @@ async def test_the_group_stops_in_reverse_order_and_starts_in_order_after_one_pa
     ]
     assert set(states(system).values()) == {"running"}
     assert [(event.address, event.restarts) for event in heard] == [(f"/p/{culprit}", 1)]
-    charged = {name: len(cell(system, f"/p/{name}").rare.stamps) for name in "abc"}
+    charged = {name: len(cell(system, f"/p/{name}").stamps) for name in "abc"}
     assert charged == {"a": 0, "b": 0, "c": 0, culprit: 1}
     for name in "abc":
         ref = system.ref(f"/p/{name}")
@@ -211,11 +211,11 @@ async def test_who_is_failed_with_a_sibling_begins_again_with_a_whole_budget(
     await family(system, diary, "rest_for_one", a={"budget": {"max": 0}}, b={})
     tell(system, "b")
     await asyncio.sleep(1)
-    assert len(cell(system, "/p/b").rare.stamps) == 1
+    assert len(cell(system, "/p/b").stamps) == 1
     tell(system, "a")
     await settle()
     await system.ref("/p/b").start()
-    assert cell(system, "/p/b").rare.stamps == ()
+    assert cell(system, "/p/b").stamps == ()
 
 
 # Several at once

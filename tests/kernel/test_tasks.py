@@ -74,7 +74,7 @@ async def test_a_task_is_held_by_the_kernel_and_named_after_its_actor(
     gc.collect()
     await asyncio.sleep(2)
     assert done == ["done"]
-    assert not list(cell(system, "/a").owned_tasks)
+    assert not list(cell(system, "/a").tasks)
 
 
 async def test_a_task_returns_its_result_to_who_awaits_it(system: ActorSystem) -> None:

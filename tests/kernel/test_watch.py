@@ -283,7 +283,7 @@ async def test_whoever_lives_at_the_address_next_is_watched_when_one_asks_for_it
     await b.remove()
     await settle()
     assert watcher.seen == [terminated(system)] * 2
-    assert cell(system, "/w").rare.watching == {}
+    assert cell(system, "/w").watching == {}
 
 
 async def test_unwatch_ends_all_of_that(system: ActorSystem) -> None:
@@ -337,7 +337,7 @@ async def test_a_watcher_that_is_removed_is_told_nothing_and_forgotten(
     watcher.watch(b)
     watcher.watch("/nobody")
     await ref.remove()
-    assert cell(system, "/b").rare.watchers == {}
+    assert cell(system, "/b").watchers == {}
     await b.remove()
     assert letters == []
     check_account(system)
@@ -352,7 +352,7 @@ async def test_an_init_that_fails_leaves_no_watch(system: ActorSystem) -> None:
     await make(system)
     with pytest.raises(ValueError, match="no"):
         await system.spawn(Wrong, "a")
-    assert cell(system, "/b").rare.watchers == {}
+    assert cell(system, "/b").watchers == {}
 
 
 async def test_a_start_that_fails_leaves_no_watch(system: ActorSystem) -> None:
@@ -363,7 +363,7 @@ async def test_a_start_that_fails_leaves_no_watch(system: ActorSystem) -> None:
     await make(system)
     with pytest.raises(StartFailed):
         await system.spawn(Hooked, "a", kwargs={"starting": starting})
-    assert cell(system, "/b").rare.watchers == {}
+    assert cell(system, "/b").watchers == {}
 
 
 async def test_an_actor_may_watch_itself_in_vain(system: ActorSystem) -> None:

@@ -70,7 +70,7 @@ MUTANTS = (
         "requests are not answered at a stop",
         "kernel/lifecycle.py",
         """
-    cell.bury_requests("stopped" if cell.wanted == "down" else cell.rare.reason)
+    cell.bury_requests("stopped" if cell.wanted == "down" else cell.reason)
 """,
         """
     pass
@@ -83,8 +83,8 @@ MUTANTS = (
     Mutant(
         "a restart is not counted against the budget",
         "kernel/supervisor.py",
-        "    cell.rare.stamps = plan.stamps\n",
-        "    cell.rare.stamps = ()\n",
+        "    cell.stamps = plan.stamps\n",
+        "    cell.stamps = ()\n",
         (
             scenario("a_crash_loop"),
             "tests/kernel/test_quarantine.py",
