@@ -263,10 +263,6 @@ class Group(Actor):
     """An actor that only stands above its children; it knows no message."""
 
 
-class Root(Group):
-    """The behaviour of ``/``."""
-
-
 class Faulty(Actor):
     """Stands in for a class that could not be had: its start fails with the reason."""
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Union
 
-from . import boxing, lifecycle, supervisor
+from . import boxing, steering, supervisor
 from .actor import overrides
 from .composing import Handler, compose_handler
-from .drain import Drain, Hand
+from .drain import Drain
 from .envelope import unwrap
 from .events import HookFailed, MessageFailed
 from .mail import Mail
@@ -31,11 +31,16 @@ from .watch import end_watches
 if TYPE_CHECKING:
     from .actor import Actor
     from .address import Address
+    from .handoff import Driver
     from .lifecycle import Wanted
     from .ref import ActorRef
     from .spec import ActorSpec
     from .supervision import Directive
     from .system import ActorSystem
+
+
+Hand = Union[Drain, "Driver"]
+"""A task that takes messages out of the line: it drains that, or was lent to one request."""
 
 
 class ActorCell(Mail):
@@ -184,6 +189,14 @@ class ActorCell(Mail):
             self.wanted = wanted
             self.open_line()
 
+    def steer(self) -> None:
+        """Bring the cell where it is wanted, a new one up; before the system is open, then."""
+        if self.system.unsteered is not None:
+            self.system.unsteered[self] = None
+        elif self.steering is None and steering.next_step(self) is not None:
+            name = f"{self.address} lifecycle"
+            self.steering = self.system.create_task(steering.steer(self), name)
+
     def wake(self, *, by_name: bool = False) -> None:
         """Begin a drain if mail waits, the actor runs, and a slot is free; from idle, several.
 
@@ -191,7 +204,7 @@ class ActorCell(Mail):
         never was started, and that no plan is going to start, is started by its first message.
         """
         if self.state == "new" and not self.planned and self.inbox and self.steering is None:
-            lifecycle.steer_on(self)
+            self.steer()
         if self.box is not None:
             self.box.demand()
         if not self._may_begin():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .envelope import Envelope
 from .errors import Refuse
@@ -22,49 +22,6 @@ LONGEST_BATCH = 16
 SHARE = 64  # messages before another activation that is ready gets its turn
 SOLO_SECONDS = 0.001  # before the loop gets its turn when no other activation is ready
 MOST_MESSAGES = 1024  # under virtual time no clock would ever end a turn
-
-
-class Hand(Protocol):
-    """A task that takes messages of a cell out of the line: a drain or a driver."""
-
-    task: asyncio.Task[None]
-
-    @property
-    def since(self) -> float:
-        """The loop's time since when, at the earliest, the message in hand has been handled."""
-        ...
-
-    @property
-    def message(self) -> Any:
-        """What is in hand, or what was last; None when that cannot be told."""
-        ...
-
-    @property
-    def taken(self) -> int:
-        """How many messages it took and has not settled."""
-        ...
-
-    @property
-    def handled(self) -> int:
-        """How many of those are handled."""
-        ...
-
-    @property
-    def in_hand(self) -> int:
-        """How many of those are with the handler."""
-        ...
-
-    def curtail(self) -> None:
-        """Take no more after the message in hand."""
-
-    def retire(self) -> None:
-        """Let `task` end after the message in hand; another hand takes what waits."""
-
-    def cancel(self) -> None:
-        """Cut the handler off, once; its message will have failed."""
-
-    def abandon(self) -> None:
-        """Count the message in hand as failed and ignore whatever its handler still does."""
 
 
 class Drain(Turn):

@@ -10,8 +10,7 @@ from .hooks import place_of
 
 if TYPE_CHECKING:
     from .address import Address
-    from .cell import ActorCell
-    from .drain import Hand
+    from .cell import ActorCell, Hand
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,13 +49,13 @@ class DeadLetter:
     error: str | None
     time: float
     incarnation: int
-    quiet: bool
 
 
 class DeadLetters:
     """The last 1,000 letters that are not quiet, and the number of all by reason."""
 
-    def __init__(self, events: EventStream, reports: Reports) -> None:
+    def __init__(self, clock: Callable[[], float], events: EventStream, reports: Reports) -> None:
+        self._clock = clock
         self.counts: Counter[str] = Counter()
         self._kept: deque[DeadLetter] = deque(maxlen=KEPT)
         self._events = events
@@ -67,11 +67,19 @@ class DeadLetters:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def add(self, letter: DeadLetter) -> None:
-        """Count `letter`; unless it is quiet, keep it, log it and tell it as an event."""
-        self.counts[letter.reason] += 1
-        if letter.quiet:
+    def add(
+        self,
+        target: Address,
+        message: Any,
+        reason: str,
+        incarnation: int = 0,
+        error: str | None = None,
+    ) -> None:
+        """Count a letter; unless it is quiet, keep it, log it and tell it as an event."""
+        self.counts[reason] += 1
+        if reason in QUIET:
             return
+        letter = DeadLetter(target, message, reason, error, self._clock(), incarnation)
         self._kept.append(letter)
         self._reports.dead_letter(letter)
         self._events.tell(DeadLettered, letter.target, letter)

@@ -21,7 +21,7 @@ from .turn import Turn, current_turn
 
 if TYPE_CHECKING:
     from .address import Address
-    from .drain import Hand
+    from .cell import Hand
     from .spec import ActorSpec
     from .status import State
     from .system import ActorSystem
@@ -302,7 +302,7 @@ class Mail(Rare):
                 why = message.unwanted() or reason
                 message.bury(self._death(reason))
             letter = unwrap(message)
-            self.system.add_dead_letter(self.address, letter, why, self.incarnation, error)
+            self.system.dead_letters.add(self.address, letter, why, self.incarnation, error)
 
     def _death(self, reason: str) -> Exception:
         return self.full() if reason == "dropped" else ActorStopped(self.address, reason)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from . import lifecycle
-from .actor import Actor, Faulty, Group, Root
+from .actor import Actor, Faulty, Group
 from .address import MOST_LEVELS, Address
 from .cell import ActorCell
 from .child import check_depth, child_spec, discard, find_child, note_declared, prepare_child
@@ -24,7 +24,7 @@ from .errors import BadAddress, NameTaken, StartFailed
 from .events import EventStream
 from .handoff import Drivers
 from .inside import Inside, look_inside
-from .letters import QUIET, DeadLetter, DeadLetters
+from .letters import DeadLetters
 from .openref import OpenRef
 from .outbox import Outbox
 from .quiesce import OnBusy, Quiesce, idle
@@ -71,7 +71,7 @@ class ActorSystem:
         self.chance = random.Random(seed)
         self.events = EventStream(self.now)
         self.reports = Reports()
-        self.dead_letters = DeadLetters(self.events, self.reports)
+        self.dead_letters = DeadLetters(self.now, self.events, self.reports)
         # How many hands have a task of their own now, and the inboxes that are free again.
         self.active = 0
         self.spare_inboxes: list[deque[Any]] = []
@@ -83,13 +83,12 @@ class ActorSystem:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.base_context = contextvars.Context()
         self._registry: dict[Address, ActorCell] = {}
-        # The counts of actors that are gone, and of messages to addresses without one.
-        self._gone = dict.fromkeys(COUNTS, 0)
         self.ending = Ending(self)
-        root = Address("/")
-        self._nowhere = ActorCell(self, root, None, ActorSpec.of("", Root))
+        root, spec = Address("/"), ActorSpec.of("", Group)
+        # Stands where nobody lives; it counts what was sent there, and for those that are gone.
+        self._nowhere = ActorCell(self, root, None, spec)
         self._nowhere.state = "removed"
-        self.root = ActorCell(self, root, None, ActorSpec.of("", Root))
+        self.root = ActorCell(self, root, None, spec)
         self._registry[root] = self.root
 
     async def __aenter__(self) -> Self:
@@ -121,7 +120,7 @@ class ActorSystem:
         if not lifecycle.start_now(self.root):
             lifecycle.start(self.root)
         for cell in unsteered:
-            lifecycle.steer_on(cell)
+            cell.steer()
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
         """Say on which loop the system will be opened; raises `RuntimeError` for a second one."""
@@ -349,11 +348,8 @@ class ActorSystem:
 
     def status(self) -> ActorStatus:
         """Return the sum over all actors, those that are gone included."""
-        every = [cell.status() for cell in self._registry.values()]
-        counts = {
-            name: self._gone[name] + sum(getattr(status, name) for status in every)
-            for name in COUNTS
-        }
+        every = [cell.status() for cell in (self._nowhere, *self._registry.values())]
+        counts = {name: sum(getattr(status, name) for status in every) for name in COUNTS}
         return replace(self.root.status(), children=(), **counts)
 
     def look_inside(self, address: str) -> Inside:
@@ -384,30 +380,16 @@ class ActorSystem:
         del self._registry[cell.address]
         if cell.parent is not None and cell.parent.children is not None:
             del cell.parent.children[cell.address.name]
-        self._retire(cell.taken, cell.handled, cell.failed, cell.dead)
+        self._nowhere.taken += cell.taken
+        self._nowhere.handled += cell.handled
+        self._nowhere.failed += cell.failed
+        self._nowhere.dead += cell.dead
 
     def lose(self, address: Address, message: Any) -> None:
         """Make a dead letter of a message to an address where nobody lives."""
-        self._retire(1, 0, 0, 1)
-        self.add_dead_letter(address, message, "no_actor", 0)
-
-    def add_dead_letter(
-        self,
-        target: Address,
-        message: Any,
-        reason: str,
-        incarnation: int,
-        error: str | None = None,
-    ) -> None:
-        """Keep, log and tell a letter that has been counted."""
-        quiet = reason in QUIET
-        now = self.now()
-        letter = DeadLetter(target, message, reason, error, now, incarnation, quiet)
-        self.dead_letters.add(letter)
-
-    def _retire(self, accepted: int, handled: int, failed: int, dead: int) -> None:
-        for name, count in zip(COUNTS, (accepted, handled, failed, dead), strict=False):
-            self._gone[name] += count
+        self._nowhere.taken += 1
+        self._nowhere.dead += 1
+        self.dead_letters.add(address, message, "no_actor")
 
     # ---- the end -------------------------------------------------------------------------
 

@@ -93,7 +93,6 @@ async def test_a_letter_is_kept_counted_and_told_with_its_reason(
     (letter,) = system.dead_letters
     assert isinstance(letter, DeadLetter)
     assert (letter.target, letter.message, letter.reason) == ("/a", "letter", reason)
-    assert not letter.quiet
     assert letter.time == asyncio.get_running_loop().time()
     assert system.dead_letters.counts == {reason: 1}
     assert [(event.address, event.letter) for event in heard] == [("/a", letter)]

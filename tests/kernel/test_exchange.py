@@ -160,7 +160,7 @@ async def test_interceptors_are_asked_again_for_the_new_behaviour() -> None:
         assert await ref.ask("hello") == ("Old", "old")
         await exchange(system)
         assert await ref.ask("hello") == ("New", "new")
-        assert asked == ["Root", "Old", "New"]
+        assert asked == ["Group", "Old", "New"]
 
 
 async def test_a_callback_of_the_new_class_is_called_and_that_of_the_old_is_not(

@@ -142,7 +142,7 @@ async def test_hook_aplay_actor_failed(site: Site) -> None:
 async def test_hook_aplay_dead_letter(site: Site) -> None:
     plugins = listening(site, "aplay_dead_letter", "letter, missed")
     async with ActorSystem("demo") as system:
-        letter = DeadLetter(system.ref("/x").address, "hi", "no_actor", None, 0.0, 0, False)
+        letter = DeadLetter(system.ref("/x").address, "hi", "no_actor", None, 0.0, 0)
     plugins.hooks.tell("aplay_dead_letter", letter=letter, missed=0)
     await plugins.hooks.close(1.0)
     assert told() == [(letter, 0)]

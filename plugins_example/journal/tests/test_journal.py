@@ -24,7 +24,7 @@ async def test_each_event_is_a_line_in_order(tmp_path: Path) -> None:
     journal = Journal(Journal.Options(tmp_path / "log"))
     async with ActorSystem("edge") as system:
         ref = await system.spawn(Actor, "tail")
-        letter = DeadLetter(ref.address, "secret", "removed", None, 0.0, 1, False)
+        letter = DeadLetter(ref.address, "secret", "removed", None, 0.0, 1)
         await journal.aplay_actor_started(ref, "start")
         await journal.aplay_host_started(HOST, system)
         await journal.aplay_actor_failed(ref, FAILURE, "restart")
@@ -54,7 +54,7 @@ async def test_what_was_in_a_lost_message_is_not_written(tmp_path: Path) -> None
     journal = Journal(Journal.Options(tmp_path / "log"))
     async with ActorSystem("edge") as system:
         address = system.ref("/gone").address
-    await journal.aplay_dead_letter(DeadLetter(address, "hunter2", "x", None, 0.0, 1, False), 0)
+    await journal.aplay_dead_letter(DeadLetter(address, "hunter2", "x", None, 0.0, 1), 0)
     assert "hunter2" not in (tmp_path / "log").read_text("utf-8")
 
 
