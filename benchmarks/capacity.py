@@ -147,7 +147,7 @@ async def _spawn(system: ActorSystem, actors: int, name: str = "a") -> None:
 def _drop(system: ActorSystem) -> None:
     """Let the actors go without stopping each in order, which is not what is measured."""
     for cell in tuple(system.cells()):
-        system.forget(cell, "removed")
+        system.registry.forget(cell, "removed")
 
 
 async def latencies(rate: int, seconds: float) -> tuple[float, float]:

@@ -121,7 +121,6 @@ def _spec(config: HostConfig, address: Address, cls: type[Actor], options: Any) 
     """Merge the settings; raises `PluginError` for one that the class itself states wrongly."""
     try:
         spec = ActorSpec.of(
-            address.name,
             cls,
             options=options,
             defaults=config.defaults.settings(),

@@ -90,7 +90,6 @@ class ActorCell(Mail):
         # may be handed to the actor when it has nothing else to do; see `open_line`.
         self.limit = 0
         self.direct = False
-        self.open_line()
 
     @property
     def is_suspended(self) -> bool:
@@ -171,10 +170,11 @@ class ActorCell(Mail):
     def open_line(self) -> None:
         """Say anew which senders need not ask."""
         # With several tasks each message may need another drain; then every send is slow.
-        slow = self.spec.max_tasks > 1 or self.wanted == "gone" or self.is_choosy
-        self.limit = 0 if slow or self.box is not None else self.spec.mailbox.capacity
+        slow = self.is_choosy or self.box is not None
+        asks = slow or self.spec.max_tasks > 1 or self.wanted == "gone"
+        self.limit = 0 if asks else self.spec.mailbox.capacity
         is_open = self.state == "running" and self.wanted == "up" and self.probation is None
-        self.direct = is_open and not self.is_choosy and self.box is None
+        self.direct = is_open and not slow
 
     def set_max_tasks(self, number: int) -> None:
         """Let that many messages be handled at once from now on; raises `ValueError` below 1."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from . import lifecycle
 from .actor import Actor
 from .errors import BadAddress
-from .spec import ActorSpec
 
 if TYPE_CHECKING:
     from .cell import ActorCell
+    from .spec import ActorSpec
 
 GIVEN = ("name", "parent", "loop", "kernel")
 """What an ``__init__`` written for aplay may ask for."""
@@ -23,7 +23,7 @@ def child_spec(parent: ActorCell, name: str, cls: type[Actor]) -> ActorSpec:
         raise TypeError(f"create_actor: got name {name!r}, want text")
     if not (isinstance(cls, type) and issubclass(cls, Actor)):
         raise TypeError(f"create_actor: got actor_cls {cls!r}, want a class derived from Actor")
-    return ActorSpec.of(name, cls, kwargs=_given(parent, name, cls))
+    return parent.system.spec_of(cls, kwargs=_given(parent, name, cls))
 
 
 def _given(parent: ActorCell, name: str, cls: type[Actor]) -> dict[str, Any]:
@@ -44,10 +44,10 @@ def _given(parent: ActorCell, name: str, cls: type[Actor]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if key in wanted}
 
 
-def find_child(parent: ActorCell, spec: ActorSpec) -> ActorCell | None:
+def find_child(parent: ActorCell, name: str, cls: type[Actor]) -> ActorCell | None:
     """Return the child of that name and class which the parent's present instance has already."""
-    child = (parent.children or {}).get(spec.name)
-    if child is None or child.wanted == "gone" or child.spec.cls is not spec.cls:
+    child = (parent.children or {}).get(name)
+    if child is None or child.wanted == "gone" or child.spec.cls is not cls:
         return None
     return child if child.planned or child.made_by == parent.incarnation else None
 
@@ -75,23 +75,23 @@ def discard(cell: ActorCell) -> None:
             discard(child)
         else:
             lifecycle.remove(child)
-    cell.system.forget(cell, "removed")
+    cell.system.registry.forget(cell, "removed")
 
 
-def check_depth(parent: ActorCell, spec: ActorSpec, most: int) -> None:
+def check_depth(parent: ActorCell, name: str, cls: type[Actor], most: int) -> None:
     """Raise `BadAddress` for a child below `most` levels, and name the classes that led there.
 
     Two classes that make each other when they start end here, after as many levels.
     """
     if parent.address.count("/") < most or parent.parent is None:
         return
-    classes = [spec.cls.__name__]
+    classes = [cls.__name__]
     above: ActorCell | None = parent
     while above is not None and above.parent is not None:
         classes.append(above.spec.cls.__name__)
         above = above.parent
     raise BadAddress(
-        f"{parent.address}/{spec.name} is deeper than {most} levels; from the top the classes are "
+        f"{parent.address}/{name} is deeper than {most} levels; from the top the classes are "
         f"{_chain(classes[::-1])}"
     )
 
@@ -106,7 +106,7 @@ def _chain(classes: list[str]) -> str:
     return " -> ".join(classes)
 
 
-def note_declared(parent: ActorCell, spec: ActorSpec) -> None:
+def note_declared(parent: ActorCell, name: str) -> None:
     """Note a child that `prepare_children` makes: an exchange asks for it again."""
     if parent.hook_name == "prepare_children":
-        parent.declared |= {spec.name}
+        parent.declared |= {name}

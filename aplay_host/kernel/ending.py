@@ -186,5 +186,5 @@ class Ending:
                 cell.steering.cancel()
             if cell is self._system.root:
                 continue
-            self._system.forget(cell, "shutdown")
+            self._system.registry.forget(cell, "shutdown")
             self._system.events.tell(Removed, cell.address, "shutdown")

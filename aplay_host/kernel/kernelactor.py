@@ -76,7 +76,7 @@ class KernelActor(Actor):
         """Make this instance the root's."""
         root = system.cell_at(Address("/"))
         assert root is not None
-        root.spec = ActorSpec.of("", type(self))
+        root.spec = ActorSpec.of(type(self))
         root.behaviour = self
         root.incarnation = 1
         root.wrapped = compose_handler(root, self, root.spec)

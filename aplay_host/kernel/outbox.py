@@ -52,17 +52,17 @@ class Outbox:
         """Record a send; if the mailbox is full when it is played, it is a dead letter."""
         self.record(lambda: self._send(address, message))
 
-    def declare(self, parent: ActorCell, spec: ActorSpec) -> Address:
+    def declare(self, parent: ActorCell, name: str, spec: ActorSpec) -> Address:
         """Record a child; one of that name and class that is there already is kept as it is.
 
         Raises `NameTaken` when the name is another class's.
         """
-        address = parent.address.child(spec.name)
+        address = parent.address.child(name)
         there = self._system.cell_at(address)
         if there is not None and not _is_same_class(there.spec.cls, spec.cls):
             raise NameTaken(f"{address} exists already, as {there.spec.cls.__qualname__}")
-        self.record(lambda: self._system.declare(parent, spec))
-        self._children.append((parent, spec.name))
+        self.record(lambda: self._system.declare(parent, name, spec))
+        self._children.append((parent, name))
         return address
 
     def declared_by(self, parent: ActorCell) -> frozenset[str]:
@@ -84,7 +84,7 @@ class Outbox:
     def _send(self, address: Address, message: Any) -> None:
         cell = self._system.cell_at(address)
         if cell is None:
-            self._system.lose(address, message)
+            self._system.registry.lose(address, message)
             return
         try:
             cell.admit(message)

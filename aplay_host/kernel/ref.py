@@ -65,7 +65,7 @@ class ActorRef:
             self.system.outbox.tell(self.address, message)
             return None
         if living is None:
-            self.system.lose(self.address, message)
+            self.system.registry.lose(self.address, message)
         return living
 
     async def ask(self, message: Any, timeout: float | None = None) -> Any:

@@ -59,15 +59,14 @@ NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
 MEMORY, BUDGET, BACKOFF = MailboxSpec(), Budget(), Backoff()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ActorSpec:
-    """One actor's class and settings, complete: nothing is looked up later.
+    """An actor's class and settings, complete: nothing is looked up later.
 
     Times are seconds; a start may take for ever (``inf``). Made by `ActorSpec.of`, which knows
     where a setting may come from.
     """
 
-    name: str
     cls: type[Actor]
     kwargs: Mapping[str, Any] = field(default_factory=lambda: NO_KWARGS)
     options: Any = None
@@ -100,7 +99,6 @@ class ActorSpec:
     @classmethod
     def of(
         cls,
-        name: str,
         actor: type[Actor],
         *,
         kwargs: Mapping[str, Any] | None = None,
@@ -124,7 +122,7 @@ class ActorSpec:
         for key, kind in TABLES.items():
             if key in merged:
                 merged[key] = kind(**merged[key])
-        return cls(name, actor, dict(kwargs) if kwargs else NO_KWARGS, options, **merged)
+        return cls(actor, dict(kwargs) if kwargs else NO_KWARGS, options, **merged)
 
 
 TABLES: dict[str, Callable[..., Any]] = {
@@ -135,15 +133,14 @@ TABLES: dict[str, Callable[..., Any]] = {
 """The settings that are tables, and what is made of each."""
 
 SETTINGS = frozenset(
-    f.name for f in fields(ActorSpec) if f.name not in {"name", "cls", "kwargs", "options"}
+    f.name for f in fields(ActorSpec) if f.name not in {"cls", "kwargs", "options"}
 )
 """The names of an actor's settings: class attributes, `spawn` arguments and aplay.toml keys."""
 
 
 def class_settings(actor: type[Actor]) -> dict[str, Any]:
     """Return the settings that `actor` or a class it derives from states itself."""
-    found = ((name, getattr(actor, name, None)) for name in SETTINGS)
-    return {name: value for name, value in found if value is not None}
+    return {name: value for name in SETTINGS if (value := getattr(actor, name, None)) is not None}
 
 
 @dataclass(frozen=True, slots=True)

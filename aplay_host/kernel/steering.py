@@ -248,6 +248,6 @@ async def _remove(cell: ActorCell) -> None:
     end_watches(cell)
     if cell.box is not None:
         await cell.box.close(ends - cell.system.now(), reason)
-    cell.system.forget(cell, reason)
+    cell.system.registry.forget(cell, reason)
     cell.system.events.tell(Removed, cell.address, reason)
     tell_watchers(cell, reason)

@@ -85,6 +85,16 @@ class Sibling:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """A life that ended, of the actor `name`; `stamps` are the times of its earlier restarts."""
+
+    name: str
+    spec: ActorSpec
+    ending: Ending
+    stamps: Sequence[float] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RestartPlan:
     """What to do with the actor, and with the siblings that share its fate.
 
@@ -111,13 +121,10 @@ def plan_directive(on_error: OnError, error: BaseException) -> Directive:
 
 
 def plan_restart(
-    spec: ActorSpec,
+    life: Ended,
     siblings: Sequence[Sibling],
     strategy: Strategy,
-    ending: Ending,
-    stamps: Sequence[float],
     now: float,
-    *,
     chance: random.Random,
 ) -> RestartPlan:
     """Decide by the tables in the module's text, and by the actor's own budget.
@@ -126,16 +133,17 @@ def plan_restart(
     Stamps older than the budget's time no longer count; a restart that would exceed the
     budget is not made.
     """
-    if spec.restart == "temporary" or (spec.restart == "transient" and ending == "done"):
-        return RestartPlan("remove", (spec.name,))
-    counted = (*(stamp for stamp in stamps if now - stamp < spec.budget.within), now)
-    with_it = _with_it(spec.name, siblings, strategy)
+    name, spec = life.name, life.spec
+    if spec.restart == "temporary" or (spec.restart == "transient" and life.ending == "done"):
+        return RestartPlan("remove", (name,))
+    counted = (*(stamp for stamp in life.stamps if now - stamp < spec.budget.within), now)
+    with_it = _with_it(name, siblings, strategy)
     if len(counted) > spec.budget.max:
         return RestartPlan("fail", tuple(one.name for one in with_it))
     return RestartPlan(
         "restart",
-        tuple(one.name for one in with_it if one.restart != "temporary" or one.name == spec.name),
-        tuple(one.name for one in with_it if one.restart == "temporary" and one.name != spec.name),
+        tuple(one.name for one in with_it if one.restart != "temporary" or one.name == name),
+        tuple(one.name for one in with_it if one.restart == "temporary" and one.name != name),
         spec.backoff.pause(len(counted), chance),
         counted,
     )

@@ -9,7 +9,7 @@ from . import lifecycle
 from .errors import Escalated
 from .events import Restarting
 from .renewal import Renewal
-from .supervision import Sibling, plan_directive, plan_restart
+from .supervision import Ended, Sibling, plan_directive, plan_restart
 
 if TYPE_CHECKING:
     from .cell import ActorCell
@@ -59,15 +59,12 @@ def end_life(cell: ActorCell, ending: Ending) -> None:
     if parent is None or cell.wanted != "up" or cell.state not in lifecycle.ALIVE:
         return
     children = tuple((parent.children or {}).values())
-    now = cell.system.now()
     plan = plan_restart(
-        cell.spec,
+        Ended(cell.address.name, cell.spec, ending, cell.stamps),
         [_seen(child) for child in children],
         parent.spec.strategy,
-        ending,
-        cell.stamps,
-        now,
-        chance=cell.system.chance,
+        cell.system.now(),
+        cell.system.chance,
     )
     cell.stamps = plan.stamps
     group = [child for child in children if child.address.name in plan.group]

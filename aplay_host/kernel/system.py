@@ -9,18 +9,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Self, TypeVar
+from weakref import WeakValueDictionary
 
 from . import lifecycle
 from .actor import Actor, Faulty, Group
-from .address import MOST_LEVELS, Address
+from .address import Address
 from .cell import ActorCell
-from .child import check_depth, child_spec, discard, find_child, note_declared, prepare_child
+from .child import child_spec, discard, find_child, note_declared, prepare_child
 from .composing import Interceptors
 from .deadlines import Deadlines
 from .ending import SHUTDOWN_SECONDS, Ending
-from .errors import BadAddress, NameTaken, StartFailed
+from .errors import StartFailed
 from .events import EventStream
 from .handoff import Drivers
 from .inside import Inside, look_inside
@@ -29,15 +29,15 @@ from .openref import OpenRef
 from .outbox import Outbox
 from .quiesce import OnBusy, Quiesce, idle
 from .ref import ActorRef
+from .registry import Registry
 from .reports import Reports
-from .spec import SETTINGS, ActorSpec, TreeNode, TreePlan
+from .spec import SETTINGS, ActorSpec, TreeNode, TreePlan, class_settings
 from .status import ActorStatus, Failure, ShutdownReport
 from .turn import CURRENT
 
 T = TypeVar("T")
 
 SPARE_INBOXES = 256
-COUNTS = ("accepted", "handled", "failed", "dead", "pending", "in_hand")
 
 
 class ActorSystem:
@@ -82,14 +82,11 @@ class ActorSystem:
         self.unsteered: dict[ActorCell, None] | None = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self.base_context = contextvars.Context()
-        self._registry: dict[Address, ActorCell] = {}
         self.ending = Ending(self)
-        root, spec = Address("/"), ActorSpec.of("", Group)
-        # Stands where nobody lives; it counts what was sent there, and for those that are gone.
-        self._nowhere = ActorCell(self, root, None, spec)
-        self._nowhere.state = "removed"
-        self.root = ActorCell(self, root, None, spec)
-        self._registry[root] = self.root
+        # The specs of actors with the settings of their class only, while any of these lives.
+        self._specs: WeakValueDictionary[tuple[Any, ...], ActorSpec] = WeakValueDictionary()
+        self.registry = Registry(self)
+        self.root = self.registry.root
 
     async def __aenter__(self) -> Self:
         self.open()
@@ -175,16 +172,18 @@ class ActorSystem:
         A child that the parent's earlier instance made, under the same name and of the same
         class, is adopted: it starts again with its mail, unless a person holds it.
         """
-        if unknown := settings.keys() - SETTINGS:
+        if settings and (unknown := settings.keys() - SETTINGS):
             raise TypeError(f"unknown setting {sorted(unknown)}, want any of {sorted(SETTINGS)}")
         if not (isinstance(cls, type) and issubclass(cls, Actor)):
             raise TypeError(f"spawn: got {cls!r}, want a class derived from Actor")
-        above = self._cell_for(parent)
-        spec = ActorSpec.of(name, cls, kwargs=kwargs, options=options, settings=settings)
+        address = parent.address if isinstance(parent, ActorRef) else parent
+        above = self.registry.needed(address, "parent ")
+        spec = self.spec_of(cls, kwargs=kwargs, options=options, settings=settings)
         if self.outbox is not None:
-            return ActorRef(self, self.outbox.declare(above, spec), self._nowhere)
-        cell = self._add(above, spec)
-        note_declared(above, spec)
+            declared = self.outbox.declare(above, name, spec)
+            return ActorRef(self, declared, self.registry.nowhere)
+        cell = self.registry.add(above, name, spec)
+        note_declared(above, name)
         if cell.state != "new":  # adopted
             if not cell.held:
                 await lifecycle.restart(cell)
@@ -202,19 +201,36 @@ class ActorSystem:
         """Make a child with its instance, but do not start it; see `Actor.create_actor`."""
         spec = child_spec(parent, name, cls)
         if self.outbox is not None:
-            return self.open_ref(self.outbox.declare(parent, spec))
-        cell = find_child(parent, spec)
+            return self.open_ref(self.outbox.declare(parent, name, spec))
+        cell = find_child(parent, name, cls)
         if cell is None:
-            cell = self._add(parent, spec)
+            cell = self.registry.add(parent, name, spec)
             prepare_child(cell)
-        note_declared(parent, spec)
+        note_declared(parent, name)
         return self.open_ref(cell.address)
 
-    def declare(self, parent: ActorCell, spec: ActorSpec) -> None:
+    def declare(self, parent: ActorCell, name: str, spec: ActorSpec) -> None:
         """Make a child of a behaviour that was exchanged, unless it is there already."""
         ends = self.stopping or parent.wanted == "gone"
-        if not ends and self._registry.get(parent.address.child(spec.name)) is None:
-            lifecycle.start(self._add(parent, spec))
+        if not ends and self.cell_at(parent.address.child(name)) is None:
+            lifecycle.start(self.registry.add(parent, name, spec))
+
+    def spec_of(
+        self,
+        cls: type[Actor],
+        *,
+        kwargs: Mapping[str, Any] | None = None,
+        options: Any = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> ActorSpec:
+        """Return `ActorSpec.of` these; one for all actors with nothing but their class's."""
+        if kwargs or options is not None or settings:
+            return ActorSpec.of(cls, kwargs=kwargs, options=options, settings=settings)
+        key = (cls, *(_frozen(one) for one in class_settings(cls).items()))
+        spec = self._specs.get(key)
+        if spec is None:
+            spec = self._specs[key] = ActorSpec.of(cls)
+        return spec
 
     def plant(self, plan: TreePlan) -> Coroutine[Any, Any, None]:
         """Make all actors of `plan`; awaiting the result starts them, parents first.
@@ -235,12 +251,12 @@ class ActorSystem:
     def _plant_node(self, node: TreeNode) -> ActorCell:
         above = self.root
         for ancestor in node.address.ancestors():
-            found = self._registry.get(ancestor)
-            above = found or self._add(above, ActorSpec.of(ancestor.name, Group))
+            found = self.cell_at(ancestor)
+            above = found or self.registry.add(above, ancestor.name, self.spec_of(Group))
             if found is None:
                 lifecycle.start_now(above)
-        fault = ActorSpec.of(node.address.name, Faulty, kwargs={"fault": node.fault})
-        cell = self._add(above, node.spec or fault)
+        spec = node.spec or ActorSpec.of(Faulty, kwargs={"fault": node.fault})
+        cell = self.registry.add(above, node.address.name, spec)
         cell.planned = True
         if node.spec is None:
             cell.remember(Failure("StartFailed", node.fault or "", "", self.now()))
@@ -248,50 +264,20 @@ class ActorSystem:
             cell.enter("failed")
         return cell
 
-    def _add(self, parent: ActorCell, spec: ActorSpec) -> ActorCell:
-        check_depth(parent, spec, MOST_LEVELS)
-        address = parent.address.child(spec.name)
-        if parent.wanted == "gone" or self.stopping:
-            going = self.root if self.stopping else parent
-            raise BadAddress(f"cannot make {address}: {going.address} is being removed")
-        if (existing := self._registry.get(address)) is not None:
-            return self._adopt(parent, existing, spec)
-        cell = ActorCell(self, address, parent, spec)
-        if parent.children is None:
-            parent.children = {}
-        parent.children[spec.name] = cell
-        self._registry[address] = cell
-        return cell
-
-    def _adopt(self, parent: ActorCell, cell: ActorCell, spec: ActorSpec) -> ActorCell:
-        """Return a child of the parent's earlier instance, to go on with its mail."""
-        made_again = cell.made_by != parent.incarnation and cell.spec.cls is spec.cls
-        if cell.planned or cell.wanted == "gone" or not made_again:
-            raise NameTaken(
-                f"{cell.address} exists already; choose another name or remove it first"
-            )
-        cell.adopt(spec)
-        return cell
-
-    def _cell_for(self, parent: ActorRef | str) -> ActorCell:
-        address = parent.address if isinstance(parent, ActorRef) else Address(parent)
-        cell = self._registry.get(address)
-        if cell is None:
-            raise BadAddress(f"parent {address}: no actor lives there")
-        return cell
-
     # ---- reaching actors -----------------------------------------------------------------
 
     def ref(self, address: str) -> ActorRef:
         """Return the ref to `address`, whether an actor lives there or not."""
         checked = Address(address)
-        cell = self._registry.get(checked)
-        return ActorRef(self, checked, self._nowhere) if cell is None else self._ref_of(cell)
+        cell = self.cell_at(checked)
+        return (
+            ActorRef(self, checked, self.registry.nowhere) if cell is None else self._ref_of(cell)
+        )
 
     def open_ref(self, address: str) -> OpenRef:
         """Return the ref to `address` that also reaches into the instance there."""
         ref = self.ref(address)
-        return OpenRef(self, ref.address, self._registry.get(ref.address, self._nowhere))
+        return OpenRef(self, ref.address, self.cell_at(ref.address) or self.registry.nowhere)
 
     def select(self, pattern: str) -> list[ActorRef]:
         """Return the refs that `pattern` names: ``*`` is one segment, ``**`` any depth."""
@@ -299,18 +285,16 @@ class ActorSystem:
 
     def cell_at(self, address: Address) -> ActorCell | None:
         """Return the cell that lives at `address` now."""
-        return self._registry.get(address)
+        return self.registry.get(address)
 
     def _ref_of(self, cell: ActorCell) -> ActorRef:
         if cell.ref is None:
             cell.ref = ActorRef(self, cell.address, cell)
         return cell.ref
 
-    def cells(self, below: ActorCell | None = None) -> Iterator[ActorCell]:
+    def cells(self) -> Iterator[ActorCell]:
         """Go through all cells but the root, parents first, in order of creation."""
-        for child in tuple(((below or self.root).children or {}).values()):
-            yield child
-            yield from self.cells(child)
+        return self.registry.below(self.root)
 
     # ---- exchanging behaviours -----------------------------------------------------------
 
@@ -323,12 +307,7 @@ class ActorSystem:
         gates open again, when they are not ready within `deadline` seconds; with `on_busy` as
         ``cancel`` their handlers are cancelled then, and those messages have failed.
         """
-        cells = []
-        for address in addresses:
-            cell = self._registry.get(Address(address))
-            if cell is None:
-                raise BadAddress(f"{address}: no actor lives there")
-            cells.append(cell)
+        cells = [self.registry.needed(address) for address in addresses]
         return Quiesce(self, cells, deadline, on_busy)
 
     async def idle(self, address: str) -> None:
@@ -336,7 +315,7 @@ class ActorSystem:
 
         Raises `SelfWait` within its own handler.
         """
-        cell = self._registry.get(Address(address))
+        cell = self.cell_at(Address(address))
         if cell is not None:
             await idle(cell)
 
@@ -348,13 +327,11 @@ class ActorSystem:
 
     def status(self) -> ActorStatus:
         """Return the sum over all actors, those that are gone included."""
-        every = [cell.status() for cell in (self._nowhere, *self._registry.values())]
-        counts = {name: sum(getattr(status, name) for status in every) for name in COUNTS}
-        return replace(self.root.status(), children=(), **counts)
+        return self.registry.status()
 
     def look_inside(self, address: str) -> Inside:
         """Return what goes on inside the actor at `address` now; nothing where none lives."""
-        cell = self._registry.get(Address(address))
+        cell = self.cell_at(Address(address))
         return Inside() if cell is None else look_inside(cell)
 
     # ---- what cells report ---------------------------------------------------------------
@@ -369,27 +346,6 @@ class ActorSystem:
         self.active -= 1
         if self.active == 0:
             self.ending.note_quiet()
-
-    def forget(self, cell: ActorCell, reason: str) -> None:
-        """Take a cell out of registry and parent; its mail is dead, the sums keep its counts."""
-        cell.want("gone")
-        if cell.probation is not None:
-            cell.probation.settle(act=False)
-        cell.bury_all(reason)
-        cell.enter("removed")
-        del self._registry[cell.address]
-        if cell.parent is not None and cell.parent.children is not None:
-            del cell.parent.children[cell.address.name]
-        self._nowhere.taken += cell.taken
-        self._nowhere.handled += cell.handled
-        self._nowhere.failed += cell.failed
-        self._nowhere.dead += cell.dead
-
-    def lose(self, address: Address, message: Any) -> None:
-        """Make a dead letter of a message to an address where nobody lives."""
-        self._nowhere.taken += 1
-        self._nowhere.dead += 1
-        self.dead_letters.add(address, message, "no_actor")
 
     # ---- the end -------------------------------------------------------------------------
 
@@ -423,3 +379,8 @@ class ActorSystem:
 
 def _no_time() -> float:
     return 0.0
+
+
+def _frozen(setting: tuple[str, Any]) -> tuple[str, Any]:
+    name, value = setting
+    return name, tuple(value.items()) if isinstance(value, Mapping) else value

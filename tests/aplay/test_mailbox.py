@@ -179,8 +179,8 @@ async def test_a_planned_actor_with_a_box_gets_the_mail_of_those_before_it(
             self.ref("/b").tell_nowait("from the first")
 
     seen: list[Any] = []
-    spec = ActorSpec.of("b", Boxed, kwargs={"seen": seen})
-    first = ActorSpec.of("a", First)
+    spec = ActorSpec.of(Boxed, kwargs={"seen": seen})
+    first = ActorSpec.of(First)
     await system.plant(TreePlan((TreeNode(Address("/a"), first), TreeNode(Address("/b"), spec))))
     await settle()
     assert seen == ["from the first"]

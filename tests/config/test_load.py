@@ -94,7 +94,7 @@ class Worker(Actor):
 def settings_of(config: HostConfig, cls: type[Actor]) -> ActorSpec:
     (entry,) = config.actors.values()
     defaults, own = config.defaults.settings(), entry.settings()
-    return ActorSpec.of("a", cls, defaults=defaults, settings=own)
+    return ActorSpec.of(cls, defaults=defaults, settings=own)
 
 
 def test_defaults_and_the_actors_table_merge_key_by_key(load: Load) -> None:

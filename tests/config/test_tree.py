@@ -95,7 +95,7 @@ def test_a_resolved_actor_has_its_class_options_and_settings(plan: Plan) -> None
     ).nodes
     assert (node.address, node.fault) == ("/a", None)
     assert node.spec is not None
-    assert (node.spec.name, node.spec.cls) == ("a", Tail)
+    assert (node.address, node.spec.cls) == ("/a", Tail)
     assert node.spec.options == Tail.Options(to="/b")
     assert node.spec.stop_timeout == 1.0
     assert (node.spec.mailbox.capacity, node.spec.mailbox.overflow) == (5, "wait")

@@ -52,7 +52,7 @@ def test_defaults_in_the_reference_are_the_real_ones(tmp_path: Path) -> None:
     file = tmp_path / "aplay.toml"
     file.touch()
     config = load_config(file)
-    spec = ActorSpec.of("x", Actor)
+    spec = ActorSpec.of(Actor)
     rows = dict(re.findall(r"^\| `([^`]+)` \| [^|]+ \| ([^|]+) \|", page("configuration"), re.M))
     assert rows["host.drain_timeout"] == f"{config.host.drain_timeout:g}"
     assert rows["host.state_dir"] == f'`"{config.host.state_dir.relative_to(tmp_path)}"`'

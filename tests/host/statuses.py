@@ -14,5 +14,5 @@ STATUS = ActorStatus(
     dead=0,
     pending=0,
     in_hand=0,
-    spec=ActorSpec.of("x", Actor),
+    spec=ActorSpec.of(Actor),
 )

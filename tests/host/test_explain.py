@@ -35,7 +35,7 @@ def view(**facts: Any) -> ActorView:
     """Return a view with these facts, of the view itself or of its status."""
     settings = facts.pop("settings", {})
     own = {name: facts.pop(name) for name in OF_THE_VIEW & facts.keys()}
-    facts.setdefault("spec", ActorSpec.of("x", Actor, settings=settings))
+    facts.setdefault("spec", ActorSpec.of(Actor, settings=settings))
     return replace(VIEW, status=replace(STATUS, **facts), **own)
 
 

@@ -19,7 +19,7 @@ STATUS = ActorStatus(
     dead=1,
     pending=1,
     in_hand=1,
-    spec=ActorSpec.of("b", Actor, settings={"mailbox": {"capacity": 7}}),
+    spec=ActorSpec.of(Actor, settings={"mailbox": {"capacity": 7}}),
     restarts=2,
     generation=3,
     since=100.0,

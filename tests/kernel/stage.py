@@ -43,8 +43,8 @@ class Stage:
     async def new(self) -> None:
         """Planted behind an actor that has not finished starting."""
         self.may_start.clear()
-        before = ActorSpec.of("before", Staged, kwargs={"stage": self, "name": "before"})
-        spec = ActorSpec.of("a", Staged, kwargs={"stage": self})
+        before = ActorSpec.of(Staged, kwargs={"stage": self, "name": "before"})
+        spec = ActorSpec.of(Staged, kwargs={"stage": self})
         plan = TreePlan(
             (
                 TreeNode(self.system.ref("/before").address, before),

@@ -116,7 +116,7 @@ async def test_a_child_of_another_class_is_name_taken(
         async def on_start(self) -> None:
             await self.spawn(Recorder, "x")
 
-    cell(system, "/p").spec = ActorSpec.of("p", Rival)
+    cell(system, "/p").spec = ActorSpec.of(Rival)
     with pytest.raises(StartFailed, match="NameTaken: /p/x exists already"):
         await ref.restart()
     assert states(system) == {"/p": "restarting", "/p/x": "restarting", "/p/y": "restarting"}
@@ -156,7 +156,7 @@ async def test_planned_children_come_back_of_themselves(
     nodes = []
     for address in ("/p", "/p/x", "/p/x/deep", "/p/y"):
         place = Address(address)
-        spec = ActorSpec.of(place.name, Diarist, kwargs={"diary": diary})
+        spec = ActorSpec.of(Diarist, kwargs={"diary": diary})
         nodes.append(TreeNode(place, spec))
     await system.plant(TreePlan(tuple(nodes)))
     await system.spawn(Recorder, "guest", parent="/p")
@@ -175,7 +175,7 @@ async def test_a_planned_child_that_failed_by_itself_is_left_alone(system: Actor
     for address in ("/p", "/p/x"):
         place = Address(address)
         settings = {"on_error": "restart", "budget": {"max": 0}}
-        spec = ActorSpec.of(place.name, Diarist, kwargs={"diary": []}, settings=settings)
+        spec = ActorSpec.of(Diarist, kwargs={"diary": []}, settings=settings)
         nodes.append(TreeNode(place, spec))
     await system.plant(TreePlan(tuple(nodes)))
     system.ref("/p/x").tell_nowait("boom")

@@ -288,7 +288,7 @@ async def test_a_stop_before_the_start_answers_the_requests_that_wait(
     system: ActorSystem,
 ) -> None:
     address = system.ref("/a").address
-    planting = system.plant(TreePlan((TreeNode(address, ActorSpec.of("a", Recorder)),)))
+    planting = system.plant(TreePlan((TreeNode(address, ActorSpec.of(Recorder)),)))
     ref = system.ref("/a")
     asking = await begin(ref.ask(1, timeout=60))
     ref.stop()

@@ -146,7 +146,7 @@ async def test_it_is_asked_once_when_it_starts_with_mail(
     system: ActorSystem, ready: bool, slots: int
 ) -> None:
     settings = {"max_tasks": slots}
-    spec = ActorSpec.of("a", Choosy, kwargs={"ready": ready}, settings=settings)
+    spec = ActorSpec.of(Choosy, kwargs={"ready": ready}, settings=settings)
     planting = system.plant(TreePlan((TreeNode(system.ref("/a").address, spec),)))
     for n in range(5):
         system.ref("/a").tell_nowait(n)

@@ -353,7 +353,7 @@ async def test_a_planned_fault_keeps_its_mail_and_a_swap_revives_it(system: Acto
     assert (ref.state, ref.status().pending) == ("failed", 3)
     seen: list[Any] = []
     async with system.quiesce(["/a"]) as quiet:
-        quiet.swap([quiet.stage("/a", spec=ActorSpec.of("a", New, kwargs={"seen": seen}))])
+        quiet.swap([quiet.stage("/a", spec=ActorSpec.of(New, kwargs={"seen": seen}))])
     await settle()
     assert seen == [("new", 0), ("new", 1), ("new", 2)]
     check_account(system)

@@ -254,11 +254,11 @@ async def test_a_fault_at_any_line_before_the_first_change_leaves_everything_as_
                     system.ref(f"/{name}").tell_nowait("waiting")
                 asked = await begin(system.ref("/a").ask("asked"))
                 before = picture(system)
-                specs = [spec_of(system, address, New) for address in ("/a", "/b")]
+                specs = {address: spec_of(system, address, New) for address in ("/a", "/b")}
                 tracer, wire = sys.gettrace(), Tripwire(line)
                 sys.settrace(wire)
                 try:
-                    staged = [quiet.stage(f"/{spec.name}", spec=spec) for spec in specs]
+                    staged = [quiet.stage(one, spec=spec) for one, spec in specs.items()]
                     quiet.swap(staged, remap=_renew)
                     is_whole = True
                 except RuntimeError:

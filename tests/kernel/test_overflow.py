@@ -341,7 +341,7 @@ async def test_a_removal_ends_every_wait_for_room(system: ActorSystem) -> None:
 
 
 async def test_an_actor_that_has_not_started_fills_up_too(system: ActorSystem) -> None:
-    spec = ActorSpec.of("late", Recorder, settings={"mailbox": {"capacity": 1}})
+    spec = ActorSpec.of(Recorder, settings={"mailbox": {"capacity": 1}})
     plan = TreePlan((TreeNode(system.ref("/late").address, spec),))
     planting = system.plant(plan)
     late = system.ref("/late")

@@ -42,7 +42,7 @@ class Starter(Recorder):
 
 def node(address: str, cls: type[Actor] = Recorder, **kwargs: Any) -> TreeNode:
     place = Address(address)
-    return TreeNode(place, ActorSpec.of(place.name, cls, kwargs=kwargs))
+    return TreeNode(place, ActorSpec.of(cls, kwargs=kwargs))
 
 
 async def test_actors_start_one_after_another_parents_first_left_to_right(
@@ -215,7 +215,7 @@ async def test_a_plan_joins_what_is_there(system: ActorSystem) -> None:
 
 
 async def test_a_planted_actor_gets_its_spec(system: ActorSystem) -> None:
-    spec = ActorSpec.of("a", Recorder, options={"n": 1}, settings={"max_tasks": 4})
+    spec = ActorSpec.of(Recorder, options={"n": 1}, settings={"max_tasks": 4})
     await system.plant(TreePlan((TreeNode(Address("/a"), spec),)))
     assert cell(system, "/a").spec is spec
     assert behaviour(system, "/a", Recorder).options == {"n": 1}

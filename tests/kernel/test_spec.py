@@ -22,15 +22,14 @@ class Derived(Base):
 
 
 def test_built_in_settings_hold_where_nobody_says_otherwise() -> None:
-    spec = ActorSpec.of("a", Actor)
-    assert spec == ActorSpec("a", Actor)
+    spec = ActorSpec.of(Actor)
+    assert spec == ActorSpec(Actor)
     assert (spec.max_tasks, spec.start_timeout, spec.stop_timeout) == (1, 30.0, 5.0)
     assert spec.mailbox == MailboxSpec("memory", 10_000, "reject")
 
 
 def test_later_layers_win_setting_by_setting() -> None:
     spec = ActorSpec.of(
-        "a",
         Derived,
         defaults={"max_tasks": 9, "start_timeout": 8.0, "stop_timeout": 7.0},
         settings={"stop_timeout": 2.0},
@@ -40,15 +39,15 @@ def test_later_layers_win_setting_by_setting() -> None:
 
 def test_the_mailbox_is_merged_key_by_key() -> None:
     spec = ActorSpec.of(
-        "a", Base, defaults={"mailbox": {"capacity": 9, "overflow": "wait"}}, settings={}
+        Base, defaults={"mailbox": {"capacity": 9, "overflow": "wait"}}, settings={}
     )
     assert spec.mailbox == MailboxSpec(capacity=5, overflow="wait")
-    spec = ActorSpec.of("a", Base, settings={"mailbox": {"capacity": 1}})
+    spec = ActorSpec.of(Base, settings={"mailbox": {"capacity": 1}})
     assert spec.mailbox == MailboxSpec(capacity=1)
 
 
 def test_a_setting_of_none_says_nothing() -> None:
-    assert ActorSpec.of("a", Base, settings={"max_tasks": None, "mailbox": None}).max_tasks == 2
+    assert ActorSpec.of(Base, settings={"max_tasks": None, "mailbox": None}).max_tasks == 2
 
 
 def test_a_class_states_what_it_and_its_bases_state() -> None:
@@ -121,11 +120,11 @@ async def test_spawn_hands_options_over_as_they_are(system: ActorSystem) -> None
 @pytest.mark.parametrize("value", ["5s", -1, float("nan"), float("-inf"), True])
 def test_a_time_out_is_a_number_of_seconds(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"{name}: got .*, want seconds >= 0"):
-        ActorSpec.of("a", Actor, settings={name: value})
+        ActorSpec.of(Actor, settings={name: value})
 
 
 def test_a_start_may_take_for_ever_and_a_stop_may_not() -> None:
     endless = float("inf")
-    assert ActorSpec.of("a", Actor, settings={"start_timeout": endless}).start_timeout == endless
+    assert ActorSpec.of(Actor, settings={"start_timeout": endless}).start_timeout == endless
     with pytest.raises(ValueError, match="stop_timeout: got inf"):
-        ActorSpec.of("a", Actor, settings={"stop_timeout": endless})
+        ActorSpec.of(Actor, settings={"stop_timeout": endless})

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from aplay_host.kernel import Actor, ActorSpec
 from aplay_host.kernel.supervision import (
     Backoff,
+    Ended,
     Ending,
     OnError,
     RestartPlan,
@@ -26,8 +27,8 @@ from aplay_host.kernel.supervision import (
 EVEN = Backoff(jitter=0.0)
 
 
-def spec(name: str = "b", **settings: Any) -> ActorSpec:
-    return ActorSpec.of(name, Actor, settings={"backoff": {"jitter": 0.0}, **settings})
+def spec(**settings: Any) -> ActorSpec:
+    return ActorSpec.of(Actor, settings={"backoff": {"jitter": 0.0}, **settings})
 
 
 def family(**changed: dict[str, Any]) -> list[Sibling]:
@@ -43,10 +44,12 @@ def plan(
     ending: Ending = "error",
     stamps: tuple[float, ...] = (),
     now: float = 100.0,
+    name: str = "b",
 ) -> RestartPlan:
     chance = random.Random(1)
     siblings = family() if siblings is None else siblings
-    return plan_restart(of or spec(), siblings, strategy, ending, stamps, now, chance=chance)
+    life = Ended(name, of or spec(), ending, stamps)
+    return plan_restart(life, siblings, strategy, now, chance)
 
 
 # Directives
@@ -147,7 +150,7 @@ def test_a_spent_budget_fails_whoever_would_be_restarted(ending: Ending) -> None
 def test_the_strategy_says_who_shares_the_fate(
     strategy: Strategy, of: str, group: str, spent: bool
 ) -> None:
-    made = plan(spec(of), strategy=strategy, stamps=(99.0,) * 5 * spent)
+    made = plan(strategy=strategy, stamps=(99.0,) * 5 * spent, name=of)
     assert made.fate == ("fail" if spent else "restart")
     assert made.group == tuple(group)
 
@@ -256,10 +259,9 @@ def test_a_plan_is_total_and_never_restarts_who_is_not_to_be(
 ) -> None:
     siblings, place = born
     me = siblings[place]
-    mine = spec(me.name, restart=me.restart, budget={"max": most})
+    mine = Ended(me.name, spec(restart=me.restart, budget={"max": most}), ending, stamps)
     made, again = (
-        plan_restart(mine, siblings, strategy, ending, stamps, 100.0, chance=random.Random(seed))
-        for _ in range(2)
+        plan_restart(mine, siblings, strategy, 100.0, random.Random(seed)) for _ in range(2)
     )
     assert made == again
     assert me.name in made.group

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 FAILURE = ActorFailure("ValueError", "boom", "tail/mod.py:3", "Traceback …", "str", 1)
 STRICT = PluginSettings(strict=True)
-SPEC = ActorSpec("tail", Actor)
+SPEC = ActorSpec(Actor)
 
 
 def told() -> Any:
@@ -157,14 +157,14 @@ async def test_hook_aplay_interceptors(site: Site) -> None:
 
     @hookimpl
     def aplay_interceptors(ref, spec):
-        if spec.name == "tail":
+        if ref.name == "tail":
             yield Interceptor("shout", shout)
     """
     site.hooks("guard", source)
     hooks = site.load().hooks
     (wrap,) = hooks.interceptors(ref_of("/tail"), SPEC)
     assert await wrap(echo)("hi") == "hi!"
-    assert hooks.interceptors(ref_of("/x"), ActorSpec("x", Actor)) == ()
+    assert hooks.interceptors(ref_of("/x"), SPEC) == ()
 
 
 async def test_hook_aplay_before_reload(site: Site) -> None:

@@ -51,7 +51,7 @@ def actor_class(module: str, name: str = "Tail", base: type[Actor] = Actor) -> t
 
 
 def cell(address: str, cls: type[Actor], state: State = "running", mail: int = 0) -> CellView:
-    spec = ActorSpec.of(Address(address).name, cls)
+    spec = ActorSpec.of(cls)
     return CellView(Address(address), spec, state, 1, None, ("x",) * mail, ())
 
 
