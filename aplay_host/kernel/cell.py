@@ -127,16 +127,27 @@ class ActorCell(Mail):
         self.behaviour._cell = self
         try:
             actor.__init__(self.behaviour, **self.spec.kwargs)
-            handler = compose_handler(self, self.behaviour, self.spec)
-            if handler is not self.wrapped:
-                self.wrapped = handler
         except BaseException:
-            self.behaviour = None
-            self.timers.clear()
-            end_watches(self)
-            for task in self.tasks:
-                task.cancel()
+            self.unmake_behaviour()
             raise
+
+    def unmake_behaviour(self) -> None:
+        """Throw away an instance that has not begun to run, with what it has begun."""
+        self.behaviour = None
+        self.timers.clear()
+        end_watches(self)
+        for task in self.tasks:
+            task.cancel()
+
+    def compose(self) -> None:
+        """Put around the handler what is to be there from this start on.
+
+        Raises whatever the interceptors raise.
+        """
+        assert self.behaviour is not None
+        handler = compose_handler(self, self.behaviour, self.spec)
+        if handler is not self.wrapped:
+            self.wrapped = handler
 
     def adopt(self, spec: ActorSpec) -> None:
         """Take new settings from the parent's new instance, which made this child again."""
@@ -262,6 +273,7 @@ class ActorCell(Mail):
             self.hands = ()
         else:
             self.hands = tuple(other for other in self.hands if other is not hand)
+        self.tell_change()
         if self.inbox:
             self.wake()
         elif self.inbox is not None and not self.hands:

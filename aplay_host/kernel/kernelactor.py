@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from .actor import Actor
 from .address import Address
-from .composing import compose_handler
 from .ending import LAST_SECOND
 from .events import SystemStopping
 from .op import start_failed
@@ -79,7 +78,6 @@ class KernelActor(Actor):
         root.spec = ActorSpec.of(type(self))
         root.behaviour = self
         root.incarnation = 1
-        root.wrapped = compose_handler(root, self, root.spec)
         root.open_line()
         system.ending.comes_with_root = True
         return root

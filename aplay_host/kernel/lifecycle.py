@@ -80,13 +80,18 @@ def remove(cell: ActorCell, reason: str = "removed") -> Op:
 def start_now(cell: ActorCell) -> bool:
     """Start an actor that has nothing to wait for, without a task; False when it has.
 
-    Raises whatever `__init__` raises.
+    Raises whatever `__init__` and the interceptors raise; then it has no instance.
     """
     if cell.behaviour is None:
         cell.make_behaviour()
     hooks = any(overrides(cell.spec.cls, hook) for hook in START_HOOKS)
     if cell.wanted != "up" or hooks or cell.offered is not None:
         return False
+    try:
+        cell.compose()
+    except BaseException:
+        cell.unmake_behaviour()
+        raise
     opened(cell, "start")
     return True
 

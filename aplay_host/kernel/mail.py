@@ -137,25 +137,31 @@ class Mail(Rare):
         """Act for a message that finds the mailbox full and does not wait."""
         overflow = self.spec.mailbox.overflow
         if overflow == "drop_oldest":
-            self._drop_oldest()
-            self._append(message)
+            oldest = self._take_oldest()
+            self.line_up(message)  # before its letter is told: who hears of it may send as well
+            self.bury(oldest, "dropped")
+            self._see_to(message)
         elif overflow == "drop_newest":
             self.bury((message,), "dropped")
         else:
             raise self.full()
 
-    def _drop_oldest(self) -> None:
+    def _take_oldest(self) -> tuple[Any, ...]:
         assert self.inbox is not None
         self.curtail()
         for place, message in enumerate(self.inbox):
             if not (isinstance(message, Envelope) and message.exempt):
                 del self.inbox[place]
                 self.take_out(message)
-                self.bury((message,), "dropped")
-                return
+                return (message,)
+        return ()
 
     def _append(self, message: Any) -> None:
         self.line_up(message)
+        self._see_to(message)
+
+    def _see_to(self, message: Any) -> None:
+        """Let a message that has its place come to its turn."""
         if self.state == "paused" and isinstance(message, Request):
             self.note_due(message, message.parent)
         self.wake()
@@ -163,8 +169,7 @@ class Mail(Rare):
     def line_up(self, message: Any) -> None:
         """Put `message` last in line, and wake nobody."""
         self._line(message).append(message)
-        if self.arrivals:
-            self._tell_arrival()
+        self.tell_change()
 
     def note_all_due(self) -> None:
         """Note what waits already and passes the gate that an exchange has just closed."""
@@ -228,18 +233,21 @@ class Mail(Rare):
         except MailboxFull as error:
             waiter.room.set_exception(error)
 
-    async def next_arrival(self) -> None:
-        """Wait until a message comes into the line, which is empty."""
-        self.inbox = None  # so that nobody appends to it unnoticed
-        arrival: asyncio.Future[None] = self.system.loop.create_future()
-        self.arrivals += (arrival,)
-        await arrival
+    async def next_change(self) -> None:
+        """Wait until a message comes into the line, or one of the hands is no more."""
+        if not self.inbox:
+            self.inbox = None  # so that nobody appends to it unnoticed
+        change: asyncio.Future[None] = self.system.loop.create_future()
+        self.changes += (change,)
+        await change
 
-    def _tell_arrival(self) -> None:
-        arrivals, self.arrivals = self.arrivals, ()
-        for arrival in arrivals:
-            if not arrival.done():
-                arrival.set_result(None)
+    def tell_change(self) -> None:
+        """Wake those who wait for a change."""
+        if self.changes:
+            changes, self.changes = self.changes, ()
+            for change in changes:
+                if not change.done():
+                    change.set_result(None)
 
     # ---- leaving the line ----------------------------------------------------------------
 

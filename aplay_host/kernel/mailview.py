@@ -32,7 +32,7 @@ class MailboxView:
         takes what comes itself: this is for a handler that wants more than the one it got.
         """
         while (taken := self._cell.take_first()) is None:
-            await self._cell.next_arrival()
+            await self._cell.next_change()
         return taken[0]
 
     async def size(self) -> int:

@@ -52,8 +52,12 @@ class Outbox:
         """Record a send; if the mailbox is full when it is played, it is a dead letter."""
         self.record(lambda: self._send(address, message))
 
-    def declare(self, parent: ActorCell, name: str, spec: ActorSpec) -> Address:
+    def declare(
+        self, parent: ActorCell, name: str, spec: ActorSpec, *, starts: bool = True
+    ) -> Address:
         """Record a child; one of that name and class that is there already is kept as it is.
+
+        Without `starts` it is made, and is new until somebody starts it.
 
         Raises `NameTaken` when the name is another class's.
         """
@@ -61,7 +65,7 @@ class Outbox:
         there = self._system.cell_at(address)
         if there is not None and not _is_same_class(there.spec.cls, spec.cls):
             raise NameTaken(f"{address} exists already, as {there.spec.cls.__qualname__}")
-        self.record(lambda: self._system.declare(parent, name, spec))
+        self.record(lambda: self._system.declare(parent, name, spec, starts=starts))
         self._children.append((parent, name))
         return address
 

@@ -253,7 +253,8 @@ async def idle(cell: ActorCell) -> None:
         refuse_self_wait(cell, current_turn())
         for hand in hands:
             hand.retire()
-        await asyncio.wait({hand.task for hand in hands})
+    while not set(hands).isdisjoint(cell.hands):  # one that is left behind is no hand any more
+        await cell.next_change()
 
 
 def _has_been_at_it(cell: ActorCell) -> bool:

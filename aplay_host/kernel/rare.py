@@ -75,8 +75,8 @@ class Rare:
     # How many of the messages in line stand there in an envelope, and how many take no room.
     enclosed = exempt = 0
     waiters: tuple[Waiter, ...] = ()
-    # Who waits for the next message that enters an empty line.
-    arrivals: tuple[asyncio.Future[None], ...] = ()
+    # Who waits for a message that enters the empty line, or for the end of a hand.
+    changes: tuple[asyncio.Future[None], ...] = ()
 
     # ---- the behaviour -------------------------------------------------------------------
 

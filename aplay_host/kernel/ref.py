@@ -79,7 +79,14 @@ class ActorRef:
         """
         if self.system.outbox is not None:
             raise NotBound(f"cannot ask {self.address} while an actor is only being built")
-        cell, drivers = self._cell, self.system.drivers
+        cell = self._cell
+        try:
+            drivers = self.system.drivers
+        except AttributeError:
+            raise NotBound(
+                f"cannot ask {self.address} before its system runs; ask within 'async with "
+                "ActorSystem(...)', or tell it instead: that waits for the start"
+            ) from None
         asker, turn, now = running_task(drivers.loop), CURRENT.get(), self.system.clock()
         deadline = now + (cell.spec.ask_timeout if timeout is None else timeout)
         if turn is not None:

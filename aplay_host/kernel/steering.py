@@ -92,6 +92,7 @@ async def _open(cell: ActorCell) -> HookOutcome:
     try:
         if cell.behaviour is None:
             cell.make_behaviour()
+        cell.compose()
     except BaseException as error:
         return HookOutcome(error)
     ends = cell.system.now() + cell.spec.start_timeout

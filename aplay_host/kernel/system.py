@@ -147,8 +147,12 @@ class ActorSystem:
         return self.clock()
 
     def create_task(self, coro: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        """Run `coro` in the system's base context, never in that of who happens to call."""
-        return self.loop.create_task(coro, name=name, context=self.base_context.copy())
+        """Run `coro` in the system's base context, never in that of who happens to call.
+
+        Its first step is the loop's, whatever task factory that has: an eager one would run
+        handlers inside of their senders.
+        """
+        return asyncio.Task(coro, loop=self.loop, name=name, context=self.base_context.copy())
 
     # ---- making actors -------------------------------------------------------------------
 
@@ -201,7 +205,7 @@ class ActorSystem:
         """Make a child with its instance, but do not start it; see `Actor.create_actor`."""
         spec = child_spec(parent, name, cls)
         if self.outbox is not None:
-            return self.open_ref(self.outbox.declare(parent, name, spec))
+            return self.open_ref(self.outbox.declare(parent, name, spec, starts=False))
         cell = find_child(parent, name, cls)
         if cell is None:
             cell = self.registry.add(parent, name, spec)
@@ -209,11 +213,13 @@ class ActorSystem:
         note_declared(parent, name)
         return self.open_ref(cell.address)
 
-    def declare(self, parent: ActorCell, name: str, spec: ActorSpec) -> None:
+    def declare(self, parent: ActorCell, name: str, spec: ActorSpec, *, starts: bool) -> None:
         """Make a child of a behaviour that was exchanged, unless it is there already."""
         ends = self.stopping or parent.wanted == "gone"
         if not ends and self.cell_at(parent.address.child(name)) is None:
-            lifecycle.start(self.registry.add(parent, name, spec))
+            cell = self.registry.add(parent, name, spec)
+            if starts:
+                lifecycle.start(cell)
 
     def spec_of(
         self,

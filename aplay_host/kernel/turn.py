@@ -57,14 +57,16 @@ def check_cycle(target: ActorCell, turn: Turn | None) -> None:
     """Raise `AskCycle` when `target` could not answer before those who wait for it have ended.
 
     That is so when the turns which wait for `turn`, it included, use up all of the target's
-    ``max_tasks``.
+    ``max_tasks``; and when one of them is the target's while that is on its way to its next
+    start: before, it handles nothing.
     """
     taken = 0
+    most = 1 if target.state in ("starting", "restarting") else target.spec.max_tasks
     waiting = turn
     while waiting is not None:
         if waiting.cell is target:
             taken += 1
-            if taken >= target.spec.max_tasks:
+            if taken >= most:
                 raise AskCycle((*chain_of(turn), target.address))
         waiting = None if waiting.is_over else waiting.parent
 

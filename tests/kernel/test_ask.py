@@ -17,6 +17,7 @@ from aplay_host.kernel import (
     AplayError,
     AskTimeout,
     MessageFailed,
+    NotBound,
     Refuse,
     StartFailed,
     TreeNode,
@@ -385,3 +386,9 @@ async def test_who_asks_without_a_time_waits_as_long_as_the_target_states(
     with pytest.raises(AskTimeout, match=r"within 0\.5 s"):
         await ref.ask(1)
     assert now() == began + 0.5
+
+
+async def test_an_ask_before_the_system_runs_says_what_to_do() -> None:
+    system = ActorSystem("early")
+    with pytest.raises(NotBound, match=r"cannot ask /a before its system runs.*async with"):
+        await system.ref("/a").ask("question")

@@ -406,3 +406,32 @@ async def test_an_operation_that_nobody_awaits_is_done(
     assert await ref.ask(leave_it) == "answered"
     with pytest.raises(ActorStopped):
         await ref.ask(nothing)
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+async def test_an_actor_that_asks_itself_before_it_has_started_is_told_of_the_cycle(
+    system: ActorSystem, slots: int
+) -> None:
+    told: list[tuple[str, ...]] = []
+
+    async def ask_oneself(actor: Any) -> None:
+        with pytest.raises(AskCycle) as caught:
+            await actor.ref().ask(nothing)
+        told.append(caught.value.chain)
+
+    await system.spawn(Hooked, "a", kwargs={"starting": ask_oneself}, max_tasks=slots)
+    assert (told, now()) == ([("/a", "/a")], 0.0)
+
+
+async def test_a_handler_that_asks_its_own_next_instance_is_told_of_the_cycle(
+    system: ActorSystem,
+) -> None:
+    async def restart_and_ask(actor: Any) -> None:
+        ref = actor.ref()
+        ref.restart()
+        with pytest.raises(AskCycle):
+            await ref.ask(nothing)
+
+    ref = await system.spawn(Runner, "a", max_tasks=3)
+    await ref.ask(restart_and_ask)
+    assert now() == 0.0

@@ -372,3 +372,23 @@ async def test_an_actor_that_always_tells_itself_leaves_the_loop_to_others(
     assert ref.status().handled > 10
     check_account(system)
     await ref.stop()
+
+
+@pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest"])
+async def test_who_sends_a_dropped_message_again_makes_no_mailbox_longer_than_it_may_be(
+    system: ActorSystem, overflow: str
+) -> None:
+    ref = await system.spawn(Gate, "a", mailbox={"capacity": 2, "overflow": overflow})
+    await ref.stop()
+    again = iter(range(3))
+
+    def send_again(event: DeadLettered) -> None:
+        if next(again, None) is not None:
+            ref.tell_nowait(event.letter.message)
+        check_account(system)
+
+    system.events.subscribe((DeadLettered,), send_again)
+    for number in range(3):
+        ref.tell_nowait(number)
+    assert ref.status().pending == 2
+    assert ref.status().dead == 4

@@ -192,6 +192,22 @@ async def test_of_the_declared_children_new_ones_start_and_missing_ones_are_remo
     assert list(states(system)) == ["/a", "/a/own"]
 
 
+async def test_a_child_that_is_created_while_a_behaviour_is_built_is_new_until_its_first_message(
+    system: ActorSystem,
+) -> None:
+    class Creating(New):
+        async def prepare_children(self) -> None:
+            self.create_actor("idle", Recorder)
+            self.create_actor("told", Recorder).tell_nowait("hello")
+
+    await spawn_old(system)
+    await exchange(system, Creating)
+    await settle()
+    assert [system.ref(f"/a/{name}").state for name in ("idle", "told")] == ["new", "running"]
+    await system.ref("/a/idle").start()
+    assert system.ref("/a/idle").state == "running"
+
+
 async def test_a_declared_child_of_another_class_is_refused(system: ActorSystem) -> None:
     ref = await system.spawn(_parent_of("x", base=Old), "a", kwargs={"seen": []})
     async with system.quiesce(["/a"]) as quiet:

@@ -73,17 +73,32 @@ async def test_the_first_is_the_outermost(system: ActorSystem) -> None:
     assert counts_of(ref.status()) == (2, 2, 0, 0, 0, 0)
 
 
-async def test_they_are_asked_for_once_for_each_instance(system: ActorSystem) -> None:
+async def test_they_are_asked_for_at_each_start(system: ActorSystem) -> None:
     log: list[Any] = []
     system.interceptors = wrapping(log)
     ref = await system.spawn(Recorder, "a")
     for _ in range(5):
         await ref.ask(1)
     await ref.stop()
-    await ref.human_start()
     assert len(log) == 1
+    await ref.human_start()
+    assert len(log) == 2
     await ref.restart()
-    assert log == [("/a", Recorder)] * 2
+    assert log == [("/a", Recorder)] * 3
+
+
+async def test_an_interceptor_that_is_gone_by_the_next_start_of_an_instance_is_not_called(
+    system: ActorSystem,
+) -> None:
+    log: list[Any] = []
+    system.interceptors = wrapping(log, "outer")
+    ref = await system.spawn(Recorder, "a")
+    await ref.stop()
+    system.interceptors = None
+    log.clear()
+    await ref.human_start()
+    assert await ref.ask("question") == "question"
+    assert log == []
 
 
 async def test_what_they_answer_may_change_from_one_instance_to_the_next(

@@ -418,3 +418,19 @@ async def test_idle_ends_while_the_actor_restarts(system: ActorSystem) -> None:
     latch.may_end.set()
     await waiting
     await restarting
+
+
+async def test_idle_ends_when_a_handler_is_left_behind(either: ActorSystem) -> None:
+    end = asyncio.Event()
+
+    async def stay(_: Actor) -> None:
+        await ignore_cancels(end)
+
+    ref, _seen = await spawn_old(either)
+    ref.tell_nowait(stay)
+    await settle()
+    waiting = await begin(either.idle("/a"))
+    await ref.stop()
+    await waiting
+    end.set()
+    check_account(either)

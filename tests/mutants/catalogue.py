@@ -59,8 +59,8 @@ MUTANTS = (
     Mutant(
         "waiters are served newest first",
         "kernel/mail.py",
-        "waiter = waiters.popleft()",
-        "waiter = waiters.pop()",
+        "waiter, self.waiters = self.waiters[0], self.waiters[1:]",
+        "waiter, self.waiters = self.waiters[-1], self.waiters[:-1]",
         (
             scenario("many_senders_and_little_room"),
             "tests/kernel/test_overflow.py",
@@ -140,7 +140,7 @@ MUTANTS = (
     Mutant(
         "a circle of asks waits for its deadline",
         "kernel/turn.py",
-        "            if taken >= target.spec.max_tasks:\n",
+        "            if taken >= most:\n",
         "            if taken > 1000:\n",
         (scenario("asks_in_a_circle"),),
     ),
@@ -183,5 +183,60 @@ MUTANTS = (
         "                await asyncio.wait({steering})\n",
         "                await steering\n",
         ("tests/interleavings/test_cancelled_waits.py",),
+    ),
+    Mutant(
+        "adoption loses mail",
+        "kernel/cell.py",
+        "        self.admit_waiters()  # as far as the new capacity allows\n",
+        '        self.bury_all("removed")\n',
+        (scenario("a_parent_that_restarts_with_its_child"),),
+    ),
+    Mutant(
+        "a message overtakes those that wait",
+        "kernel/mail.py",
+        "        self._line(message).append(message)\n",
+        "        self._line(message).appendleft(message)\n",
+        (scenario("many_senders_and_little_room"),),
+    ),
+    Mutant(
+        "one handler more than allowed",
+        "kernel/cell.py",
+        "len(self.hands) < self.spec.max_tasks",
+        "len(self.hands) <= self.spec.max_tasks",
+        ("tests/properties",),
+    ),
+    Mutant(
+        "a watch that was told goes on",
+        "kernel/watch.py",
+        """
+            end_watch(watch.watcher, watch.address)
+
+
+def begin_watch""",
+        """
+            pass
+
+
+def begin_watch""",
+        ("tests/kernel/test_watch.py",),
+    ),
+    Mutant(
+        "the gate is not closed for an exchange",
+        "kernel/quiesce.py",
+        """
+            cell.enter("paused")
+            cell.curtail()
+""",
+        """
+            cell.enter("paused")
+""",
+        (scenario("new_behaviours_amid_traffic"),),
+    ),
+    Mutant(
+        "an exchange loses mail",
+        "kernel/exchange.py",
+        "        return MailPlan(deque(line) or None)\n",
+        "        return MailPlan(None)\n",
+        (scenario("new_behaviours_amid_traffic"),),
     ),
 )
