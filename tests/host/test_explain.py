@@ -16,7 +16,7 @@ from aplay_host.cli.options import Common
 from aplay_host.control import InHandRow
 from aplay_host.host.explain import WHEN_FULL, ActorView, explain
 from aplay_host.host.origin import Origin
-from aplay_host.kernel import Actor, ActorSpec, ActorStatus, Address, Failure, MailboxSpec, Past
+from aplay_host.kernel import Actor, ActorSpec, ActorStatus, Address, Failure, MailboxSpec
 from tests.docs.pages import ROOT
 from tests.host.statuses import STATUS as A_STATUS
 
@@ -52,10 +52,10 @@ class Case:
 
 
 FAULT = '"acme/acme.x" cannot be loaded: import: ImportError: no y (acme/x.py:3)'
-PAUSED_2_S = Past(restarts=(NOW - 40, NOW - 20, NOW - 1), pause=3.0)
+PAUSED_2_S: dict[str, Any] = {"restarted_at": (NOW - 40, NOW - 20, NOW - 1), "pause": 3.0}
 CASES = [
     Case(
-        view(state="failed", fault=FAULT, declared="aplay.toml:9:7", last_error=BOOM,
+        view(state="failed", fault=FAULT, declared="aplay.toml:9:7", history=(BOOM,),
              origin=Origin("acme/acme.x", "acme")),
         "no-class",
         f"is failed: {FAULT} (aplay.toml:9:7)",
@@ -68,7 +68,7 @@ CASES = [
         "aplay-host check",
     ),
     Case(
-        view(state="failed", last_error=BOOM, pending=812),
+        view(state="failed", history=(BOOM,), pending=812),
         "failed",
         "is failed: 5 restarts in 30 s spent the budget at 12:03; "
         "last error ValueError: no number at parse.py:88 in take; 812 messages wait",
@@ -81,7 +81,7 @@ CASES = [
         "aplay-host start /a/x",
     ),
     Case(
-        view(state="failed", last_error=BOOM, settings={"on_error": {ValueError: "escalate"}}),
+        view(state="failed", history=(BOOM,), settings={"on_error": {ValueError: "escalate"}}),
         "failed",
         "failed at 12:03; last error ValueError: no number at parse.py:88 in take",
         "aplay-host start /a/x",
@@ -100,52 +100,52 @@ CASES = [
         "aplay-host start /a/x",
     ),
     Case(
-        view(state="stopped", held=True, stopped_by="error", last_error=BOOM, pending=1),
+        view(state="stopped", held=True, stopped_by="error", history=(BOOM,), pending=1),
         "held",
         "stopped itself at 12:03, after an error, as its on_error says; "
         "last error ValueError: no number at parse.py:88 in take; 1 message is kept",
         "aplay-host start /a/x",
     ),
     Case(
-        view(state="failed", last_error=SHARED, pending=3),
+        view(state="failed", history=(SHARED,), pending=3),
         "another",
         "is failed because /b failed at 12:03; 3 messages wait",
         "aplay-host show /b",
     ),
     Case(
-        view(state="restarting", past=Past(pause=None),
+        view(state="restarting", pause=None,
              ancestors=(above("/a", "stopped", held=True),)),
         "another",
         "waits for /a to start it again, and that is held",
         "aplay-host show /a",
     ),
     Case(
-        view(state="restarting", past=Past(pause=None), ancestors=(above("/a", "running"),)),
+        view(state="restarting", pause=None, ancestors=(above("/a", "running"),)),
         "restarting",
         "waits for the actor that it restarts with: its parent, or another child of that",
         "aplay-host tree /a",
     ),
     Case(
-        view(state="restarting", past=PAUSED_2_S, since=NOW - 1, last_error=BOOM),
+        view(state="restarting", **PAUSED_2_S, since=NOW - 1, history=(BOOM,)),
         "restarting",
         "restarts in 2 s: 2 of 5 in 30 s; "
         "last error ValueError: no number at parse.py:88 in take",
         "aplay-host start /a/x",
     ),
     Case(
-        view(state="restarting", past=Past(pause=0.0), last_error=BOOM),
+        view(state="restarting", pause=0.0, history=(BOOM,)),
         "restarting",
         "restarts now",
         "aplay-host start /a/x",
     ),
     Case(
-        view(state="restarting", past=Past(pause=9.0), in_hand=1),
+        view(state="restarting", pause=9.0, in_hand=1),
         "restarting",
         "restarts once what it has in hand is over",
         "aplay-host start /a/x",
     ),
     Case(
-        view(state="restarting", past=Past(pause=0.0, fails=True), last_error=BOOM),
+        view(state="restarting", pause=0.0, fails=True, history=(BOOM,)),
         "restarting",
         "is about to be failed, once its old instance has ended; "
         "last error ValueError: no number at parse.py:88 in take",
@@ -211,7 +211,7 @@ CASES = [
     ),
     Case(view(state="new"), "otherwise", "is new since 12:03", None),
     Case(
-        view(state="stopped", last_error=BOOM),
+        view(state="stopped", history=(BOOM,)),
         "otherwise",
         "is stopped since 12:03; last error ValueError: no number at parse.py:88 in take",
         "aplay-host start /a/x",
@@ -246,7 +246,7 @@ def test_the_cases_cover_the_table_of_the_rules_and_the_manual_has_the_same() ->
 
 
 def test_what_else_is_true_comes_after_the_headline() -> None:
-    both = explain(view(state="failed", last_error=BOOM, pending=9000))
+    both = explain(view(state="failed", history=(BOOM,), pending=9000))
     assert [why.rule for why in both] == ["failed", "behind"]
 
 
@@ -273,9 +273,9 @@ def test_what_is_within_bounds_is_nothing_to_tell(facts: Any) -> None:
 
 def test_an_error_of_a_guest_is_not_taken_for_the_word_of_the_kernel() -> None:
     forged = replace(SHARED, where="/srv/x.py:1 in f")
-    assert explain(view(state="failed", last_error=forged))[0].rule == "failed"
+    assert explain(view(state="failed", history=(forged,)))[0].rule == "failed"
     odd = replace(SHARED, text="$(reboot) is failed")
-    found = explain(view(state="failed", last_error=odd))
+    found = explain(view(state="failed", history=(odd,)))
     assert [(why.rule, why.next) for why in found] == [("failed", "aplay-host start /a/x")]
 
 
@@ -285,5 +285,5 @@ def test_each_overflow_rule_has_its_words() -> None:
 
 def test_a_long_error_is_cut() -> None:
     error = replace(BOOM, text="x" * 1000)
-    (why,) = explain(view(state="failed", last_error=error))
+    (why,) = explain(view(state="failed", history=(error,)))
     assert f"ValueError: {'x' * 197}... at parse.py:88" in why.text
