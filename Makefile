@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer, pip and make; everything else goes into .venv.
 #
-#   make serve      install, then serve ./aplay.toml until Ctrl-C     ARGS="--ready-fd 3"
+#   make serve      install, then serve ./aplay.toml until Ctrl-C     ARGS="--reload"
 #   make test       install with the dev tools, then run all tests    ARGS="tests/kernel -x"
 #   make check      formatting, lint and types
 #   make bench      the kernel's figures, and the plugins', on this machine

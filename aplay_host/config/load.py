@@ -16,7 +16,7 @@ from .document import Document, Mistake, read_document
 from .keypath import without
 from .mistakes import explain
 from .render import quoted
-from .schema import ActorEntry, HostTable, LogTable, PluginsTable, Settings, Tables
+from .schema import ActorEntry, HostTable, LogTable, PluginsTable, ReloadTable, Settings, Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class HostConfig:
     defaults: Settings
     actors: Mapping[Address, ActorEntry]
     log: LogTable
+    reload: ReloadTable
 
     @property
     def file(self) -> Path:
@@ -77,7 +78,15 @@ def _checked(document: Document, data: dict[str, Any]) -> tuple[HostConfig | Non
     if mistakes:
         return None, mistakes
     actors = {Address(_rooted(key)): entry for key, entry in tables.actors.items()}
-    config = HostConfig(document, tables.host, tables.plugins, tables.defaults, actors, tables.log)
+    config = HostConfig(
+        document,
+        tables.host,
+        tables.plugins,
+        tables.defaults,
+        actors,
+        tables.log,
+        tables.reload,
+    )
     return config, []
 
 

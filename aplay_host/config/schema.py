@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -13,6 +15,10 @@ from .find import STATE_DIR, resolved
 
 def _resolved(value: object, info: ValidationInfo[Path]) -> Path:
     return resolved(info.context, value)
+
+
+def _pattern(value: str, info: ValidationInfo[Path]) -> str:
+    return os.path.join(glob.escape(str(info.context)), os.path.expanduser(value))
 
 
 def _named(value: str, info: ValidationInfo[Path]) -> str:
@@ -56,6 +62,18 @@ class LogTable(Table):
     """``[log]``."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class ReloadTable(Table):
+    """``[reload]``. What `watch` names is followed like a plugin's code.
+
+    `exclude` are patterns of whole paths, as `fnmatch` has them.
+    """
+
+    enabled: bool = False
+    watch: list[FolderPath] = []
+    exclude: list[Annotated[str, AfterValidator(_pattern)]] = []
+    debounce: Duration = 0.05
 
 
 class MailboxTable(Table):
@@ -124,3 +142,4 @@ class Tables(Table):
     defaults: Settings = Settings()
     actors: dict[str, ActorEntry] = {}
     log: LogTable = LogTable()
+    reload: ReloadTable = ReloadTable()

@@ -60,10 +60,10 @@ from ..plugins import (
     PluginSet,
     Wrap,
 )
-from ..reload import Engine, Generation, ReloadReport, Request, pending_restart
+from ..reload import Engine, Follower, Generation, ReloadReport, Request, pending_restart
 from .checking import plugin_settings, strict_refusals
 from .holds import read_holds, write_holds
-from .installed import installed_soon, watch
+from .installed import InstalledWatch, installed_soon
 from .news import NEWS, ActorNews
 from .options import HookOptions
 from .origin import Origin, declared_origins, resolver
@@ -96,6 +96,7 @@ class Host:
     `phase` is ``starting``, ``running`` or ``stopping``; `planted` says that every declared
     address exists. `current` is what runs, and `reloads` makes what is on disk run. `faults` are
     those that have no class, and why; `holds` those that a person has stopped, and since when.
+    With `reload` files are followed whatever ``[reload] enabled`` says.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Host:
         *,
         strict: bool = False,
         safe: bool = False,
+        reload: bool = False,
         on_ready: Callable[[Ready], None] = lambda ready: None,
     ) -> None:
         self.phase = "starting"
@@ -118,6 +120,10 @@ class Host:
         none = self._plugin_set(Catalog((), self._settings))
         self.current = Generation(0, config, none)
         self.reloads = Engine(self, resolver, self._reloaded)
+        self._installs = InstalledWatch(self._installed)
+        self.follower = Follower(
+            self, self.reloads, always=reload, installing=lambda: self._installs.installing
+        )
         self.rounds = HealthRounds(lambda: self.plugins.hooks.health(self.info))
         self._on_ready = on_ready
         self._control: Path | None = None
@@ -142,6 +148,7 @@ class Host:
         self.origins = declared_origins(generation.config, self.plugins.catalog)
         nodes = generation.tree.nodes
         self.faults = {node.address: node.fault for node in nodes if node.fault is not None}
+        self.follower.check()
 
     # ---- the whole life ------------------------------------------------------------------
 
@@ -191,6 +198,8 @@ class Host:
         for warning in (*catalog.warnings, *unclaimed):
             _log.warning("%s", warning)
         self.plugins.open()
+        for path in self.config.reload.watch:
+            self.plugins.finder.add_place(str(path))
         self.plugins.load_hooks(self.info)
         with self._options.reported():
             plan = plan_tree(self.config, resolver(self.plugins))
@@ -214,8 +223,9 @@ class Host:
         await self.plugins.hooks.host_started(self.info, self.system)
         if self.plugins.hooks.hears("aplay_health"):
             self._rounds.append(asyncio.create_task(self.rounds.run(), name="health rounds"))
-        looking = watch(found, self._installed)
-        self._rounds.append(asyncio.create_task(looking, name="looks at what is installed"))
+        looking = asyncio.create_task(self._installs.run(found), name="looks at what is installed")
+        following = asyncio.create_task(self.follower.run(), name="follows the files")
+        self._rounds += [looking, following]
         self.phase = "running"
         self._tell_ready()
 
@@ -272,12 +282,17 @@ class Host:
             new = before.get((entry.door, entry.id)) is None
             if entry.restart is not None and new:
                 _log.warning("plugin %s: %s", entry.id, entry.restart.message)
+        if self.follower.enabled:
+            self.reloads.forget_refusals()  # what was missing may be there now
+            self._begin_reload(Request("packages were installed", by_itself=True))
 
     def _reload_config(self) -> None:
         """Read aplay.toml again; while the host starts or stops there is nothing to change."""
         if self.phase == "running":
-            request = Request("SIGHUP", config=True)
-            self.system.create_task(self.reloads.reload(request), "reads aplay.toml again")
+            self._begin_reload(Request("SIGHUP", config=True))
+
+    def _begin_reload(self, request: Request) -> None:
+        self.system.create_task(self.reloads.reload(request), f"reloads: {request.cause}")
 
     @property
     def pending_restart(self) -> tuple[str, ...]:

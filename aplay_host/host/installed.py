@@ -23,22 +23,33 @@ def installed() -> Installed:
     return looks.found
 
 
-async def watch(found: Installed, tell: Callable[[Installed], None]) -> None:
-    """Look every second, and `tell` what is installed when that is another than `found`.
+class InstalledWatch:
+    """Looks every second, and calls `tell` with what is installed whenever that has changed.
 
-    Not before it has stayed the same for half a second and no installer is at work.
+    `installing` tells whether an installer was at work at the last look.
     """
-    while True:
-        await asyncio.sleep(LOOK_SECONDS)
-        now = found.refreshed(sys.path)
-        if now.installing:
-            continue
-        if now.entries != found.entries:
-            await asyncio.sleep(QUIET_SECONDS)
-            if now.refreshed(sys.path).entries != now.entries:
+
+    def __init__(self, tell: Callable[[Installed], None]) -> None:
+        self.installing = False
+        self._tell = tell
+
+    async def run(self, found: Installed) -> None:
+        """Look until cancelled; `found` is known already.
+
+        A change is told once it has stayed for half a second and no installer is at work.
+        """
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            now = found.refreshed(sys.path)
+            self.installing = now.installing
+            if now.installing:
                 continue
-            tell(now)
-        found = now
+            if now.entries != found.entries:
+                await asyncio.sleep(QUIET_SECONDS)
+                if now.refreshed(sys.path).entries != now.entries:
+                    continue
+                self._tell(now)
+            found = now
 
 
 async def installed_soon() -> Installed:

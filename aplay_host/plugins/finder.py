@@ -92,6 +92,13 @@ class ScopeFinder:
         for prefix in _prefixes(module) if module.partition(".")[0] != _OWN else ():
             self._prefixes[prefix] = wherever or self._prefixes.get(prefix, False)
 
+    def add_place(self, path: str) -> None:
+        """Take the modules in a folder into scope, or the one package or module at `path`."""
+        below = sorted(os.listdir(path)) if os.path.isdir(path) and not _is_package(path) else None
+        for one in [path] if below is None else [os.path.join(path, name) for name in below]:
+            if _is_package(one) or one.endswith(".py"):
+                self.add(_name_of(one))
+
     def covers(self, name: str) -> bool:
         """Tell whether the module `name` is in scope, as far as it is known.
 
@@ -214,7 +221,7 @@ class ScopeFinder:
     # ---- where it all is -----------------------------------------------------------------
 
     def roots(self) -> tuple[str, ...]:
-        """Return the directories and single files to watch, by real path, none inside another.
+        """Return where the modules are: directories and single files, by real path, none nested.
 
         For each module that was located this is the first package on the way to it.
         """
@@ -224,6 +231,19 @@ class ScopeFinder:
             if not kept or not root.startswith(kept[-1] + os.sep):
                 kept.append(root)
         return tuple(kept)
+
+    def to_watch(self) -> tuple[str, ...]:
+        """Return `roots` less what is installed, and where names tried in vain would be.
+
+        What is installed changes as a whole, and whoever did it leaves other traces.
+        """
+        found = [one for one in self.roots() if not _is_library(one)]
+        for name in self.missing:
+            parent, _, last = name.rpartition(".")
+            path = getattr(sys.modules.get(parent), "__path__", ()) if parent else sys.path
+            places = (os.path.join(os.path.realpath(one), last) for one in path)
+            found += [one for it in places if not _is_library(it) for one in (it, f"{it}.py")]
+        return tuple(found)
 
     def file_of(self, module: str) -> str | None:
         """Return the file of `module`, None where it was not located or has none."""
@@ -288,6 +308,20 @@ def _hold_submodules(package: ModuleType) -> None:
 
 def _prefixes(module: str) -> Iterator[str]:
     return accumulate(module.split("."), "{}.{}".format)
+
+
+def _is_package(path: str) -> bool:
+    return os.path.isfile(os.path.join(path, "__init__.py"))
+
+
+def _name_of(path: str) -> str:
+    """Return the name of the module or package at `path`, as the packages around it have it."""
+    folder, last = os.path.split(path)
+    name = last.removesuffix(".py")
+    while _is_package(folder):
+        folder, last = os.path.split(folder)
+        name = f"{last}.{name}"
+    return name
 
 
 def _is_bare(name: str) -> bool:

@@ -15,6 +15,7 @@ from .._door import lazy
 if TYPE_CHECKING:
     from .declared import Declared, KeyChange
     from .engine import Engine
+    from .follower import Follower
     from .generation import Generation, Site, pending_restart
     from .graph import Import, ImportGraph, imports_of
     from .handover import Before, Handover, ReloadInfo, hand_over, state_of, tell_reload
@@ -34,6 +35,7 @@ __all__ = [
     "Declared",
     "Engine",
     "FileChange",
+    "Follower",
     "Generation",
     "Handover",
     "Import",
@@ -75,6 +77,7 @@ __getattr__ = lazy(
     {
         "declared": ("Declared", "KeyChange"),
         "engine": ("Engine",),
+        "follower": ("Follower",),
         "generation": ("Generation", "Site", "pending_restart"),
         "graph": ("Import", "ImportGraph", "imports_of"),
         "handover": (

@@ -40,16 +40,33 @@ def _read(path: str, read: Callable[[str], bytes] | None) -> OnDisk:
     return OnDisk(path, digest_of(source), source)
 
 
-def in_question(running: Running, plugins: PluginSet, wanted: Iterable[Entry]) -> list[str]:
+def in_question(
+    running: Running, plugins: PluginSet, wanted: Iterable[Entry], *, upgraded: bool
+) -> list[str]:
     """Return the modules to look at: those of the `wanted` plugins, or all but installed ones.
 
-    An installed package changes as a whole, when it is asked for by name.
+    An installed package changes as a whole, when it is asked for by name; or, with `upgraded`,
+    when an installer has put another version in its place.
     """
     dists = {one.dist for one in wanted}
     owners = {name: plugins.owner_of(name) for name in (*running.modules, *running.missing)}
     if dists:
         return [name for name, owner in owners.items() if owner and owner.dist in dists]
-    return [name for name, owner in owners.items() if owner is None or owner.editable]
+    return [
+        name
+        for name, owner in owners.items()
+        if owner is None or owner.editable or (upgraded and is_upgraded(owner))
+    ]
+
+
+def is_upgraded(entry: Entry) -> bool:
+    """Tell whether what is loaded of a distribution is not what is installed in its place."""
+    return "stale" in entry.all_flags and not has_moved(entry)
+
+
+def has_moved(entry: Entry) -> bool:
+    """Tell whether a distribution is installed elsewhere now, where Python may not look."""
+    return entry.restart is not None and "moved from" in entry.restart.message
 
 
 def changes_of(

@@ -12,7 +12,7 @@ from .disposal import dispose
 from .generation import Former, Imports, Site
 from .probation import Probation, Verdict
 from .report import ReloadReport, ReloadTrouble
-from .transaction import Request, Resolver, Stale, Transaction, run
+from .transaction import Attempt, InVain, Request, Resolver, Stale, Transaction, run
 
 _MOST_PLANS = 5
 """Who finds everything changed again so often in a row gives up."""
@@ -51,11 +51,14 @@ class Engine:
         self._former: Former | None = None
         self._probation: Probation | None = None
         self._waits = False
+        self._in_vain: Attempt = ()
+        self._newest: Attempt = ()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def reload(self, request: Request) -> ReloadReport:
         """Carry out one transaction, after those that were asked for before.
 
+        What comes by itself and was refused or taken back before has done nothing.
         Raises `CommandError` (``no-such-plugin``) for a name that no plugin has.
         """
         async with self._one:
@@ -83,6 +86,10 @@ class Engine:
                 return ReloadReport("refused", number, number + 1, error=NOTHING_BEFORE)
             return self._told(await self._carry_out(request, self._former), request)
 
+    def forget_refusals(self) -> None:
+        """Try what was refused or taken back again, though it is the same: all else may not be."""
+        self._in_vain = ()
+
     async def take_back(self, verdict: Verdict) -> None:
         """Go back because the new code has failed on probation."""
         async with self._one:
@@ -105,12 +112,21 @@ class Engine:
 
     async def _carry_out(self, request: Request, former: Former | None) -> ReloadReport:
         for _ in range(_MOST_PLANS):
-            site = self._site
-            tx = Transaction(site, self._resolve, request, self._imports, site.current, former)
+            site, vain = self._site, self._in_vain
+            base = site.current
+            tx = Transaction(site, self._resolve, request, self._imports, base, former, vain)
             try:
                 report = await run(tx)
             except Stale:
                 continue
+            except InVain:
+                return ReloadReport("nothing", base.number, base.number)
+            if report.outcome == "refused" and not request.dry_run:
+                self._in_vain = tx.attempt
+            elif report.outcome == "committed" and former is None:
+                self._newest = tx.attempt
+            elif report.outcome == "committed":
+                self._in_vain = self._newest
             if tx.undo is not None:
                 self._former = tx.undo
                 self._spawn(dispose(tx.undo.behaviours, tx.handovers), "disposes of old code")

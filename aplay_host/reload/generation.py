@@ -124,4 +124,6 @@ def pending_restart(began: HostConfig, now: HostConfig) -> tuple[str, ...]:
     for table in ("host", "plugins", "log"):
         before, after = getattr(began, table).model_dump(), getattr(now, table).model_dump()
         found += (it.key for it in differences(before, after, table))
+    if began.reload.watch != now.reload.watch:  # modules come into scope before they are imported
+        found.append("reload.watch")
     return tuple(found)

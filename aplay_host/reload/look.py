@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -48,7 +50,8 @@ class Directory(NamedTuple):
 class Roots:
     """Directories, looked at with all below, and single files; both need not exist.
 
-    Neither the paths in `exclude` nor anything below them is looked at.
+    Neither what a pattern in `exclude` matches nor anything below it is looked at. Patterns are
+    of whole paths; a ``*`` in them stands for any characters, slashes too.
     """
 
     paths: tuple[str, ...]
@@ -211,7 +214,9 @@ class _Walk:
         self.files: dict[str, Stamp] = {}
         self.directories: dict[str, Directory] = {}
         self.unreadable: dict[str, str] = {}
-        self._left_out = {os.path.realpath(one) for one in exclude}
+        self._entered: set[str] = set()
+        patterns = (fnmatch.translate(os.path.realpath(one)) for one in exclude)
+        self._exclude = re.compile("|".join(patterns) or r"(?!)")
 
     def enter_root(self, path: str) -> None:
         """Enter a directory, or take a single file; its surroundings tell when it appears."""
@@ -225,9 +230,9 @@ class _Walk:
 
     def _enter(self, directory: str) -> None:
         """Take what is in `directory`, by its real path, and below."""
-        if directory in self._left_out:
+        if directory in self._entered or self._exclude.match(directory):
             return
-        self._left_out.add(directory)
+        self._entered.add(directory)
         try:
             with os.scandir(directory) as found:
                 entries = list(found)
@@ -245,11 +250,13 @@ class _Walk:
     def _see(self, entry: os.DirEntry[str]) -> None:
         name, path = entry.name, entry.path
         importable = is_importable(name)
-        if path in self._left_out or not (importable or name.isidentifier()) or name in _SKIPPED:
+        if not (importable or name.isidentifier()) or name in _SKIPPED:
+            return
+        if self._exclude.match(path):
             return
         if entry.is_symlink():
             real = os.path.realpath(path)
-            if real in self._left_out:
+            if self._exclude.match(real):
                 return
             self._watch(os.path.dirname(real))
             path = path if importable else real

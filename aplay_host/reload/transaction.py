@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ..config import HostConfig, Resolve, load_config, plan_tree
 from ..errors import BadAddress, ConfigError
@@ -24,12 +25,13 @@ from ..plugins import (
     PluginSet,
     Renewal,
     StagedPlugins,
+    digest_of,
     entries_named,
     place_of,
     show_sources,
 )
 from .building import build, first_of
-from .disk import OnDisk, changes_of, in_question, look_at
+from .disk import OnDisk, changes_of, has_moved, in_question, look_at
 from .generation import (
     NO_TREE,
     Former,
@@ -57,8 +59,16 @@ _log = logging.getLogger("aplay_host.reload")
 Resolver = Callable[[PluginSet], Resolve]
 
 
+Attempt = tuple[object, ...]
+"""What on disk differs from what runs, by hash: who finds the same again would do the same."""
+
+
 class Stale(Exception):
     """What the plan was made against is not there any more: plan again."""
+
+
+class InVain(Exception):
+    """The very same was tried before, and came to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,8 @@ class Request:
     Everything, or the code of the `plugins` by name, or with `config` aplay.toml alone.
 
     With `give_back` the messages that failed on probation run again, on the code that comes.
+    Nobody has asked for what comes `by_itself`: what was refused is not tried again then, and
+    packages that were upgraded are part of it.
     """
 
     cause: str = "reload"
@@ -75,6 +87,7 @@ class Request:
     config: bool = False
     dry_run: bool = False
     give_back: bool = False
+    by_itself: bool = False
 
 
 @dataclass(slots=True)
@@ -82,7 +95,8 @@ class Transaction:
     """What one attempt has found out and made so far; each step adds its part.
 
     With a `former` generation it goes back to that one, and the disk does not matter.
-    `undo` is the way back from what was committed.
+    `undo` is the way back from what was committed. `attempt` is what it is about, and
+    `in_vain` what is not to be tried again by itself.
     """
 
     site: Site
@@ -91,6 +105,8 @@ class Transaction:
     imports: Imports
     base: Generation
     former: Former | None = None
+    in_vain: Attempt = ()
+    attempt: Attempt = ()
     phases: dict[str, float] = field(default_factory=dict)
     config: HostConfig | None = None
     wanted: tuple[Entry, ...] = ()
@@ -138,11 +154,12 @@ class Transaction:
 async def run(tx: Transaction) -> ReloadReport:
     """Carry out all steps; whatever happens, what is there afterwards is whole.
 
-    Raises `CommandError` for a plugin that is not there, and `Stale`.
+    Raises `CommandError` for a plugin that is not there, `Stale` and `InVain`.
     """
     try:
         with tx.timed("plan"):
             found = plan_back(tx, tx.former) if tx.former else plan(tx)
+        refuse_what_was_in_vain(tx)
         if found.refusals:
             raise Refused(found.refusals[0])
         if found.is_empty or tx.request.dry_run:
@@ -151,6 +168,7 @@ async def run(tx: Transaction) -> ReloadReport:
             await prepare(tx, found)
         ended = await quiesce(tx, found)
     except Refused as error:
+        refuse_what_was_in_vain(tx)
         return tx.report("refused", ReloadTrouble.of(error.refusal, error.traceback))
     except Busy as error:
         return tx.report("waiting", _busy(tx, error))
@@ -162,11 +180,24 @@ async def run(tx: Transaction) -> ReloadReport:
     return tx.report("committed")
 
 
+def refuse_what_was_in_vain(tx: Transaction) -> None:
+    """Raise `InVain` where nobody asks for it and it was tried before."""
+    if tx.request.by_itself and tx.attempt == tx.in_vain:
+        raise InVain
+
+
 def _read_config(config: HostConfig) -> HostConfig:
     try:
         return load_config(config.file)
     except ConfigError as error:
         raise bad_config(error) from None
+
+
+def _digest_at(file: Path) -> str | None:
+    try:
+        return digest_of(file.read_bytes())
+    except OSError:
+        return None
 
 
 async def prepare(tx: Transaction, found: ReloadPlan) -> None:
@@ -181,17 +212,21 @@ async def prepare(tx: Transaction, found: ReloadPlan) -> None:
 def look(tx: Transaction) -> None:
     """Read what is on disk: aplay.toml, and each module in question."""
     plugins, names = tx.base.plugins, tx.request.plugins
+    tx.attempt = (_digest_at(tx.base.config.file),)
     if not names:
         tx.config = _read_config(tx.base.config)
     if tx.request.config:
         return
     tx.wanted = tuple(one for name in names for one in entries_named(name, plugins.rows()))
     for entry in tx.wanted:
-        if entry.restart is not None and "moved from" in entry.restart.message:
+        if entry.restart is not None and has_moved(entry):
             text, cure = entry.restart.message, "restart the host"
             raise Refused(Refusal(RESTART, entry.id, text, "files where they were", cure))
     try:
-        tx.disk = look_at(plugins, in_question(running(tx.base), plugins, tx.wanted))
+        tx.disk = look_at(
+            plugins,
+            in_question(running(tx.base), plugins, tx.wanted, upgraded=tx.request.by_itself),
+        )
     except OSError as error:
         place, got = str(error.filename), f"cannot be read: {error.strerror}"
         raise Refused(
@@ -206,6 +241,8 @@ def plan(tx: Transaction) -> ReloadPlan:
     now, plugins = running(tx.base), tx.base.plugins
     tx.catalog = plugins.catalog
     changes = changes_of(now, tx.disk, plugins)
+    digests = {name: file.digest for name, file in tx.disk.items() if file is not None}
+    tx.attempt += tuple((it.kind, it.path, digests.get(it.module)) for it in changes)
     graph = tx.imports.graph(plugins.finder.located.values())
     cells = [CellView.of(cell) for cell in tx.site.system.cells()]
     found = plan_reload(now, changes, graph, cells, declared=declared)

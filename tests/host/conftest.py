@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -12,8 +12,10 @@ import pytest
 from aplay_host.config import load_config
 from aplay_host.host import Host, Ready
 
-Make = Callable[[str], Host]
-Serve = Callable[[str], Awaitable["Served"]]
+from .guests import Guest
+
+Make = Callable[..., Host]
+Serve = Callable[..., Awaitable["Served"]]
 
 
 async def life_of(host: Host) -> int:
@@ -44,11 +46,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
+def plugin(folder: Path) -> Iterator[Guest]:
+    """A package in that folder, whose modules are gone after the test."""
+    yield Guest(folder)
+    for name in [one for one in sys.modules if one.partition(".")[0] == "guest"]:
+        del sys.modules[name]
+
+
+@pytest.fixture
 def make(folder: Path) -> Make:
-    def make(text: str) -> Host:
+    def make(text: str, **options: Any) -> Host:
         file = folder / "aplay.toml"
         file.write_text(dedent(text), "utf-8")
-        return Host(load_config(file))
+        return Host(load_config(file), **options)
 
     return make
 
@@ -58,8 +68,8 @@ async def serve(make: Make) -> AsyncIterator[Serve]:
     """Serve a configuration until the test ends; returns when the host is ready."""
     all_served: list[Served] = []
 
-    async def serve(text: str) -> Served:
-        host = make(text)
+    async def serve(text: str, **options: Any) -> Served:
+        host = make(text, **options)
         told: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
         host._on_ready = told.set_result
         running = asyncio.create_task(life_of(host))

@@ -15,76 +15,11 @@ from aplay_host.kernel import Started
 from aplay_host.reload import ReloadReport, Request
 
 from .conftest import Serve, Served
-
-PARSE = """
-    from . import words
-
-    def parse(msg):
-        return words.PREFIX + msg
-"""
-TAIL = """
-    from dataclasses import dataclass
-
-    from aplay_host import Actor
-
-    from .parse import parse
-
-    @dataclass
-    class Line:
-        text: str
-
-    class Tail(Actor):
-        def __init__(self):
-            self.seen = []
-            self.limit = 3
-
-        async def msg_handler(self, msg):
-            if msg == "seen":
-                return [line.text for line in self.seen]
-            if msg == "kind":
-                return [isinstance(line, Line) for line in self.seen]
-            if msg == "limit":
-                return self.limit
-            self.seen.append(Line(parse(msg)))
-            return self.seen[-1].text
-"""
-PLAIN = """
-    from aplay_host import Actor
-
-    class Plain(Actor):
-        async def msg_handler(self, msg):
-            return msg
-"""
-
-
-class Plugin:
-    """A package of the test's own in a folder that aplay.toml names."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / "guest"
-        self.folder.mkdir()
-        self.write(__init__="", words="PREFIX = 'old '", parse=PARSE, tail=TAIL, plain=PLAIN)
-
-    def write(self, **texts: str) -> None:
-        for name, text in texts.items():
-            (self.folder / f"{name}.py").write_text(dedent(text))
-
-    def edit(self, name: str, old: str, new: str) -> None:
-        file = self.folder / f"{name}.py"
-        text = file.read_text()
-        assert old in text
-        file.write_text(text.replace(old, new))
+from .guests import PLAIN, Guest
 
 
 @pytest.fixture
-def plugin(folder: Path) -> Any:
-    yield Plugin(folder)
-    for name in [one for one in sys.modules if one.partition(".")[0] == "guest"]:
-        del sys.modules[name]
-
-
-@pytest.fixture
-async def served(plugin: Plugin, serve: Serve, folder: Path) -> Served:
+async def served(plugin: Guest, serve: Serve, folder: Path) -> Served:
     return await serve(
         f"""
         plugins.paths = ["{folder}"]
@@ -122,7 +57,7 @@ def state_of(served: Served) -> dict[str, Any]:
 
 
 async def test_an_edited_module_two_imports_away_reaches_the_actor_that_keeps_its_state(
-    plugin: Plugin, served: Served
+    plugin: Guest, served: Served
 ) -> None:
     assert await ask(served, "a") == "old a"
     plugin.edit("words", "old", "new")
@@ -138,13 +73,13 @@ async def test_an_edited_module_two_imports_away_reaches_the_actor_that_keeps_it
     assert served.host.system.ref("/plain").status().generation == 1
 
 
-async def test_an_edited_default_takes_effect(plugin: Plugin, served: Served) -> None:
+async def test_an_edited_default_takes_effect(plugin: Guest, served: Served) -> None:
     plugin.edit("tail", "self.limit = 3", "self.limit = 4")
     assert (await reload(served)).outcome == "committed"
     assert await ask(served, "limit") == 4
 
 
-async def test_nothing_changed_is_no_transaction(plugin: Plugin, served: Served) -> None:
+async def test_nothing_changed_is_no_transaction(plugin: Guest, served: Served) -> None:
     plugin.edit("words", "old", "new")
     plugin.edit("words", "new", "old")
     report = await reload(served)
@@ -152,7 +87,7 @@ async def test_nothing_changed_is_no_transaction(plugin: Plugin, served: Served)
     assert report.line() == "reload: nothing has changed, still running #1"
 
 
-async def test_a_dry_run_tells_the_plan_and_changes_nothing(plugin: Plugin, served: Served) -> None:
+async def test_a_dry_run_tells_the_plan_and_changes_nothing(plugin: Guest, served: Served) -> None:
     before = state_of(served)
     plugin.edit("words", "old", "new")
     report = await reload(served, dry_run=True)
@@ -191,7 +126,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 async def test_what_cannot_run_is_refused_with_its_place_and_nothing_has_changed(
-    plugin: Plugin, served: Served, case: str
+    plugin: Guest, served: Served, case: str
 ) -> None:
     name, old, new, place, got = BROKEN[case]
     await ask(served, "a")
@@ -215,7 +150,7 @@ async def test_what_cannot_run_is_refused_with_its_place_and_nothing_has_changed
 
 
 async def test_waiting_mail_is_handled_by_the_new_code_in_order(
-    plugin: Plugin, served: Served
+    plugin: Guest, served: Served
 ) -> None:
     tail = served.host.system.ref("/tail")
     replies = [asyncio.create_task(tail.ask(str(number))) for number in range(3)]
@@ -230,7 +165,7 @@ async def test_waiting_mail_is_handled_by_the_new_code_in_order(
 
 
 async def test_an_actor_that_is_busy_for_too_long_lets_the_reload_wait(
-    plugin: Plugin, served: Served
+    plugin: Guest, served: Served
 ) -> None:
     plugin.edit("plain", "return msg", "await msg.wait(); return 'new'")
     assert (await reload(served)).outcome == "committed"
@@ -256,7 +191,7 @@ async def test_an_actor_that_is_busy_for_too_long_lets_the_reload_wait(
 
 
 async def test_an_actor_whose_plugin_could_not_be_loaded_starts_once_it_can(
-    plugin: Plugin, serve: Serve, folder: Path
+    plugin: Guest, serve: Serve, folder: Path
 ) -> None:
     plugin.write(plain="import guest.absent")
     served = await serve(
@@ -281,7 +216,7 @@ async def test_an_actor_whose_plugin_could_not_be_loaded_starts_once_it_can(
 
 
 async def test_a_stopped_actor_has_the_new_code_when_it_starts(
-    plugin: Plugin, served: Served
+    plugin: Guest, served: Served
 ) -> None:
     ref = served.host.system.ref("/plain")
     await ref.stop()
@@ -293,7 +228,7 @@ async def test_a_stopped_actor_has_the_new_code_when_it_starts(
 
 
 async def test_a_child_that_no_file_declares_has_the_new_code(
-    plugin: Plugin, served: Served
+    plugin: Guest, served: Served
 ) -> None:
     system = served.host.system
     cell = system.cell_at(system.ref("/tail").address)
@@ -305,7 +240,7 @@ async def test_a_child_that_no_file_declares_has_the_new_code(
 
 
 async def test_a_package_that_is_run_anew_holds_the_modules_that_stay(
-    plugin: Plugin, served: Served
+    plugin: Guest, served: Served
 ) -> None:
     plugin.write(__init__="import sys\nseen = sorted(it for it in globals() if it[0] != '_')\n")
     assert (await reload(served)).outcome == "committed"
@@ -315,7 +250,7 @@ async def test_a_package_that_is_run_anew_holds_the_modules_that_stay(
 
 
 async def test_a_file_that_is_deleted_while_actors_need_it_is_refused(
-    plugin: Plugin, served: Served
+    plugin: Guest, served: Served
 ) -> None:
     (plugin.folder / "plain.py").unlink()
     report = await reload(served)
@@ -325,7 +260,7 @@ async def test_a_file_that_is_deleted_while_actors_need_it_is_refused(
 
 
 async def test_a_traceback_shows_the_lines_that_run_whatever_is_on_disk(
-    plugin: Plugin, served: Served
+    plugin: Guest, served: Served
 ) -> None:
     plugin.edit("words", "PREFIX", "# one line more\nPREFIX")
     assert (await reload(served)).outcome == "committed"
@@ -335,7 +270,7 @@ async def test_a_traceback_shows_the_lines_that_run_whatever_is_on_disk(
     assert linecache.getline(file, 1) == "# one line more\n"
 
 
-async def test_the_old_code_is_told_what_was_handed_over(plugin: Plugin, served: Served) -> None:
+async def test_the_old_code_is_told_what_was_handed_over(plugin: Guest, served: Served) -> None:
     plugin.edit(
         "tail",
         "    async def msg",
@@ -362,7 +297,7 @@ async def rollback(served: Served) -> ReloadReport:
 
 
 async def test_a_rollback_runs_the_old_modules_with_the_state_as_it_is_now(
-    plugin: Plugin, served: Served
+    plugin: Guest, served: Served
 ) -> None:
     await ask(served, "a")
     before = {name: sys.modules[name] for name in ("guest.words", "guest.parse", "guest.tail")}
@@ -384,7 +319,7 @@ async def test_a_rollback_runs_the_old_modules_with_the_state_as_it_is_now(
 
 
 async def test_after_a_rollback_the_disk_is_what_is_not_running(
-    plugin: Plugin, served: Served
+    plugin: Guest, served: Served
 ) -> None:
     plugin.edit("words", "old", "new")
     await reload(served)
@@ -402,7 +337,7 @@ async def test_without_a_generation_before_there_is_no_rollback(served: Served) 
 
 
 async def test_code_that_fails_its_first_messages_is_taken_back_and_they_run_on_the_old(
-    plugin: Plugin, served: Served
+    plugin: Guest, served: Served
 ) -> None:
     plugin.edit("parse", "return words.PREFIX", "return words.GONE")
     heard: asyncio.Queue[ReloadReport] = asyncio.Queue()
@@ -422,7 +357,7 @@ async def test_code_that_fails_its_first_messages_is_taken_back_and_they_run_on_
     assert (status.failed, status.handled, status.pending) == (0, 4, 0)
 
 
-async def test_one_bad_message_does_not_take_new_code_back(plugin: Plugin, served: Served) -> None:
+async def test_one_bad_message_does_not_take_new_code_back(plugin: Guest, served: Served) -> None:
     plugin.edit("words", "old", "new")
     await reload(served)
     tail = served.host.system.ref("/tail")
@@ -444,7 +379,7 @@ def rewrite(folder: Path, old: str, new: str) -> None:
 
 
 async def test_the_file_starts_removes_and_changes_actors(
-    plugin: Plugin, served: Served, folder: Path
+    plugin: Guest, served: Served, folder: Path
 ) -> None:
     system = served.host.system
     rewrite(
@@ -472,7 +407,7 @@ async def test_the_file_starts_removes_and_changes_actors(
 
 
 async def test_the_file_and_the_code_commit_together_or_not_at_all(
-    plugin: Plugin, served: Served, folder: Path
+    plugin: Guest, served: Served, folder: Path
 ) -> None:
     plugin.edit("words", "old", "new")
     rewrite(folder, '"guest.plain:Plain"', '"guest.plain:Plain"\nactors."/x".us = 1')
@@ -488,7 +423,7 @@ async def test_the_file_and_the_code_commit_together_or_not_at_all(
 
 
 async def test_what_a_host_reads_at_its_start_only_waits_for_the_next(
-    plugin: Plugin, served: Served, folder: Path
+    plugin: Guest, served: Served, folder: Path
 ) -> None:
     rewrite(folder, "plugins.paths", "host.drain_timeout = 7\nplugins.paths")
     report = await reload(served, config=True)
@@ -497,9 +432,7 @@ async def test_what_a_host_reads_at_its_start_only_waits_for_the_next(
     assert served.host.record().generation == 1
 
 
-async def test_only_the_file_is_read_where_that_is_asked_for(
-    plugin: Plugin, served: Served
-) -> None:
+async def test_only_the_file_is_read_where_that_is_asked_for(plugin: Guest, served: Served) -> None:
     plugin.edit("words", "old", "new")
     assert (await reload(served, config=True)).outcome == "nothing"
     assert await ask(served, "a") == "old a"

@@ -286,3 +286,43 @@ def test_what_pip_installs_is_found_complete_and_has_a_root(
     finder = finding("acme.mod")
     importlib.import_module("acme.mod")
     assert finder.roots() == (str(project / "src/acme" if editable else made / "acme"),)
+
+
+def test_places_come_into_scope_by_the_names_that_python_has_for_them(tmp_path: Path) -> None:
+    for file in (
+        "lib/__init__.py",
+        "lib/deep/__init__.py",
+        "lib/deep/one.py",
+        "two.py",
+        "three.txt",
+    ):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    deep, below, nothing = ScopeFinder(), ScopeFinder(), ScopeFinder()
+    deep.add_place(str(tmp_path / "lib/deep"))
+    assert [deep.covers(one) for one in ("lib.deep", "lib.deep.one", "deep")] == [True, True, False]
+    below.add_place(str(tmp_path))
+    assert [below.covers(one) for one in ("lib.deep", "two", "three")] == [True, True, False]
+    nothing.add_place(str(tmp_path / "nowhere"))
+    assert not nothing.covers("nowhere")
+
+
+def test_what_was_tried_in_vain_is_watched_and_what_is_installed_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site-packages"
+    for folder in (site, tmp_path / "here"):
+        folder.mkdir()
+    (site / "installed.py").touch()
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "here"), str(site)])
+    finder = ScopeFinder()
+    finder.add("installed")
+    finder.add("absent")
+    with finder.in_place():
+        importlib.import_module("installed")
+        with pytest.raises(ModuleNotFoundError):
+            importlib.import_module("absent")
+    del sys.modules["installed"]
+    assert finder.roots() == (str(site / "installed.py"),)
+    absent = str(tmp_path / "here/absent")
+    assert finder.to_watch() == (absent, f"{absent}.py")

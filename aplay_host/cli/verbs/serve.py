@@ -35,6 +35,7 @@ def _open_descriptor(ctx: click.Context, param: click.Parameter, value: int | No
 
 @click.command("serve")
 @common_options
+@click.option("--reload", is_flag=True, help="Reload whenever a file changes.")
 @click.option("--strict", is_flag=True, help="Refuse to start when any plugin is bad.")
 @click.option("--safe", is_flag=True, help="Load no plugin; hold their actors.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
@@ -46,9 +47,16 @@ def _open_descriptor(ctx: click.Context, param: click.Parameter, value: int | No
     help="Write one line to fd N when ready.",
 )
 def command(
-    common: Common, strict: bool, safe: bool, log_level: str | None, ready_fd: int | None
+    common: Common,
+    reload: bool,
+    strict: bool,
+    safe: bool,
+    log_level: str | None,
+    ready_fd: int | None,
 ) -> int:
     """Run the actors of aplay.toml until told to stop.
+
+    With --reload, what is saved runs a moment later: actors keep their state and mail.
 
     With --safe, for when a plugin keeps the host from running, their actors stand stopped
     and keep their mail.
@@ -62,7 +70,9 @@ def command(
             _write_ready(ready_fd, told)
 
     with log_to(sys.stderr, log_level or config.log.level):
-        return asyncio.run(_run(Host(config, strict=strict, safe=safe, on_ready=ready)))
+        return asyncio.run(
+            _run(Host(config, strict=strict, safe=safe, reload=reload, on_ready=ready))
+        )
 
 
 async def _run(host: Host) -> int:
