@@ -73,6 +73,9 @@ class ReloadTable(Table):
     enabled: bool = False
     watch: list[FolderPath] = []
     exclude: list[Annotated[str, AfterValidator(_pattern)]] = []
+    on_busy: Literal["abort", "cancel"] = "abort"
+    drain_timeout: Duration = 5.0
+    probation: Duration = 10.0
     debounce: Duration = 0.05
 
 

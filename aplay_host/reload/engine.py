@@ -31,11 +31,8 @@ _log = logging.getLogger("aplay_host.reload")
 class Engine:
     """Makes transactions on `site`; `resolve` tells what a ``use`` means to some plugins.
 
-    `tell` hears every report but those of dry runs and of nothing done. `probation` are the
-    seconds in which failures of new code may take it back; 0 for never.
+    `tell` hears every report but those of dry runs and of nothing done.
     """
-
-    probation = 10.0
 
     def __init__(
         self,
@@ -131,10 +128,11 @@ class Engine:
                 self._former = tx.undo
                 self._spawn(dispose(tx.undo.behaviours, tx.handovers), "disposes of old code")
                 self._end_probation()
-                trial = Probation(site.system, tx.number, self.probation, self._failed)
+                seconds = site.current.config.reload.probation
+                trial = Probation(site.system, tx.number, seconds, self._failed)
                 trial.begin(tx.undo.behaviours)
                 self._probation = trial
-                if former is not None or not self.probation:
+                if former is not None or not seconds:
                     self._end_probation()
             return report
         raise RuntimeError("the actors change faster than a reload can be planned")

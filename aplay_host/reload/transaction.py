@@ -51,9 +51,6 @@ from .running import FileChange
 from .successors import Successors
 from .wording import bad_config, failed_import
 
-DRAIN_SECONDS = 5.0
-"""How long actors may take for what they have in hand."""
-
 _log = logging.getLogger("aplay_host.reload")
 
 Resolver = Callable[[PluginSet], Resolve]
@@ -364,9 +361,11 @@ async def quiesce(tx: Transaction, found: ReloadPlan) -> tuple[str, ...]:
     """Hold the actors, swap, and let them go on; returns the owned tasks that ended."""
     steps = (it for it in found.cells if it.action != "remove")
     addresses = [it.address for it in steps if tx.site.system.cell_at(it.address) is not None]
-    began = time.perf_counter()
+    terms, began = tx.base.config.reload, time.perf_counter()
     try:
-        async with tx.site.system.quiesce(addresses, deadline=DRAIN_SECONDS) as quiet:
+        async with tx.site.system.quiesce(
+            addresses, deadline=terms.drain_timeout, on_busy=terms.on_busy
+        ) as quiet:
             tx.phases["drain"] = round(time.perf_counter() - began, 6)
             if tx.site.current is not tx.base or tx.base.plugins.catalog is not tx.catalog:
                 raise Stale

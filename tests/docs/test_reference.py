@@ -58,6 +58,9 @@ def test_defaults_in_the_reference_are_the_real_ones(tmp_path: Path) -> None:
     assert rows["host.state_dir"] == f'`"{config.host.state_dir.relative_to(tmp_path)}"`'
     assert rows["plugins.strict"] == str(config.plugins.strict).lower()
     assert rows["reload.enabled"] == str(config.reload.enabled).lower()
+    assert rows["reload.on_busy"] == f'`"{config.reload.on_busy}"`'
+    assert rows["reload.drain_timeout"] == f"{config.reload.drain_timeout:g}"
+    assert rows["reload.probation"] == f"{config.reload.probation:g}"
     assert rows["reload.debounce"] == f'`"{1000 * config.reload.debounce:g}ms"`'
     assert rows["log.level"] == f'`"{config.log.level}"`'
     assert rows["defaults.max_tasks"] == f"{spec.max_tasks}"

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from aplay_host.config import load_config
+from aplay_host.errors import ConfigError
 from aplay_host.kernel import Started
 from aplay_host.reload import ReloadReport, Request
 
@@ -436,3 +438,68 @@ async def test_only_the_file_is_read_where_that_is_asked_for(plugin: Guest, serv
     plugin.edit("words", "old", "new")
     assert (await reload(served, config=True)).outcome == "nothing"
     assert await ask(served, "a") == "old a"
+
+
+# ---- [reload] ----------------------------------------------------------------------------
+
+
+SLOW = """
+    import asyncio
+
+    from aplay_host import Actor
+
+    class Plain(Actor):
+        async def msg_handler(self, msg):
+            msg.set()
+            await asyncio.sleep(600)
+            return "old"
+"""
+
+
+async def test_terms_of_the_file_hold_from_the_commit_that_brought_them(
+    plugin: Guest, served: Served, folder: Path
+) -> None:
+    plugin.write(plain=SLOW)
+    assert (await reload(served)).outcome == "committed"
+    begun, ref, loop = asyncio.Event(), served.host.system.ref("/plain"), asyncio.get_running_loop()
+    ref.tell_nowait(begun)
+    await begun.wait()
+    plugin.edit("plain", "old", "new")
+    began = loop.time()
+    assert (await reload(served)).outcome == "waiting"
+    assert 5.0 <= loop.time() - began < 5.5
+    file = folder / "aplay.toml"
+    terms = 'reload = { on_busy = "cancel", drain_timeout = "1s", probation = 0 }\n'
+    file.write_text(terms + file.read_text())
+    assert (await reload(served, config=True)).outcome == "nothing"
+    began = loop.time()
+    assert (await reload(served)).outcome == "committed"
+    assert 1.0 <= loop.time() - began < 1.5
+    assert ref.status().failed == 1
+    assert served.host.reloads._probation is None
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("reload.on_busy = 'wait'", "1:18: error: reload.on_busy"),
+        ("reload.probation = -1", "1:20: error: reload.probation"),
+        ("reload.watch = 'x'", "1:16: error: reload.watch"),
+        ("reload.enable = true", "1:8: error: reload.enable: unknown key"),
+    ],
+)
+def test_mistake_in_the_terms_is_told_with_its_place(folder: Path, line: str, place: str) -> None:
+    file = folder / "aplay.toml"
+    file.write_text(f"{line}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(file)
+    assert place in str(caught.value)
+
+
+async def test_what_is_watched_besides_counts_from_the_next_start(
+    served: Served, folder: Path
+) -> None:
+    file = folder / "aplay.toml"
+    file.write_text(f'reload.watch = ["{folder}/more"]\n{file.read_text()}')
+    await reload(served)
+    assert served.host.record().pending_restart == ("reload.watch",)
