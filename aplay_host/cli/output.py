@@ -38,8 +38,15 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]], right: 
 
 
 def print_host(answer: Answer) -> None:
-    """Print the line that says which host answered."""
+    """Print the line that says which host answered, and what it wants to be seen."""
     print(host_line(answer))
+    print_banner(answer)
+
+
+def print_banner(answer: Answer) -> None:
+    """Print why what is on disk does not run, if a reload has failed."""
+    if banner := answer.document["host"]["banner"]:
+        print(visible(banner))
 
 
 def host_line(answer: Answer) -> str:

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HostRecord:
-    """The running host; `state` is ``starting``, ``running`` or ``stopping``."""
+    """The running host; `state` is ``starting``, ``running`` or ``stopping``.
+
+    `pending_restart` are keys of aplay.toml that count from the next start, and `banner` is the
+    line of a reload that failed while what is on disk does not run.
+    """
 
     name: str
     id: str
@@ -22,6 +26,7 @@ class HostRecord:
     generation: int
     config: str
     pending_restart: tuple[str, ...] = ()
+    banner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ from ..plugins import (
     PluginSet,
     Wrap,
 )
-from ..reload import Engine, Follower, Generation, ReloadReport, Request, pending_restart
+from ..reload import Engine, Follower, Generation, ReloadEvent, Request, pending_restart
 from .checking import plugin_settings, strict_refusals
 from .holds import read_holds, write_holds
 from .installed import InstalledWatch, installed_soon
@@ -119,7 +119,7 @@ class Host:
         self._options = HookOptions(config)
         none = self._plugin_set(Catalog((), self._settings))
         self.current = Generation(0, config, none)
-        self.reloads = Engine(self, resolver, self._reloaded)
+        self.reloads = Engine(self, resolver)
         self._installs = InstalledWatch(self._installed)
         self.follower = Follower(
             self, self.reloads, always=reload, installing=lambda: self._installs.installing
@@ -211,6 +211,7 @@ class Host:
         if self.plugins.hooks.hears(*NEWS):
             ActorNews(self.system, lambda: self.plugins.hooks)
         self.system.events.subscribe((SystemStopping,), self._ended_by_the_tree)
+        self.system.events.subscribe((ReloadEvent,), self._reloaded)
         self.commit(Generation(1, self.config, self.plugins, plan))
         planting = self.system.plant(plan)
         self.planted = True
@@ -299,8 +300,9 @@ class Host:
         """The keys of aplay.toml that are other than at the start, and count from the next."""
         return pending_restart(self._began_with, self.config)
 
-    def _reloaded(self, report: ReloadReport) -> None:
-        self.plugins.hooks.tell("aplay_after_reload", report=report)
+    def _reloaded(self, event: ReloadEvent) -> None:
+        if event.report is not None:
+            self.plugins.hooks.tell("aplay_after_reload", report=event.report)
 
     def _plugin_set(self, catalog: Catalog, state_dir: Path | None = None) -> PluginSet:
         return PluginSet(catalog, self._settings, _log_hook_failure, self._options, state_dir)
@@ -397,6 +399,7 @@ class Host:
             generation=self.current.number,
             config=str(self.config.file),
             pending_restart=self.pending_restart,
+            banner=self.reloads.banner or None,
         )
 
 

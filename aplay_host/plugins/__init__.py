@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .catalog import Catalog, NotOffered, Offer
     from .discovery import Installed, look, scan, signature
     from .entry import BAD_STATES, Door, Entry, Reason, State, canonical, canonical_id
-    from .failure import Failure
+    from .failure import Failure, guest_traceback
     from .finder import Located, ScopeFinder, digest_of
     from .guest import place_of
     from .hookplugin import default_options
@@ -79,6 +79,7 @@ __all__ = [
     "default_options",
     "digest_of",
     "entries_named",
+    "guest_traceback",
     "hookimpl",
     "hookspec",
     "look",
@@ -95,7 +96,7 @@ __getattr__ = lazy(
         "catalog": ("Catalog", "NotOffered", "Offer"),
         "discovery": ("Installed", "look", "scan", "signature"),
         "entry": ("BAD_STATES", "Door", "Entry", "Reason", "State", "canonical", "canonical_id"),
-        "failure": ("Failure",),
+        "failure": ("Failure", "guest_traceback"),
         "finder": ("Located", "ScopeFinder", "digest_of"),
         "guest": ("place_of",),
         "hookplugin": ("default_options",),

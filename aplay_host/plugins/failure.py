@@ -6,6 +6,8 @@ exception ends here, where it is caught.
 
 from __future__ import annotations
 
+import importlib
+import os
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
     from .guest import Guest
 
 T = TypeVar("T")
+
+_NOT_GUESTS = (
+    os.path.dirname(os.path.dirname(__file__)) + os.sep,
+    os.path.dirname(importlib.__file__) + os.sep,
+    "<frozen importlib",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ class Failure(Reason):
     @classmethod
     def of(cls, error: BaseException, phase: str, guest: Guest) -> Failure:
         """Describe `error`; its place is the innermost line in the guest's own files."""
-        text = "".join(traceback.format_exception(error))
+        text = guest_traceback(error)
         return cls(phase, type(error).__name__, _message(error, guest), _place(error, guest), text)
 
 
@@ -48,6 +56,18 @@ def attempt(action: Callable[[], T], phase: str, guest: Guest) -> T | Failure:
         raise
     except BaseException as error:
         return Failure.of(error, phase, guest)
+
+
+def guest_traceback(error: BaseException) -> str:
+    """Return what Python prints of `error`, less the frames of this host and of its imports."""
+    told = traceback.TracebackException.from_exception(error)
+    waiting: list[traceback.TracebackException | None] = [told]
+    while waiting:
+        if one := waiting.pop():
+            kept = [frame for frame in one.stack if not frame.filename.startswith(_NOT_GUESTS)]
+            one.stack = traceback.StackSummary.from_list(kept)
+            waiting += [one.__cause__, one.__context__, *(one.exceptions or ())]
+    return "".join(told.format())
 
 
 def _message(error: BaseException, guest: Guest) -> str:

@@ -15,6 +15,7 @@ from .._door import lazy
 if TYPE_CHECKING:
     from .declared import Declared, KeyChange
     from .engine import Engine
+    from .event import ReloadEvent
     from .follower import Follower
     from .generation import Generation, Site, pending_restart
     from .graph import Import, ImportGraph, imports_of
@@ -45,6 +46,7 @@ __all__ = [
     "Reclass",
     "Refusal",
     "Refused",
+    "ReloadEvent",
     "ReloadInfo",
     "ReloadPlan",
     "ReloadReport",
@@ -77,6 +79,7 @@ __getattr__ = lazy(
     {
         "declared": ("Declared", "KeyChange"),
         "engine": ("Engine",),
+        "event": ("ReloadEvent",),
         "follower": ("Follower",),
         "generation": ("Generation", "Site", "pending_restart"),
         "graph": ("Import", "ImportGraph", "imports_of"),

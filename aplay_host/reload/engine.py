@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
+from ..kernel import Address
 from .disposal import dispose
+from .event import ReloadEvent
 from .generation import Former, Imports, Site
 from .probation import Probation, Verdict
 from .report import ReloadReport, ReloadTrouble
@@ -31,18 +33,14 @@ _log = logging.getLogger("aplay_host.reload")
 class Engine:
     """Makes transactions on `site`; `resolve` tells what a ``use`` means to some plugins.
 
-    `tell` hears every report but those of dry runs and of nothing done.
+    Every report but those of dry runs and of nothing done is logged, and told as a `ReloadEvent`.
+    `banner` is the line of the newest failure, until all that is on disk runs; else it is empty.
     """
 
-    def __init__(
-        self,
-        site: Site,
-        resolve: Resolver,
-        tell: Callable[[ReloadReport], None] = lambda report: None,
-    ) -> None:
+    def __init__(self, site: Site, resolve: Resolver) -> None:
+        self.banner = ""
         self._site = site
         self._resolve = resolve
-        self._tell = tell
         self._imports = Imports()
         self._one = asyncio.Lock()
         self._former: Former | None = None
@@ -59,7 +57,13 @@ class Engine:
         Raises `CommandError` (``no-such-plugin``) for a name that no plugin has.
         """
         async with self._one:
-            report = self._told(await self._carry_out(request, None), request)
+            try:
+                report = self._told(await self._carry_out(request, None), request)
+            except InVain:
+                number = self._site.current.number
+                return ReloadReport("nothing", number, number)
+            if not request.dry_run:
+                self._show(report, is_whole=not (request.plugins or request.config))
         if report.outcome == "waiting" and report.error is not None and not self._waits:
             self._waits = True
             self._spawn(self._again(report.error.place, request), "waits with a reload")
@@ -99,7 +103,7 @@ class Engine:
                 report = replace(report, outcome="taken_back", error=error)
             else:
                 self._end_probation()
-            self._told(report, request)
+            self._show(self._told(report, request), is_whole=False)
 
     def close(self) -> None:
         """End the probation, as passed, and what is under way."""
@@ -116,8 +120,6 @@ class Engine:
                 report = await run(tx)
             except Stale:
                 continue
-            except InVain:
-                return ReloadReport("nothing", base.number, base.number)
             if report.outcome == "refused" and not request.dry_run:
                 self._in_vain = tx.attempt
             elif report.outcome == "committed" and former is None:
@@ -150,10 +152,18 @@ class Engine:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _show(self, report: ReloadReport, *, is_whole: bool) -> None:
+        """Keep the line of a failure until all that is on disk runs."""
+        if report.outcome not in ("committed", "nothing"):
+            self.banner = report.line()
+        elif is_whole:
+            self.banner, self._in_vain = "", ()
+
     def _told(self, report: ReloadReport, request: Request) -> ReloadReport:
         if report.outcome != "nothing" and not request.dry_run:
             log_report(report)
-            self._tell(report)
+            told = f"reload.{report.outcome}", request.cause, report.line(), report
+            self._site.system.events.tell(ReloadEvent, Address("/"), *told)
         return report
 
 
@@ -161,4 +171,4 @@ def log_report(report: ReloadReport) -> None:
     """Log the one line, and below it the traceback of the code that raised."""
     text = report.error.traceback.rstrip() if report.error else ""
     level = logging.INFO if report.outcome == "committed" else logging.WARNING
-    _log.log(level, "%s%s", report.line(), f"\n{text}" if text else "")
+    _log.log(level, "%s", report.line(), extra={"traceback": text})

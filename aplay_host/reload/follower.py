@@ -8,7 +8,9 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
+from ..kernel import Address
 from .engine import Engine
+from .event import ReloadEvent
 from .generation import Site
 from .look import Roots
 from .lookout import Lookout
@@ -24,7 +26,7 @@ class Follower:
     It does so while ``[reload] enabled`` says so, or all the time with `always`. Watched are
     the modules that run or were tried, what ``[reload] watch`` adds, and aplay.toml, as they
     are in the generation that runs at each look. `installing` tells whether an installer is at
-    work, and `warn` gets a line for a person.
+    work.
     """
 
     def __init__(
@@ -34,13 +36,11 @@ class Follower:
         *,
         always: bool = False,
         installing: Callable[[], bool] = lambda: False,
-        warn: Callable[[str], None] = _log.warning,
     ) -> None:
         self._site = site
         self._engine = engine
         self._always = always
         self._installing = installing
-        self._warn = warn
         self._new_terms = asyncio.Event()
 
     @property
@@ -79,6 +79,11 @@ class Follower:
             await self._engine.reload(Request("a file changed", by_itself=True))
         except Exception:  # the next save has another chance
             _log.exception("a reload ended with an error that is the host's own")
+
+    def _warn(self, text: str) -> None:
+        _log.warning("%s", text)
+        told = "reload.watch_degraded", "watcher", text
+        self._site.system.events.tell(ReloadEvent, Address("/"), *told)
 
     @property
     def _terms(self) -> tuple[bool, float]:

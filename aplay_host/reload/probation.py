@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..kernel import ActorSystem, Address, Event, MessageFailed, Quarantined
+from ..plugins import guest_traceback
 from .refusal import Refusal
 
 MOST_FAILURES = 3
@@ -93,7 +94,7 @@ class Probation:
         place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
         count = f"{MOST_FAILURES} of {MOST_FAILURES} messages failed"
         text = f"{count}: {type(error).__name__}: {error}{place}"
-        self._give(address, text, "".join(traceback.format_exception(error)))
+        self._give(address, text, guest_traceback(error))
 
     def _give(self, address: Address, got: str, text: str) -> None:
         self._watch_no_more()  # what was set aside waits: it may run on the old code

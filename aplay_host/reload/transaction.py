@@ -32,6 +32,7 @@ from ..plugins import (
 )
 from .building import build, first_of
 from .disk import OnDisk, changes_of, has_moved, in_question, look_at
+from .event import ReloadEvent
 from .generation import (
     NO_TREE,
     Former,
@@ -161,6 +162,8 @@ async def run(tx: Transaction) -> ReloadReport:
             raise Refused(found.refusals[0])
         if found.is_empty or tx.request.dry_run:
             return _nothing(tx, found)
+        started = "reload.started", tx.request.cause
+        tx.site.system.events.tell(ReloadEvent, Address("/"), *started)
         if tx.former is None:
             await prepare(tx, found)
         ended = await quiesce(tx, found)
@@ -226,6 +229,7 @@ def look(tx: Transaction) -> None:
         )
     except OSError as error:
         place, got = str(error.filename), f"cannot be read: {error.strerror}"
+        tx.attempt += (place, got)
         raise Refused(
             Refusal("unreadable", place, got, "a file that can be read", "allow it")
         ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 
 from ..errors import ConfigError
-from ..plugins import Failure
+from ..plugins import Failure, guest_traceback
 from .refusal import Refusal, Refused
 from .report import BAD_CONFIG
 
@@ -26,9 +26,8 @@ def raised(error: Exception, address: str) -> Refused:
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else address
     got = f"{type(error).__name__}: {error}, while {address} was made anew"
-    text = "".join(traceback.format_exception(error))
     wanted = "an __init__ and a prepare_children that do not raise"
-    return Refused(Refusal("init", where, got, wanted, CURE), text)
+    return Refused(Refusal("init", where, got, wanted, CURE), guest_traceback(error))
 
 
 def bad_config(error: ConfigError) -> Refused:

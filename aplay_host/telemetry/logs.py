@@ -16,8 +16,8 @@ class LineFormatter(logging.Formatter):
     """Writes ``time LEVEL address or logger: text``, the time in UTC.
 
     Control characters are escaped, because a message may hold what a stranger sent, and a
-    line is cut at 16 Ki characters. A traceback follows on indented lines of its own: no text
-    in it can pass for a record.
+    line is cut at 16 Ki characters. A traceback, or the text of one that a record has as
+    `traceback`, follows on indented lines of its own: no text in it can pass for a record.
     """
 
     converter = staticmethod(time.gmtime)
@@ -30,9 +30,10 @@ class LineFormatter(logging.Formatter):
         text = record.getMessage().removeprefix(f"{source} ")
         line = f"{self.formatTime(record)} {record.levelname:<7} {source}: {text}"
         lines = [line.replace("\n", "\\n")]
+        traceback = getattr(record, "traceback", "")
         if record.exc_info:
             traceback = self.formatException(record.exc_info)
-            lines += [f"    {one}" for one in traceback.split("\n")]
+        lines += [f"    {one}" for one in traceback.split("\n") if traceback]
         return "\n".join(map(_printable, lines))
 
 

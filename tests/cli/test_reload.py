@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from textwrap import dedent
 
@@ -84,9 +85,18 @@ def test_wrong_code_is_refused_with_its_place_and_the_old_goes_on(
     assert (shown.code, shown.data["outcome"]) == (1, "refused")
     assert shown.data["error"]["code"] == "syntax"
     assert served.ask("/adder", None) == 2
+    status, tree = project.run("status"), project.run("tree")
+    assert status.out.splitlines()[1].startswith("reload #2 REFUSED adder.py:4")
+    assert tree.out.splitlines()[0].startswith("reload #2 REFUSED adder.py:4")
+    write(project, ADDER)
+    assert project.run("reload", "-o", "json").document["host"]["banner"] is None
+    assert "REFUSED" not in project.run("status").out
+    write(project, ADDER.replace("STEP = 1", "STEP = nobody"))
+    assert project.run("reload").code == 1
     served.signal(signal.SIGTERM)
     assert served.wait() == 0
     assert "reload #2 REFUSED adder.py:4" in served.log
+    assert re.search(r'^    Traceback .*\n      File ".*adder.py", line 4', served.log, re.M)
 
 
 def test_plugin_that_is_not_there_is_no_such_thing(project: Project, served: Served) -> None:

@@ -27,6 +27,7 @@ def test_an_answer_has_schema_host_time_data_and_next() -> None:
             "generation": 1,
             "config": "/etc/aplay.toml",
             "pending_restart": [],
+            "banner": None,
         },
         "at": "2026-03-01T12:00:00.001Z",
         "data": [1],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aplay_host.reload import ReloadReport, Request
+from aplay_host.reload import ReloadEvent, ReloadReport, Request
 
 from .conftest import Serve, Served
 from .guests import Guest
@@ -30,10 +31,16 @@ class Followed:
         self.host = served.host
         self.served = served
         self.reports: asyncio.Queue[ReloadReport] = asyncio.Queue()
-        self.host.reloads._tell = self.reports.put_nowait
+        self.events: list[ReloadEvent] = []
+        self.host.system.events.subscribe((ReloadEvent,), self._hear)
         self._judged = asyncio.Event()
         self._reload = self.host.reloads.reload
         self.host.reloads.reload = self._counted  # type: ignore[method-assign]
+
+    def _hear(self, event: ReloadEvent) -> None:
+        self.events.append(event)
+        if event.report is not None:
+            self.reports.put_nowait(event.report)
 
     async def report(self) -> ReloadReport:
         """Wait for the next report."""
@@ -211,3 +218,49 @@ async def test_what_was_taken_back_waits_for_a_change_or_a_hand(
     plugin.edit("parse", "words.GONE", "'new ' + words.PREFIX")
     await followed.committed()
     assert await followed.ask("d") == "new old d"
+
+
+# ---- what is seen of it -----------------------------------------------------------------------
+
+
+async def test_a_failure_is_shown_until_all_that_is_on_disk_runs(
+    plugin: Guest, follow: Follow
+) -> None:
+    followed = await follow()
+    plugin.edit("words", "PREFIX =", "PREFIX = (")
+    refused = await followed.report()
+    assert followed.host.record().banner == refused.line()
+    async with followed.silence():
+        plugin.write(unused="")
+    assert followed.host.record().banner == refused.line()
+    async with followed.silence():
+        plugin.edit("words", "PREFIX = (", "PREFIX =")
+    assert followed.host.record().banner is None
+    plugin.edit("words", "PREFIX =", "PREFIX = (")
+    again = await followed.report()
+    assert (again.outcome, followed.host.record().banner) == ("refused", again.line())
+    plugin.write(words="PREFIX = 'new '")
+    await followed.committed()
+    assert followed.host.record().banner is None
+
+
+async def test_each_transaction_is_told_once_and_named_after_what_became_of_it(
+    plugin: Guest, follow: Follow, caplog: pytest.LogCaptureFixture
+) -> None:
+    followed = await follow()
+    plugin.edit("words", "old", "new")
+    await followed.committed()
+    plugin.edit("words", "PREFIX", "raise ValueError('no')\nPREFIX")
+    refused = await followed.report()
+    told = [(it.type, it.address, it.trigger) for it in followed.events]
+    assert told == [
+        ("reload.started", "/", "a file changed"),
+        ("reload.committed", "/", "a file changed"),
+        ("reload.started", "/", "a file changed"),
+        ("reload.refused", "/", "a file changed"),
+    ]
+    assert followed.events[-1].text == refused.line()
+    lines = [it for it in caplog.records if it.getMessage() == refused.line()]
+    (traceback,) = [vars(it)["traceback"] for it in lines]
+    files = re.findall(r'File "(.+?)"', traceback)
+    assert files == [str(plugin.folder / f"{name}.py") for name in ("tail", "parse", "words")]

@@ -14,7 +14,7 @@ import pytest
 from aplay_host.config import load_config
 from aplay_host.errors import ConfigError
 from aplay_host.kernel import Started
-from aplay_host.reload import ReloadReport, Request
+from aplay_host.reload import ReloadEvent, ReloadReport, Request
 
 from .conftest import Serve, Served
 from .guests import PLAIN, Guest
@@ -33,6 +33,18 @@ async def served(plugin: Guest, serve: Serve, folder: Path) -> Served:
 
 async def reload(served: Served, **request: Any) -> ReloadReport:
     return await served.host.reloads.reload(Request(**request))
+
+
+def heard_from(served: Served) -> asyncio.Queue[ReloadReport]:
+    """Return where each report of a reload goes from now on."""
+    heard: asyncio.Queue[ReloadReport] = asyncio.Queue()
+
+    def hear(event: ReloadEvent) -> None:
+        if event.report is not None:
+            heard.put_nowait(event.report)
+
+    served.host.system.events.subscribe((ReloadEvent,), hear)
+    return heard
 
 
 async def ask(served: Served, message: Any, address: str = "/tail") -> Any:
@@ -183,8 +195,7 @@ async def test_an_actor_that_is_busy_for_too_long_lets_the_reload_wait(
     assert report.error.place == "/plain"
     assert "plain.py:6 in msg_handler" in report.error.got
     assert served.host.current.number == 2
-    heard: asyncio.Queue[ReloadReport] = asyncio.Queue()
-    served.host.reloads._tell = heard.put_nowait
+    heard = heard_from(served)
     release.set()
     assert await reply == "new"
     async with asyncio.timeout(60):
@@ -342,8 +353,7 @@ async def test_code_that_fails_its_first_messages_is_taken_back_and_they_run_on_
     plugin: Guest, served: Served
 ) -> None:
     plugin.edit("parse", "return words.PREFIX", "return words.GONE")
-    heard: asyncio.Queue[ReloadReport] = asyncio.Queue()
-    served.host.reloads._tell = heard.put_nowait
+    heard = heard_from(served)
     assert (await reload(served)).outcome == "committed"
     tail = served.host.system.ref("/tail")
     for text in "abc":

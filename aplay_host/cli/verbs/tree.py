@@ -6,7 +6,7 @@ import click
 
 from ..client import Client
 from ..options import Common, common_options
-from ..output import print_json, print_tree
+from ..output import print_banner, print_json, print_tree
 
 
 @click.command("tree")
@@ -18,5 +18,6 @@ def command(common: Common, address: str) -> int:
     if common.is_json:
         print_json(answer.body)
     else:
+        print_banner(answer)
         print_tree(answer.data)
     return 0
