@@ -1,9 +1,13 @@
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from counter import Counter
 
 from aplay_host import ActorRef, ActorSystem
+from aplay_host.testing import reload_harness
+
+SOURCES = Path(__file__).parents[1] / "src"
 
 
 @pytest.fixture
@@ -51,3 +55,12 @@ async def test_unknown_message_raises_and_names_the_known_ones(
     with pytest.raises(ValueError, match=r'\{"n": 1\} and \{"get": "total"\}, got'):
         await counter.ask(message)
     assert await counter.ask({"get": "total"}) == 7, "a bad message must not change the total"
+
+
+async def test_total_survives_an_edit_of_the_code() -> None:
+    toml = 'actors."/counter" = { use = "counter", options = { start = 5 } }'
+    async with reload_harness(SOURCES, toml) as live:
+        assert await live.ask("/counter", {"n": 1}) == 6
+        report = await live.edit("counter.py", 'case {"get": "total"}', 'case {"get": "sum"}')
+        assert report.outcome == "committed"
+        assert await live.ask("/counter", {"get": "sum"}) == 6
