@@ -201,6 +201,9 @@ def _otherwise(view: ActorView) -> Why:
     if status.state == "running":
         by = f"declared at {view.declared}" if view.declared else "made by code"
         return Why("otherwise", f"runs {lasting} (generation {status.generation}, {by})")
+    if status.state == "paused" and all(it.state == "running" for it in view.ancestors[:1]):
+        text = f"begins no message {lasting}, because of a live change{_last_error(status)}"
+        return Why("otherwise", text)
     if status.state == "paused":
         text = f"waits {lasting} for {view.address.parent}, which has to deal with its failure"
         return Why("otherwise", text, _command("show", view.address.parent))

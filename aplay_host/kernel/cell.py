@@ -22,8 +22,6 @@ from .drain import Drain
 from .envelope import unwrap
 from .events import HookFailed, MessageFailed
 from .mail import Mail
-from .mailbox import Parcel
-from .request import Request
 from .status import ActorStatus, Failure, State
 from .timers import Timers
 from .watch import end_watches
@@ -233,17 +231,18 @@ class ActorCell(Mail):
     @property
     def is_handling(self) -> bool:
         """Tell whether mail is handled: the actor runs, or something is due behind its gate."""
-        return self.state == "running" or (self.state == "paused" and self.is_due)
+        closed = self.probation is not None and self.probation.is_closed
+        return not closed and (self.state == "running" or (self.state == "paused" and self.is_due))
+
+    @property
+    def visible_state(self) -> State:
+        """The state as it is told: who waits for a verdict on new code has a closed gate."""
+        return "paused" if self.state == "running" and not self.is_handling else self.state
 
     @property
     def is_quiesced(self) -> bool:
         """Tell whether the gate is closed for an exchange."""
         return self.system.quiet is not None and self.system.quiet.holds(self)
-
-    def pass_probation(self) -> None:
-        """Note that a message was handled, which is all that is asked of new code."""
-        if (probation := self.probation) is not None:
-            probation.settle()
 
     @property
     def is_choosy(self) -> bool:
@@ -292,8 +291,7 @@ class ActorCell(Mail):
         if self.box is not None and self.box.obey(message):
             self.fail(error, kind, "resume" if cancelled else None)
             return
-        trial = self.probation if message.__class__ not in (Request, Parcel) else None
-        if trial is not None and isinstance(error, Exception) and trial.set_aside(message, error):
+        if (trial := self.probation) is not None and trial.set_aside(message, error):
             self.fail(error, kind, "set aside")
             return
         self.failed += 1
@@ -357,7 +355,7 @@ class ActorCell(Mail):
         pending, renewal = self.pending, self.renewal
         return ActorStatus(
             address=self.address,
-            state=self.state,
+            state=self.visible_state,
             held=self.held,
             accepted=self.taken + sum(hand.taken for hand in self.hands) + pending,
             handled=self.handled + sum(hand.handled for hand in self.hands),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .envelope import Envelope
 from .errors import Refuse
+from .probation import pass_probation
 from .turn import CURRENT, Turn
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class Drain(Turn):
                 self._settle(1)
                 if not self._abandoned:
                     cell.count_refused(message)
-                    cell.pass_probation()
+                    pass_probation(cell)
             except BaseException as error:
                 self._fail(error, message)
             count += size
@@ -189,11 +190,13 @@ class Drain(Turn):
         """Handle what may stand in an envelope; the line may hold senders that wait for room."""
         cell = self.cell
         cell.take_out(message)
+        if (trial := cell.probation) is not None:
+            trial.note_begin(message)
         if cell.waiters:
             cell.admit_waiters()
         if not isinstance(message, Envelope):
             await cell.handler(message)
-            cell.pass_probation()
+            pass_probation(cell)
             return
         if (reason := message.void()) is not None:
             self._size -= 1
@@ -209,7 +212,7 @@ class Drain(Turn):
             raise
         else:
             message.answer(reply)
-            cell.pass_probation()
+            pass_probation(cell)
         finally:
             self._open = None
             CURRENT.reset(token)

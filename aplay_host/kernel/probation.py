@@ -2,52 +2,102 @@
 
 from __future__ import annotations
 
+from asyncio import TimerHandle
+from bisect import insort
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from . import supervisor
 from .envelope import unwrap
+from .mailbox import Parcel
+from .request import Request
 
 if TYPE_CHECKING:
     from .cell import ActorCell
 
-MOST_SET_ASIDE = 3
+ENOUGH = 3
+"""How many failed messages close the gate."""
+PATIENCE = 30.0
+"""Seconds for which a closed gate waits for a verdict."""
 
 
 class Probation:
     """Failed messages that wait for a verdict on the code that failed them.
 
-    They count as pending. Until the actor has handled its first message, or somebody settles
-    it, at most three are set aside. Then they have failed, and ``on_error`` is asked about
-    each; or the old code comes back, and they return to the head of the line.
+    They count as pending. Requests are not among them: who asks is told at once.
+
+    ====================================  ===================================================
+    what comes first                      then
+    ====================================  ===================================================
+    a message is handled                  it is over: all that was set aside has failed
+    the third message fails               the gate is closed, `is_closed`, until a verdict;
+                                          what was in hand then is set aside as well
+    `settle`, or 30 s after the third     it is over: they have failed, and the gate opens
+    a swap, the end of the instance       it is over: they have failed, or the swap gives
+                                          them back to the head of the line
+    ====================================  ===================================================
+
+    ``on_error`` is asked about each that has failed, while the code that failed it is there.
     """
 
-    __slots__ = ("_cell", "_errors", "messages")
+    __slots__ = ("_begun", "_cell", "_failed", "_opens")
 
     def __init__(self, cell: ActorCell) -> None:
         self._cell = cell
-        self._errors: list[Exception] = []
-        self.messages: list[Any] = []
+        self._begun: list[Any] = []
+        self._failed: list[tuple[int, Any, Exception]] = []  # by the place in `_begun`
+        self._opens: TimerHandle | None = None
 
-    def set_aside(self, message: Any, error: Exception) -> bool:
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether no message begins before there is a verdict."""
+        return self._opens is not None
+
+    @property
+    def messages(self) -> tuple[Any, ...]:
+        """What is set aside, in the order in which it was begun."""
+        return tuple(message for _, message, _ in self._failed)
+
+    def note_begin(self, message: Any) -> None:
+        """Note that `message` is in hand from now on: with several slots, others may end first."""
+        if message.__class__ not in (Request, Parcel):
+            self._begun.append(message)
+
+    def set_aside(self, message: Any, error: BaseException) -> bool:
         """Keep a message that has just failed; False when it has to fail as any other."""
-        if len(self.messages) >= MOST_SET_ASIDE:
+        begun = (number for number, one in enumerate(self._begun) if one is message)
+        if (place := next(begun, None)) is None or not isinstance(error, Exception):
             return False
-        self.messages.append(unwrap(message))  # it has begun, so no envelope wants to know more
-        self._errors.append(error)
+        # It has begun, so no envelope wants to know more.
+        insort(self._failed, (place, unwrap(message), error), key=itemgetter(0))
         self._cell.taken -= 1
+        if len(self._failed) == ENOUGH:
+            self._opens = self._cell.system.loop.call_later(PATIENCE, self.settle)
+            for hand in self._cell.hands:
+                hand.retire()
         return True
 
     def settle(self, *, act: bool = True) -> None:
         """End it: all that was set aside has failed, and with `act` that has its consequences."""
-        cell, errors = self._cell, self._errors
+        cell, failed = self._cell, self._failed
         self.give_back()
-        cell.taken += len(errors)
-        cell.failed += len(errors)
-        for error in errors if act else ():
-            supervisor.act(cell, supervisor.directive_for(cell, error), error)
+        cell.taken += len(failed)
+        cell.failed += len(failed)
+        if act:
+            for _, _, error in failed:
+                supervisor.act(cell, supervisor.directive_for(cell, error), error)
+            cell.wake()
 
     def give_back(self) -> None:
         """End it without a verdict: who took the messages puts them in line again."""
-        self._errors, self.messages = [], []
+        if self._opens is not None:
+            self._opens.cancel()
+        self._begun, self._failed, self._opens = [], [], None
         self._cell.probation = None
         self._cell.open_line()
+
+
+def pass_probation(cell: ActorCell) -> None:
+    """Note that a message was handled, which is all that is asked of new code."""
+    if (trial := cell.probation) is not None and not trial.is_closed:
+        trial.settle()

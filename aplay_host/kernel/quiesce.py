@@ -203,6 +203,10 @@ class Quiesce:
         now, unless they are to be given back. What was staged for an actor that is removed by
         now is dropped. Raises `Busy` when an actor was started or stopped since it was staged.
         Returns the names of the owned tasks that ended and were not begun again.
+
+        Each new behaviour is on `Probation`: a listener for `MessageFailed` hears ``set aside``
+        as the directive, and gives its verdict with `settle`, or a swap that gives back. 30 s
+        after the third such message an actor goes on without one.
         """
         staged = [one for one in staged if self._is_in_place(one)]
         if len({one.cell for one in staged}) < len(staged):

@@ -176,7 +176,7 @@ class ActorRef:
     def state(self) -> State:
         """The actor's state; ``removed`` where none lives."""
         cell = self._living()
-        return "removed" if cell is None else cell.state
+        return "removed" if cell is None else cell.visible_state
 
     @property
     def held(self) -> bool:

@@ -64,16 +64,21 @@ class Engine:
                 return ReloadReport("nothing", number, number)
             if not request.dry_run:
                 self._show(report, is_whole=not (request.plugins or request.config))
-        if report.outcome == "waiting" and report.error is not None and not self._waits:
+        if report.outcome == "waiting" and not self._waits:
             self._waits = True
-            self._spawn(self._again(report.error.place, request), "waits with a reload")
+            self._spawn(self._again(report, request), "waits with a reload")
         return report
 
-    async def _again(self, address: str, request: Request) -> None:
+    async def _again(self, report: ReloadReport, request: Request) -> None:
         """Try once more when the actor that was busy has done with its message."""
-        await self._site.system.idle(address)
+        await self._idle(report)
         self._waits = False
         await self.reload(request)
+
+    async def _idle(self, report: ReloadReport) -> None:
+        """Wait until the actor that was busy has done with its message."""
+        if report.error is not None:
+            await self._site.system.idle(report.error.place)
 
     async def rollback(self, *, dry_run: bool = False) -> ReloadReport:
         """Go back to the generation before the newest commit; after that, to the newest again.
@@ -92,18 +97,25 @@ class Engine:
         self._in_vain = ()
 
     async def take_back(self, verdict: Verdict) -> None:
-        """Go back because the new code has failed on probation."""
+        """Go back because the new code has failed on probation.
+
+        While an actor is busy this is tried again when that is idle. What makes it impossible
+        ends the probation: the new code goes on.
+        """
         async with self._one:
             if self._site.current.number != verdict.generation or self._former is None:
                 return
             request = Request("probation", give_back=True)
             report = await self._carry_out(request, self._former)
-            error = ReloadTrouble.of(verdict.refusal, verdict.traceback)
             if report.outcome == "committed":
+                error = ReloadTrouble.of(verdict.refusal, verdict.traceback)
                 report = replace(report, outcome="taken_back", error=error)
-            else:
+            elif report.outcome != "waiting":
                 self._end_probation()
             self._show(self._told(report, request), is_whole=False)
+        if report.outcome == "waiting":
+            await self._idle(report)
+            await self.take_back(verdict)
 
     def close(self) -> None:
         """End the probation, as passed, and what is under way."""

@@ -63,8 +63,9 @@ class Probation:
         self._watch_no_more()
         for address in self._handled:
             cell = self._system.cell_at(address)
-            if cell is not None and cell.generation == self._generation:
-                cell.pass_probation()
+            trial = None if cell is None else cell.probation
+            if cell is not None and trial and cell.generation == self._generation:
+                trial.settle()
         self._handled = {}
 
     def _watch_no_more(self) -> None:

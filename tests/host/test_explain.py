@@ -206,6 +206,12 @@ CASES = [
     Case(
         view(state="paused", since=NOW - 2),
         "otherwise",
+        "begins no message for 2 s, because of a live change",
+        None,
+    ),
+    Case(
+        view(state="paused", since=NOW - 2, ancestors=(above("/a", "restarting"),)),
+        "otherwise",
         "waits for 2 s for /a, which has to deal with its failure",
         "aplay-host show /a",
     ),

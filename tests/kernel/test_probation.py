@@ -48,21 +48,87 @@ async def fail(ref: ActorRef, *messages: Any) -> None:
     await settle()
 
 
-async def test_failed_messages_are_set_aside_three_at_most_and_count_as_pending(
-    system: ActorSystem,
-) -> None:
-    ref, _ = await break_it(system, on_error="stop")
+async def test_the_third_message_that_is_set_aside_closes_the_gate(system: ActorSystem) -> None:
+    ref, seen = await break_it(system, on_error="stop")
     told = listen(system, MessageFailed)
     for number in (1, 2, 3):
         await fail(ref, number)
         assert counts_of(ref.status()) == (number, 0, 0, 0, number, 0)
         check_account(system)
-    assert [event.directive for event in told] == ["set aside"] * 3
-    assert ref.state == "running"
+        assert ref.state == ("running" if number < 3 else "paused")
     await fail(ref, 4, 5)
-    assert states(system) == {"/a": "stopped"}, "the fourth has failed as any other"
-    assert counts_of(ref.status()) == (5, 0, 1, 0, 4, 0)
+    assert [message for _, message in seen] == [1, 2, 3]
+    assert [event.directive for event in told] == ["set aside"] * 3
+    assert counts_of(ref.status()) == (5, 0, 0, 0, 5, 0)
     check_account(system)
+
+
+async def test_without_a_verdict_the_gate_opens_by_itself_after_half_a_minute(
+    system: ActorSystem,
+) -> None:
+    ref, seen = await break_it(system)
+    await fail(ref, 1, 2, 3, "fine")
+    await asyncio.sleep(29.9)
+    assert counts_of(ref.status()) == (4, 0, 0, 0, 4, 0)
+    await asyncio.sleep(0.2)
+    assert counts_of(ref.status()) == (4, 1, 3, 0, 0, 0)
+    assert (ref.state, seen[-1][1]) == ("running", "fine")
+
+
+@pytest.mark.parametrize("on_error", ["resume", "stop"])
+async def test_to_settle_opens_the_gate_after_what_on_error_says(
+    system: ActorSystem, on_error: str
+) -> None:
+    ref, _ = await spawn_old(system, on_error=on_error)
+    quiet = await exchange(system, Broken)
+    await fail(ref, 1, 2, 3, "fine")
+    quiet.settle()
+    assert counts_of(ref.status()) == (4, 0, 3, 0, 1, 0)
+    check_account(system)
+    await settle()
+    handled = int(on_error == "resume")
+    assert counts_of(ref.status()) == (4, handled, 3, 0, 1 - handled, 0)
+    assert ref.state == ("running" if handled else "stopped")
+
+
+async def test_who_held_it_and_changed_nothing_leaves_the_gate_closed(system: ActorSystem) -> None:
+    ref, seen = await break_it(system)
+    await fail(ref, 1, 2, 3, 4)
+    async with system.quiesce(["/a"]):
+        pass
+    await settle()
+    assert (ref.state, len(seen)) == ("paused", 3)
+    await ref.stop()
+    await ref.human_start()
+    await settle()
+    assert (ref.state, len(seen)) == ("paused", 3), "nor does a person open it by a stop"
+    await ref.restart()
+    await settle()
+    assert counts_of(ref.status()) == (4, 0, 4, 0, 0, 0), "but by a new instance"
+    assert ref.state == "running"
+
+
+async def test_an_actor_at_the_closed_gate_can_be_removed(system: ActorSystem) -> None:
+    ref, _ = await break_it(system)
+    await fail(ref, 1, 2, 3, 4)
+    await ref.remove()
+    assert counts_of(system.status()) == (4, 0, 3, 1, 0, 0)
+    check_account(system)
+
+
+async def test_five_messages_run_on_the_old_code_in_order_and_none_has_failed(
+    either: ActorSystem,
+) -> None:
+    ref, seen = await break_it(either, on_error="stop")
+    ref.tell_nowait(1)
+    await fail(ref, 2, 3, 4, 5)
+    asked = await begin(ref.ask(6))
+    seen.clear()
+    await exchange(either, Old, give_back=True)
+    assert await asked == "old"
+    assert seen == [("old", number) for number in range(1, 7)]
+    assert counts_of(ref.status()) == (6, 6, 0, 0, 0, 0)
+    check_account(either)
 
 
 async def test_the_first_handled_message_settles_what_was_set_aside(system: ActorSystem) -> None:
@@ -278,12 +344,44 @@ async def test_a_cancelled_handler_is_not_set_aside(system: ActorSystem) -> None
     assert counts_of(ref.status()) == (1, 0, 1, 0, 0, 0)
 
 
-async def test_with_several_slots_three_are_set_aside_all_the_same(system: ActorSystem) -> None:
-    ref, _ = await break_it(system, max_tasks=3)
-    await fail(ref, *range(6))
-    assert counts_of(ref.status()) == (6, 0, 3, 0, 3, 0)
-    await fail(ref, "fine")
-    assert counts_of(ref.status()) == (7, 1, 6, 0, 0, 0)
+async def test_with_several_slots_what_is_in_hand_at_the_third_is_set_aside_too(
+    system: ActorSystem,
+) -> None:
+    class Slow(Broken):
+        async def msg_handler(self, msg: Any) -> Any:
+            await asyncio.sleep(msg)
+            await super().msg_handler(msg)
+
+    ref, seen = await spawn_old(system, max_tasks=5)
+    await exchange(system, Slow)
+    await fail(ref, 5, 4, 3, 2, 1, 0, 0, 0)
+    await asyncio.sleep(3.5)
+    assert counts_of(ref.status()) == (8, 0, 0, 0, 6, 2)
+    assert ref.state == "paused"
+    check_account(system)
+    await asyncio.sleep(2)
+    assert counts_of(ref.status()) == (8, 0, 0, 0, 8, 0)
+    seen.clear()
+    await exchange(system, Old, give_back=True)
+    await settle()
+    assert [message for _, message in seen] == [5, 4, 3, 2, 1, 0, 0, 0], "as they were begun"
+    assert counts_of(ref.status()) == (8, 8, 0, 0, 0, 0)
+
+
+async def test_a_late_success_does_not_open_the_gate(system: ActorSystem) -> None:
+    class Late(Broken):
+        async def msg_handler(self, msg: Any) -> Any:
+            await asyncio.sleep(1 if msg == "fine" else 0)
+            await super().msg_handler(msg)
+
+    ref, _ = await spawn_old(system, max_tasks=4)
+    await exchange(system, Late)
+    await fail(ref, "fine", 1, 2, 3, 4)
+    await asyncio.sleep(2)
+    assert counts_of(ref.status()) == (5, 1, 0, 0, 4, 0)
+    await exchange(system, Old, give_back=True)
+    await settle()
+    assert counts_of(ref.status()) == (5, 5, 0, 0, 0, 0)
 
 
 async def test_an_actor_that_started_with_the_new_code_is_on_no_probation(
