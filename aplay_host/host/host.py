@@ -49,6 +49,7 @@ from ..kernel import (
     Stopped,
     SystemStopping,
     TreePlan,
+    compose_anew,
 )
 from ..plugins import (
     BAD_STATES,
@@ -70,6 +71,7 @@ from .origin import Origin, declared_origins, resolver
 from .port import HostPort
 from .rounds import HealthRounds
 from .signals import StopSignals
+from .turnover import Turnover
 
 LAST_ACTORS_SECONDS = 5.0
 """What the actors' own ends get at least, even when draining took all the time there was."""
@@ -130,6 +132,9 @@ class Host:
         self._boot = secrets.token_hex(4)
         self._stop_reason: asyncio.Future[str] | None = None
         self._rounds: list[asyncio.Task[None]] = []
+        self._news: ActorNews | None = None
+        self._asks_health = False
+        self._turnover = Turnover(self.system, lambda: self.info)
 
     @property
     def config(self) -> HostConfig:
@@ -143,12 +148,25 @@ class Host:
 
     def commit(self, generation: Generation) -> None:
         """Make `generation` the one that runs."""
-        self.current = generation
-        self.plugins.hooks.report = self.plugins.degrade
+        before, self.current = self.plugins.hooks, generation
+        hooks = self.plugins.hooks
+        before.report = hooks.report = self.plugins.degrade
         self.origins = declared_origins(generation.config, self.plugins.catalog)
         nodes = generation.tree.nodes
         self.faults = {node.address: node.fault for node in nodes if node.fault is not None}
         self.follower.check()
+        if hooks is not before:
+            compose_anew(self.system)
+            self._listen()
+            self._turnover.begin(before, hooks)
+
+    def _listen(self) -> None:
+        """Begin what is done for plugins that hear of it, as soon as there is one."""
+        if self._news is None and self.plugins.hooks.hears(*NEWS):
+            self._news = ActorNews(self.system, lambda: self.plugins.hooks)
+        if not self._asks_health and self.plugins.hooks.hears("aplay_health"):
+            self._asks_health = True
+            self._rounds.append(asyncio.create_task(self.rounds.run(), name="health rounds"))
 
     # ---- the whole life ------------------------------------------------------------------
 
@@ -209,7 +227,7 @@ class Host:
         kept_out = {str(node.address) for node in plan.nodes if node.fault == SAFE_MODE.message}
         self.system.open()
         if self.plugins.hooks.hears(*NEWS):
-            ActorNews(self.system, lambda: self.plugins.hooks)
+            self._news = ActorNews(self.system, lambda: self.plugins.hooks)
         self.system.events.subscribe((SystemStopping,), self._ended_by_the_tree)
         self.system.events.subscribe((ReloadEvent,), self._reloaded)
         self.commit(Generation(1, self.config, self.plugins, plan))
@@ -222,8 +240,7 @@ class Host:
         await planting
         await self._settled()
         await self.plugins.hooks.host_started(self.info, self.system)
-        if self.plugins.hooks.hears("aplay_health"):
-            self._rounds.append(asyncio.create_task(self.rounds.run(), name="health rounds"))
+        self._listen()
         looking = asyncio.create_task(self._installs.run(found), name="looks at what is installed")
         following = asyncio.create_task(self.follower.run(), name="follows the files")
         self._rounds += [looking, following]
@@ -322,6 +339,7 @@ class Host:
         for task in self._rounds:
             task.cancel()
         await asyncio.gather(*self._rounds, return_exceptions=True)
+        await self._turnover.close()
         if not self.planted:
             await self.plugins.close(PLUGIN_SECONDS)
             return 0

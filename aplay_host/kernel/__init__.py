@@ -19,6 +19,7 @@ from .._door import lazy
 if TYPE_CHECKING:
     from .actor import Actor, Group
     from .address import Address
+    from .composing import compose_anew
     from .envelope import Envelope
     from .errors import (
         ActorStopped,
@@ -159,6 +160,7 @@ __all__ = [
     "Unreadable",
     "Verdict",
     "class_settings",
+    "compose_anew",
 ]
 
 __getattr__ = lazy(
@@ -169,6 +171,7 @@ __getattr__ = lazy(
             "Group",
         ),
         "address": ("Address",),
+        "composing": ("compose_anew",),
         "envelope": ("Envelope",),
         "errors": (
             "ActorStopped",

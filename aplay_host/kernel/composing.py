@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .cell import ActorCell
     from .ref import ActorRef
     from .spec import ActorSpec
+    from .system import ActorSystem
 
 Handler = Callable[[Any], Awaitable[Any]]
 Wrap = Callable[[Handler], Handler]
@@ -60,6 +61,19 @@ def compose_handler(cell: ActorCell, behaviour: Actor, spec: ActorSpec) -> Handl
     for wrap in reversed(wraps):
         handler = wrap(handler)
     return handler
+
+
+def compose_anew(system: ActorSystem) -> None:
+    """Ask again what goes around each handler; what is in hand goes on as it is.
+
+    Where the interceptors raise, it is told and the handler stays.
+    """
+    for cell in system.cells():
+        if cell.behaviour is not None:
+            try:
+                cell.compose()
+            except Exception as error:
+                cell.tell_hook_failure("interceptors", error)
 
 
 def _with_callback(cell: ActorCell, behaviour: Actor, handler: Handler) -> Handler:

@@ -7,6 +7,7 @@ exception and does not await.
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import logging
 import math
@@ -14,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pluggy
@@ -108,11 +110,19 @@ class Dispatcher:
         self.dropped: Counter[str] = Counter()
         self._hooks = hooks
         self._report = report
-        self._lanes: dict[str, Lane[HookCall]] = {}
+        self._lanes: dict[str, Lane[Callable[[], Awaitable[object]]]] = {}
         self._closed = False
         self._missed: dict[str, int] = {}  # dead letters not shown, by plugin
         self._slow: set[pluggy.HookImpl] = set()  # those that have been warned of
         self._tasks: set[asyncio.Task[tuple[Any, ...] | Failure]] = set()  # the loop's are weak
+
+    def for_others(
+        self, hooks: pluggy.HookRelay, report: Callable[[HookFailure], None]
+    ) -> Dispatcher:
+        """Return the calls to the plugins of another manager; the lanes and counts are these."""
+        other = copy.copy(self)
+        other._hooks, other._report = hooks, report
+        return other
 
     def implementations(self, hook: str) -> list[pluggy.HookImpl]:
         """Return who implements `hook`, in the order of calls."""
@@ -161,7 +171,7 @@ class Dispatcher:
             if "missed" in arguments:
                 missed = {**arguments, "missed": self._missed.pop(call.plugin, 0)}
                 call = replace(call, arguments=missed)
-            if not self._lane(call.plugin).put(call):
+            if not self._lane(call.plugin).put(partial(self._run, call)):
                 self._drop(call)
 
     def _drop(self, call: HookCall) -> None:
@@ -178,9 +188,9 @@ class Dispatcher:
         self._closed = True
         await asyncio.gather(*(lane.close(seconds) for lane in self._lanes.values()))
 
-    def _lane(self, plugin: str) -> Lane[HookCall]:
+    def _lane(self, plugin: str) -> Lane[Callable[[], Awaitable[object]]]:
         if plugin not in self._lanes:
-            self._lanes[plugin] = Lane(f"hooks of {plugin}", self._run, LANE_CAPACITY)
+            self._lanes[plugin] = Lane(f"hooks of {plugin}", lambda call: call(), LANE_CAPACITY)
         return self._lanes[plugin]
 
     def _calls(self, hook: str, arguments: Mapping[str, Any]) -> list[HookCall]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
@@ -48,9 +49,27 @@ class Hooks:
         self.errors: Counter[tuple[str, str]] = Counter()
         self.report = report
         self._strict = strict
-        self._manager = pluggy.PluginManager("aplay_host")
-        self._manager.add_hookspecs(hookspecs)
+        self._manager = _new_manager()
         self._dispatcher = Dispatcher(self._manager.hook, self.failed)
+
+    def without(self, plugins: Collection[str], report: Callable[[HookFailure], None]) -> Hooks:
+        """Return the calls to all but these plugins; this one stays as it is.
+
+        Both share what is queued, and what is counted, for each plugin.
+        """
+        after = copy.copy(self)
+        after.report = report
+        after._manager = _new_manager()
+        for plugin, instance in self._manager.list_name_plugin():
+            if plugin not in plugins:
+                after._manager.register(instance, plugin)
+        after._dispatcher = self._dispatcher.for_others(after._manager.hook, after.failed)
+        return after
+
+    def beyond(self, other: Hooks) -> frozenset[str]:
+        """Return the plugins that `other` does not have, or has as another object."""
+        mine, theirs = self._manager.list_name_plugin(), other._manager
+        return frozenset(name for name, it in mine if theirs.get_plugin(name) is not it)
 
     @property
     def leaked(self) -> int:
@@ -211,6 +230,12 @@ class Hooks:
         lines = [f"{one.plugin}: {one.failure.line()}" for one in outcomes if one.failure]
         if lines and self._strict:
             raise PluginError("\n".join(("strict, and these hooks failed:", *lines)))
+
+
+def _new_manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager("aplay_host")
+    manager.add_hookspecs(hookspecs)
+    return manager
 
 
 def _records(outcomes: Iterable[Outcome]) -> Iterable[tuple[Outcome, Any]]:

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -73,8 +73,10 @@ class PluginSet:
         self._on_failure = on_failure
         self._options = options
         self._actors: dict[str, type[Actor] | Failure] = {}
-        self._registered: set[str] = set()  # ids of the actors that hooks gave
+        self._registered: dict[str, str] = {}  # ids of the actors that hooks gave, with whose
+        self._given: set[str] = set()  # those of them that came as classes
         self._objects: dict[str, object] = {}  # what the plugins' targets name, by id
+        self._host: HostInfo | None = None
         self._loader = Loader(self.finder, Quarantine(state_dir) if state_dir else None)
 
     def add_paths(self) -> None:
@@ -163,7 +165,7 @@ class PluginSet:
         return {
             id_: offer.target.partition(":")[0]
             for id_, offer in offers
-            if isinstance(offer, Offer) and id_ not in self._registered
+            if isinstance(offer, Offer) and id_ not in self._given
         }
 
     def hook_modules(self) -> dict[str, str]:
@@ -180,13 +182,20 @@ class PluginSet:
     def stage(self, renewal: Renewal) -> StagedPlugins:
         """Load modules anew, aside: see `StagedPlugins` for what comes of them.
 
-        A class that could not be loaded before and still cannot is no failure.
+        What could not be loaded before and still cannot is no failure.
         """
         after = copy.copy(self)
         after._actors = dict(self._actors)
         were = {id_: after._actors.pop(id_, None) for id_ in renewal.actors}
+        hooked = [one for one in self.rows() if one.door == "plugin" and _is_due(one, renewal)]
+        if hooked:
+            after._let_go({one.id for one in hooked})
 
         def look_up() -> Failure | None:
+            failures = after._load_plugins(hooked)
+            for one in hooked:
+                if one.state == "active" and one.id in failures:
+                    return failures[one.id]
             for id_, before in were.items():
                 got = after.load_actor(id_)
                 if isinstance(got, Failure) and isinstance(before, type):
@@ -196,6 +205,19 @@ class PluginSet:
         staged = StagedPlugins(after, self.finder)
         staged.run(renewal, partial(self._loader.load_anew, whose=self._guest_of), look_up)
         return staged
+
+    def _let_go(self, plugins: Collection[str]) -> None:
+        """Be without these plugins, and without what they gave."""
+        given = {id_ for id_, plugin in self._registered.items() if plugin in plugins}
+        self._actors = {id_: one for id_, one in self._actors.items() if id_ not in given}
+        self._registered = {id_: it for id_, it in self._registered.items() if id_ not in given}
+        self._given = self._given - given
+        self._objects = {id_: it for id_, it in self._objects.items() if id_ not in plugins}
+        kinds = self.mailboxes.items()
+        self.mailboxes = {kind: it for kind, it in kinds if it.plugin not in plugins}
+        stay = (one for one in self.rows() if one.door == "plugin" or one.id not in given)
+        self.catalog = Catalog(stay, self._settings)
+        self.hooks = self.hooks.without(plugins, self.degrade)
 
     def _guest_of(self, module: str) -> Guest:
         owner = self.owner_of(module)
@@ -233,7 +255,8 @@ class PluginSet:
         if isinstance(got, Failure):
             self._put(entry, state=_state_after(got), reason=got)
         else:
-            self._put(entry, state="active", reason=None, import_ms=took, **self._where(entry))
+            facts = {"import_ms": took, **self._where(entry)}
+            self._put(entry, state="active", reason=None, flags=(), **facts)
         return got
 
     def _where(self, entry: Entry) -> dict[str, str | None]:
@@ -254,21 +277,33 @@ class PluginSet:
         They come in the order of their ids. One that does not load is noted in its entry,
         and leaves nothing behind but third-party modules.
         """
+        self._host = host
+        found = (one for one in self.rows() if one.door == "plugin" and one.state == "found")
+        self._load_plugins(found)
+
+    def _load_plugins(self, entries: Iterable[Entry]) -> dict[str, Failure]:
+        """Load plugins and take over what they offer; return what failed, by their ids."""
         offers: list[KindOffer] = []
-        for entry in self.rows():
-            if entry.door == "plugin" and entry.state == "found":
-                offers += self._load_plugin(entry, host)
+        failures: dict[str, Failure] = {}
+        for entry in entries:
+            got = self._load_plugin(entry)
+            if isinstance(got, Failure):
+                failures[entry.id] = got
+            else:
+                offers += got
         plan = plan_kinds(offers, self.mailboxes)
         self.mailboxes = plan.kinds
         for offer, message in plan.refused:
             self._refuse_record(offer.plugin, "aplay_mailboxes", message)
+        return failures
 
-    def _load_plugin(self, entry: Entry, host: HostInfo) -> list[KindOffer]:
+    def _load_plugin(self, entry: Entry) -> list[KindOffer] | Failure:
         """Load one plugin and take over its actors; return the mailboxes that it offers."""
+        assert self._host is not None  # `load_hooks` comes first
         guest = Guest.of(entry.target, entry.dist, entry.metadata)
-        got = self._load(entry, partial(self._accept, entry, guest, host))
+        got = self._load(entry, partial(self._accept, entry, guest, self._host))
         if isinstance(got, Failure):
-            return []
+            return got
         for record in got.actors:
             self._add_actor(entry, record)
         return [KindOffer(entry.id, record) for record in got.mailboxes]
@@ -302,8 +337,9 @@ class PluginSet:
             self._refuse_record(plugin.id, "aplay_actors", message)
             return
         self.catalog = self.catalog.extended([entry])
-        self._registered.add(entry.id)
+        self._registered[entry.id] = plugin.id
         if not isinstance(cls, str):
+            self._given.add(entry.id)
             self._actors[entry.id] = cls
 
     def _refuse_record(self, plugin: str, hook: str, message: str) -> None:
@@ -321,6 +357,13 @@ class PluginSet:
         new = replace(entry, **facts)
         if new != entry:
             self.catalog = self.catalog.replaced(entry, new)
+
+
+def _is_due(entry: Entry, renewal: Renewal) -> bool:
+    """Tell whether a hook plugin is to be loaded anew, or tried once more."""
+    if entry.state == "active":
+        return entry.module in renewal.superseded
+    return entry.state in ("failed", "incompatible") and entry.module in renewal.tried
 
 
 def _same(one: str, other: Path) -> bool:

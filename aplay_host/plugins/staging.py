@@ -24,11 +24,13 @@ class Renewal:
     """What is to be loaded anew.
 
     `order` are the modules to import, in this order; `superseded` those whose present objects
-    go; `actors` the ids of the classes to look up again; `sources` the bytes to run, by file.
+    go, `tried` those that could not be imported and may be now; `actors` the ids of the classes
+    to look up again; `sources` the bytes to run, by file.
     """
 
     order: tuple[str, ...]
     superseded: tuple[str, ...]
+    tried: tuple[str, ...]
     actors: tuple[str, ...]
     sources: Mapping[str, bytes]
 

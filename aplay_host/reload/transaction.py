@@ -252,8 +252,8 @@ def plan(tx: Transaction) -> ReloadPlan:
         users = users_of(tx.base, again)
         because = {address: f"{id_} is tried again" for address, id_ in users.items()}
         found = plan_reload(now, changes, graph, cells, declared=declared, because=because)
-    tx.plan = replace(found, refusals=(*found.refusals, *_hooks_in_the_way(found, plugins)))
-    return tx.plan
+    tx.plan = found
+    return found
 
 
 def plan_back(tx: Transaction, former: Former) -> ReloadPlan:
@@ -278,14 +278,6 @@ def plan_back(tx: Transaction, former: Former) -> ReloadPlan:
     tx.reclass = Reclass(Successors(former.staged.modules))
     tx.plan = found
     return found
-
-
-def _hooks_in_the_way(found: ReloadPlan, plugins: PluginSet) -> Iterator[Refusal]:
-    hooks = plugins.hook_modules()
-    for name in found.superseded:
-        if name in hooks:
-            got = f"is the plugin {hooks[name]}, whose hooks are registered when the host starts"
-            yield Refusal(RESTART, name, got, "a new process", "restart the host")
 
 
 def _nothing(tx: Transaction, found: ReloadPlan) -> ReloadReport:
@@ -333,6 +325,7 @@ def stage(tx: Transaction, found: ReloadPlan) -> None:
     renewal = Renewal(
         found.order,
         found.superseded,
+        tuple(it.module for it in found.affected if it.step == "retry"),
         tuple(it.id for it in found.plugins),
         {file.path: file.source for file in tx.disk.values() if file and file.source is not None},
     )
@@ -385,7 +378,9 @@ def swap(tx: Transaction, quiet: Quiesce) -> tuple[str, ...]:
     assert tx.reclass is not None
     views = quiet.cells
     firsts = {view.address: first_of(quiet, view) for view in views}
+    system, hooks = tx.site.system, tx.staged.plugins.hooks
     tx.staged.keep()
+    interceptors, system.interceptors = system.interceptors, hooks.interceptors
     try:
         staged = [build(tx, quiet, view, firsts[view.address]) for view in views]
         ended = quiet.swap(
@@ -397,6 +392,8 @@ def swap(tx: Transaction, quiet: Quiesce) -> tuple[str, ...]:
     except BaseException:
         tx.staged.put_back()
         raise
+    finally:
+        system.interceptors = interceptors
     # From here on nothing can fail.
     before = {view.address: view.behaviour for view in views if view.behaviour is not None}
     tx.undo = Former(tx.base, tx.staged.back(tx.base.plugins), before)
