@@ -121,8 +121,8 @@ class Host:
         self._options = HookOptions(config)
         none = self._plugin_set(Catalog((), self._settings))
         self.current = Generation(0, config, none)
-        self.reloads = Engine(self, resolver)
         self._installs = InstalledWatch(self._installed)
+        self.reloads = Engine(self, resolver, lambda: self._installs.installing)
         self.follower = Follower(
             self, self.reloads, always=reload, installing=lambda: self._installs.installing
         )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..plugins import Entry, PluginSet, digest_of
+from ..plugins import Entry, PluginSet
+from .hold import Hold
+from .look import SourceFile
+from .refusal import Refusal, Refused
 from .running import FileChange, Running, plan_changes
+from .settle import read_settled
+
+PATIENCE = 10.0
+"""Seconds that git, an installer or an editor may take for what they are writing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,25 +27,55 @@ class OnDisk:
     source: bytes | None
 
 
-def look_at(plugins: PluginSet, names: Iterable[str]) -> dict[str, OnDisk | None]:
+async def look_at(
+    plugins: PluginSet, names: Iterable[str], config: str, hold: Hold
+) -> dict[str, OnDisk | None]:
     """Return what is on disk for each of these modules, None where nothing is.
 
-    Raises `OSError` for a file that is there and cannot be read.
+    Waits until nobody is at work on them or on `config`, the path of aplay.toml; nothing that
+    is half written is taken. Raises `Refused` when that lasts, and for what cannot be read.
     """
+    names, roots = tuple(names), (*plugins.finder.roots(), config)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                marks = await hold.released(roots)
+                paths = _paths(plugins, names)
+                texts = {path: size for path, size in paths.values() if size is not None}
+                settled = await read_settled({**texts, config: 0})
+                is_whole = not settled.waited and settled.gone <= {config}
+                if is_whole and hold.undisturbed(roots) == marks:
+                    return {
+                        name: _on_disk(paths[name][0], settled.files) if name in paths else None
+                        for name in names
+                    }
+    except TimeoutError:
+        got = f"git, an installer or an editor has been at work for {PATIENCE:g} s"
+        cure = "wait until it has done, then: aplay-host reload"
+        raise Refused(Refusal("unsettled", "files", got, "files at rest", cure)) from None
+
+
+def _paths(plugins: PluginSet, names: Iterable[str]) -> dict[str, tuple[str, int | None]]:
+    """Return where modules are, with the size in bytes that ran; None for what is no text."""
     importlib.invalidate_caches()  # a file may be younger than what a finder remembers
-    finder, found = plugins.finder, {}
+    finder, found = plugins.finder, dict[str, tuple[str, int | None]]()
     for name in names:
         path, known = finder.file_now(name), finder.located.get(name)
         has_text = known is None or known.origin is None or known.digest is not None
-        found[name] = None if path is None else _read(path, finder.read if has_text else None)
+        if path is not None:
+            is_text = has_text and path.endswith(".py")
+            found[name] = path, len((known and known.source) or b"") if is_text else None
     return found
 
 
-def _read(path: str, read: Callable[[str], bytes] | None) -> OnDisk:
-    if read is None or not path.endswith(".py"):
+def _on_disk(path: str, files: Mapping[str, SourceFile]) -> OnDisk:
+    file = files.get(path)
+    if file is None:
         return OnDisk(path, None, None)
-    source = read(path)
-    return OnDisk(path, digest_of(source), source)
+    if file.problem:
+        got, wanted = f"cannot be read: {file.problem}", "a file that can be read"
+        raise Refused(Refusal("unreadable", path, got, wanted, "allow it"))
+    return OnDisk(path, file.digest, file.source)
 
 
 def in_question(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..kernel import Address
 from .disposal import dispose
 from .event import ReloadEvent
 from .generation import Former, Imports, Site
+from .hold import Hold
 from .probation import Probation, Verdict
 from .report import ReloadReport, ReloadTrouble
 from .transaction import Attempt, InVain, Request, Resolver, Stale, Transaction, run
@@ -27,6 +28,14 @@ NOTHING_BEFORE = ReloadTrouble(
     "edit the files instead",
 )
 
+TOO_FAST = ReloadTrouble(
+    "too-fast",
+    "actors",
+    f"they, or what is installed, changed during each of {_MOST_PLANS} attempts",
+    "actors that stay for the time of one",
+    "try again: aplay-host reload",
+)
+
 _log = logging.getLogger("aplay_host.reload")
 
 
@@ -35,13 +44,17 @@ class Engine:
 
     Every report but those of dry runs and of nothing done is logged, and told as a `ReloadEvent`.
     `banner` is the line of the newest failure, until all that is on disk runs; else it is empty.
+    `installing` tells whether an installer is at work, which is waited for as git is.
     """
 
-    def __init__(self, site: Site, resolve: Resolver) -> None:
+    def __init__(
+        self, site: Site, resolve: Resolver, installing: Callable[[], bool] = lambda: False
+    ) -> None:
         self.banner = ""
         self._site = site
         self._resolve = resolve
         self._imports = Imports()
+        self._hold = Hold(installing, _log.warning)
         self._one = asyncio.Lock()
         self._former: Former | None = None
         self._probation: Probation | None = None
@@ -125,9 +138,9 @@ class Engine:
 
     async def _carry_out(self, request: Request, former: Former | None) -> ReloadReport:
         for _ in range(_MOST_PLANS):
-            site, vain = self._site, self._in_vain
-            base = site.current
-            tx = Transaction(site, self._resolve, request, self._imports, base, former, vain)
+            site, base = self._site, self._site.current
+            tx = Transaction(site, self._resolve, request, self._imports, base, self._hold)
+            tx.former, tx.in_vain = former, self._in_vain
             try:
                 report = await run(tx)
             except Stale:
@@ -149,7 +162,8 @@ class Engine:
                 if former is not None or not seconds:
                     self._end_probation()
             return report
-        raise RuntimeError("the actors change faster than a reload can be planned")
+        number = self._site.current.number
+        return ReloadReport("refused", number, number + 1, error=TOO_FAST)
 
     def _end_probation(self) -> None:
         if self._probation is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,6 +44,7 @@ from .generation import (
     users_of,
 )
 from .handover import Handover
+from .hold import Hold
 from .plan import ReloadPlan, plan_reload
 from .reclass import Reclass
 from .refusal import Refusal, Refused
@@ -102,6 +103,7 @@ class Transaction:
     request: Request
     imports: Imports
     base: Generation
+    hold: Hold
     former: Former | None = None
     in_vain: Attempt = ()
     attempt: Attempt = ()
@@ -156,7 +158,7 @@ async def run(tx: Transaction) -> ReloadReport:
     """
     try:
         with tx.timed("plan"):
-            found = plan_back(tx, tx.former) if tx.former else plan(tx)
+            found = plan_back(tx, tx.former) if tx.former else await plan(tx)
         refuse_what_was_in_vain(tx)
         if found.refusals:
             raise Refused(found.refusals[0])
@@ -209,38 +211,34 @@ async def prepare(tx: Transaction, found: ReloadPlan) -> None:
         stage(tx, found)
 
 
-def look(tx: Transaction) -> None:
+async def look(tx: Transaction) -> None:
     """Read what is on disk: aplay.toml, and each module in question."""
     plugins, names = tx.base.plugins, tx.request.plugins
-    tx.attempt = (_digest_at(tx.base.config.file),)
-    if not names:
-        tx.config = _read_config(tx.base.config)
-    if tx.request.config:
-        return
     tx.wanted = tuple(one for name in names for one in entries_named(name, plugins.rows()))
     for entry in tx.wanted:
         if entry.restart is not None and has_moved(entry):
             text, cure = entry.restart.message, "restart the host"
             raise Refused(Refusal(RESTART, entry.id, text, "files where they were", cure))
+    modules: Iterable[str] = ()
+    if not tx.request.config:
+        upgraded = tx.request.by_itself
+        modules = in_question(running(tx.base), plugins, tx.wanted, upgraded=upgraded)
     try:
-        tx.disk = look_at(
-            plugins,
-            in_question(running(tx.base), plugins, tx.wanted, upgraded=tx.request.by_itself),
-        )
-    except OSError as error:
-        place, got = str(error.filename), f"cannot be read: {error.strerror}"
-        tx.attempt += (place, got)
-        raise Refused(
-            Refusal("unreadable", place, got, "a file that can be read", "allow it")
-        ) from None
+        tx.disk = await look_at(plugins, modules, str(tx.base.config.file), tx.hold)
+    except Refused as error:
+        tx.attempt = (error.refusal.place, error.refusal.got)
+        raise
+    tx.attempt = (_digest_at(tx.base.config.file),)
+    if not names:
+        tx.config = _read_config(tx.base.config)
 
 
-def plan(tx: Transaction) -> ReloadPlan:
+async def plan(tx: Transaction) -> ReloadPlan:
     """Decide what a commit would do; nothing is touched."""
-    look(tx)
+    tx.catalog = tx.base.plugins.catalog
+    await look(tx)
     declared = declared_in(tx.config) if tx.config else None
     now, plugins = running(tx.base), tx.base.plugins
-    tx.catalog = plugins.catalog
     changes = changes_of(now, tx.disk, plugins)
     digests = {name: file.digest for name, file in tx.disk.items() if file is not None}
     tx.attempt += tuple((it.kind, it.path, digests.get(it.module)) for it in changes)

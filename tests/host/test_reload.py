@@ -14,7 +14,9 @@ import pytest
 from aplay_host.config import load_config
 from aplay_host.errors import ConfigError
 from aplay_host.kernel import MessageFailed, Started
+from aplay_host.plugins import Verdict
 from aplay_host.reload import ReloadEvent, ReloadReport, Request
+from aplay_host.reload.hold import Hold
 
 from .conftest import Serve, Served
 from .guests import PLAIN, Guest
@@ -161,6 +163,68 @@ async def test_what_cannot_run_is_refused_with_its_place_and_nothing_has_changed
     plugin.edit("words", "old", "new")
     assert (await reload(served)).generation_to == 2
     assert await ask(served, "seen") == ["old a", "old b"]
+
+
+async def test_a_file_that_is_being_written_is_taken_when_it_is_whole(
+    plugin: Guest, served: Served
+) -> None:
+    with (plugin.folder / "words.py").open("w") as stream:
+        begun = asyncio.create_task(reload(served))
+        for text in ("PREFIX = 'new", " an", "d whole '\n"):
+            stream.write(text)
+            stream.flush()
+            await asyncio.sleep(0.12)  # longer, and it would count as forgotten
+            assert not begun.done()
+    assert (await begun).outcome == "committed"
+    assert await ask(served, "a") == "new and whole a"
+
+
+async def test_while_an_installer_is_at_work_for_too_long_nothing_is_read(
+    plugin: Guest, served: Served
+) -> None:
+    at_work = True
+    served.host.reloads._hold = Hold(lambda: at_work, print)
+    plugin.edit("words", "old", "new")
+    report = await reload(served)
+    assert report.error is not None
+    assert (report.outcome, report.error.code) == ("refused", "unsettled")
+    begun = asyncio.create_task(reload(served))
+    await asyncio.sleep(1)
+    assert not begun.done()
+    at_work = False
+    assert (await begun).outcome == "committed"
+
+
+async def test_a_checkout_is_waited_for(plugin: Guest, served: Served) -> None:
+    lock = plugin.folder / ".git" / "index.lock"
+    lock.parent.mkdir()
+    lock.touch()
+    plugin.edit("words", "old", "(")
+    begun = asyncio.create_task(reload(served))
+    await asyncio.sleep(1)
+    assert not begun.done()
+    plugin.edit("words", "(", "new")
+    lock.unlink()
+    assert (await begun).outcome == "committed"
+
+
+async def test_who_finds_everything_changed_again_and_again_gives_up(
+    plugin: Guest, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin.edit("words", "old", "new")
+    tries = []
+
+    async def before_reload(plan: object, replaced: object) -> Any:
+        tries.append(plan)
+        served.host.plugins.catalog = served.host.plugins.catalog.extended(())
+        return Verdict()
+
+    monkeypatch.setattr(served.host.plugins.hooks, "before_reload", before_reload)
+    monkeypatch.setattr(served.host.plugins.hooks, "hears", lambda *hooks: True)
+    report = await reload(served)
+    assert report.error is not None
+    assert (report.outcome, report.error.code, len(tries)) == ("refused", "too-fast", 5)
+    assert await ask(served, "a") == "old a"
 
 
 async def test_waiting_mail_is_handled_by_the_new_code_in_order(
