@@ -21,6 +21,8 @@ def print_report(report: Mapping[str, Any], *, dry_run: bool) -> None:
         print(f"  wanted: {visible(error['wanted'])}; {visible(error['cure'])}")
     for one in (plan or {}).get("restart", ()):
         print(f"  restart needed: {visible(one['module'])}: {visible(one['why'])}")
+    for note in (plan or {}).get("notes", ()):
+        print(f"  {visible(note)}")
 
 
 def plan_lines(plan: Mapping[str, Any]) -> list[str]:

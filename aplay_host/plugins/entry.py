@@ -117,7 +117,8 @@ class Entry:
     `restart` says why nothing but a restart of the host brings what is installed now; its type
     is ``stale`` (loaded from other files), ``orphaned`` (loaded, and no longer installed) or
     ``late`` (it came in a way, or at a time, at which it cannot be loaded).
-    `installed_version` is told where it differs from `version`.
+    `installed_version` is told where it differs from `version`, and `moved_to`, the directory
+    below which the modules are now, where that is another.
     """
 
     dist: str
@@ -134,6 +135,7 @@ class Entry:
     stamp: Stamp = (0, 0)
     restart: Reason | None = None
     installed_version: str | None = None
+    moved_to: str | None = None
     file: str | None = None
     root: str | None = None
     import_ms: int | None = None

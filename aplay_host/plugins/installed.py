@@ -150,13 +150,16 @@ class Installations:
     def judged(self, entry: Entry) -> Entry:
         """Return `entry` with what is installed now and whether that needs a restart."""
         now = used(self._found).get(entry.dist)
-        restart = plan_restart(self._loaded.get(entry.dist), now)
+        loaded = self._loaded.get(entry.dist)
+        restart, moved_to = plan_restart(loaded, now), None
+        if restart and loaded and now and home_of(loaded) != home_of(now):
+            moved_to = home_of(now)
         if restart is None and entry.state == "found" and entry.dist in self._came:
             restart = self._late(entry)
         if restart and entry.restart and restart.type == entry.restart.type == "orphaned":
             restart = entry.restart  # which knows since when
         version = now.version if now and now.version != entry.version else None
-        return replace(entry, restart=restart, installed_version=version)
+        return replace(entry, restart=restart, installed_version=version, moved_to=moved_to)
 
     def _late(self, entry: Entry) -> Reason | None:
         if hook := self._hooks.get(entry.dist):

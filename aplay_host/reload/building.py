@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,27 @@ from .wording import raised
 if TYPE_CHECKING:
     from .transaction import Transaction
 
+SLOW_SECONDS = 0.05
+"""What one step of an actor's code may take without being noted."""
+
 _log = logging.getLogger("aplay_host.reload")
+
+
+class Stopwatch:
+    """Notes which steps of an actor's code were slow, while all that is held waited."""
+
+    def __init__(self, address: str) -> None:
+        self.notes: list[str] = []
+        self._address = address
+        self._since = time.perf_counter()
+
+    def lap(self, step: str) -> None:
+        """End the step of that name; the next begins."""
+        now = time.perf_counter()
+        took, self._since = now - self._since, now
+        if took > SLOW_SECONDS:
+            text = f"{self._address}: {step} took {1000 * took:.0f} ms, and everything waited"
+            self.notes.append(text)
 
 
 def first_of(quiet: Quiesce, view: CellView) -> Actor | None:
@@ -31,12 +52,14 @@ def first_of(quiet: Quiesce, view: CellView) -> Actor | None:
 
 def build(tx: Transaction, quiet: Quiesce, view: CellView, first: Actor | None) -> Staged:
     """Make the new behaviour of one actor and give it the state of the old one."""
-    spec = _spec(tx, view)
+    spec, watch = _spec(tx, view), Stopwatch(str(view.address))
 
     def fill(new: Actor) -> None:
         type(new).__init__(new, **spec.kwargs)
+        watch.lap("__init__")
         if view.behaviour is not None:
             tx.handovers.append(_hand_over(tx, new, Before(view.behaviour, first)))
+        watch.lap("the hand-over of its state")
 
     made = len(tx.handovers)
     try:
@@ -45,10 +68,13 @@ def build(tx: Transaction, quiet: Quiesce, view: CellView, first: Actor | None) 
         raise
     except Exception as error:
         raise raised(error, view.address) from error
+    watch.lap("prepare_children")
     if staged.behaviour is not None:
         version = tx.handovers[-1].from_version if len(tx.handovers) > made else 1
         with staged.recording():
             tell_reload(staged.behaviour, ReloadInfo(tx.number, tx.request.cause, version))
+    watch.lap("on_reload")
+    tx.notes += watch.notes
     return staged
 
 

@@ -98,13 +98,8 @@ def in_question(
 
 
 def is_upgraded(entry: Entry) -> bool:
-    """Tell whether what is loaded of a distribution is not what is installed in its place."""
-    return "stale" in entry.all_flags and not has_moved(entry)
-
-
-def has_moved(entry: Entry) -> bool:
-    """Tell whether a distribution is installed elsewhere now, where Python may not look."""
-    return entry.restart is not None and "moved from" in entry.restart.message
+    """Tell whether a distribution is loaded, and another version installed in its place."""
+    return "stale" in entry.all_flags and entry.moved_to is None
 
 
 def changes_of(

@@ -71,8 +71,9 @@ class RestartNeeded:
 class ReloadPlan:
     """One transaction, not begun: made against generation `base`, and void for another.
 
-    With a refusal nothing of it is done. All fields are plain values, so that it can be kept,
-    compared and sent.
+    With a refusal nothing of it is done. After the commit `notes` tell, for people, what else
+    came of it: tasks that ended, state that could not be compared, code that was slow. All fields
+    are plain values, so that it can be kept, compared and sent.
     """
 
     base: int
@@ -83,6 +84,7 @@ class ReloadPlan:
     config: tuple[KeyChange, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     restart: tuple[RestartNeeded, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -115,6 +117,7 @@ class ReloadPlan:
             *(f"  {it.key}: {it.before!r} → {it.after!r}" for it in self.config),
             *(f"  restart needed: {it.module}: {it.why}" for it in self.restart),
             *(f"  REFUSED {it.line()}" for it in self.refusals),
+            *(f"  {it}" for it in self.notes),
         ]
 
 

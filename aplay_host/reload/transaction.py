@@ -31,7 +31,7 @@ from ..plugins import (
     show_sources,
 )
 from .building import build, first_of
-from .disk import OnDisk, changes_of, has_moved, in_question, look_at
+from .disk import OnDisk, changes_of, in_question, look_at
 from .event import ReloadEvent
 from .generation import (
     NO_TREE,
@@ -94,8 +94,8 @@ class Transaction:
     """What one attempt has found out and made so far; each step adds its part.
 
     With a `former` generation it goes back to that one, and the disk does not matter.
-    `undo` is the way back from what was committed. `attempt` is what it is about, and
-    `in_vain` what is not to be tried again by itself.
+    `undo` is the way back from what was committed, and `notes` tell what came of it that no plan
+    could say. `attempt` is what it is about, and `in_vain` what is not to be tried again by itself.
     """
 
     site: Site
@@ -118,7 +118,7 @@ class Transaction:
     specs: dict[Address, ActorSpec] = field(default_factory=dict)
     reclass: Reclass | None = None
     handovers: list[Handover] = field(default_factory=list)
-    ended_tasks: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
     undo: Former | None = None
 
     @property
@@ -143,7 +143,7 @@ class Transaction:
             outcome,
             self.base.number,
             self.base.number if outcome == "nothing" else self.number,
-            self.plan,
+            replace(self.plan, notes=tuple(self.notes)) if self.plan and done else self.plan,
             self.plan.order if self.plan and done else (),
             self.plan.config if self.plan and done else (),
             dict(self.phases),
@@ -168,7 +168,7 @@ async def run(tx: Transaction) -> ReloadReport:
         tx.site.system.events.tell(ReloadEvent, Address("/"), *started)
         if tx.former is None:
             await prepare(tx, found)
-        ended = await quiesce(tx, found)
+        await quiesce(tx, found)
     except Refused as error:
         refuse_what_was_in_vain(tx)
         return tx.report("refused", ReloadTrouble.of(error.refusal, error.traceback))
@@ -177,7 +177,6 @@ async def run(tx: Transaction) -> ReloadReport:
     finally:
         if tx.staged is not None and tx.former is None:
             tx.staged.drop()
-    tx.ended_tasks = ended
     begin(tx, found)
     return tx.report("committed")
 
@@ -216,8 +215,8 @@ async def look(tx: Transaction) -> None:
     plugins, names = tx.base.plugins, tx.request.plugins
     tx.wanted = tuple(one for name in names for one in entries_named(name, plugins.rows()))
     for entry in tx.wanted:
-        if entry.restart is not None and has_moved(entry):
-            text, cure = entry.restart.message, "restart the host"
+        if entry.moved_to is not None:
+            text, cure = f"its files are in {entry.moved_to} now", "restart the host"
             raise Refused(Refusal(RESTART, entry.id, text, "files where they were", cure))
     modules: Iterable[str] = ()
     if not tx.request.config:
@@ -352,8 +351,8 @@ def _faults(tree: TreePlan) -> dict[Address, str]:
     return {node.address: node.fault for node in tree.nodes if node.fault is not None}
 
 
-async def quiesce(tx: Transaction, found: ReloadPlan) -> tuple[str, ...]:
-    """Hold the actors, swap, and let them go on; returns the owned tasks that ended."""
+async def quiesce(tx: Transaction, found: ReloadPlan) -> None:
+    """Hold the actors, swap, and let them go on."""
     steps = (it for it in found.cells if it.action != "remove")
     addresses = [it.address for it in steps if tx.site.system.cell_at(it.address) is not None]
     terms, began = tx.base.config.reload, time.perf_counter()
@@ -365,12 +364,12 @@ async def quiesce(tx: Transaction, found: ReloadPlan) -> tuple[str, ...]:
             if tx.site.current is not tx.base or tx.base.plugins.catalog is not tx.catalog:
                 raise Stale
             with tx.timed("swap"):
-                return swap(tx, quiet)
+                swap(tx, quiet)
     except BadAddress:
         raise Stale from None  # it was removed meanwhile
 
 
-def swap(tx: Transaction, quiet: Quiesce) -> tuple[str, ...]:
+def swap(tx: Transaction, quiet: Quiesce) -> None:
     """Build, hand over, commit: without an await, so that nothing else runs until it is over."""
     assert tx.staged is not None
     assert tx.reclass is not None
@@ -399,7 +398,8 @@ def swap(tx: Transaction, quiet: Quiesce) -> tuple[str, ...]:
     tx.site.commit(Generation(tx.number, config, tx.staged.plugins, tx.tree))
     tx.staged.forget()
     tx.staged = None
-    return ended
+    tx.notes += [note for way in tx.handovers for note in way.notes]
+    tx.notes += [f"task {name} ended, and nobody has begun it again" for name in ended]
 
 
 def begin(tx: Transaction, found: ReloadPlan) -> None:

@@ -150,3 +150,16 @@ def test_the_file_alone_is_read_again_by_a_flag_and_by_hup(
     assert "aplay.toml:4:13: actors" in bad.out
     assert project.run("reload", "-c", "aplay.toml").code == 78
     assert project.run("reload", "--config", "--plugin", "x").code == 2
+
+
+def test_what_else_came_of_it_stands_below_the_line(project: Project, served: Served) -> None:
+    begins = "if msg == 'begin':\n            self.create_task(self.work())\n            return"
+    work = "async def work(self):\n        import asyncio\n        await asyncio.Event().wait()\n"
+    source = dedent(ADDER).replace("self.total +=", f"{begins}\n        self.total +=")
+    (project.folder / "adder.py").write_text(f"{source}\n    {work}")
+    assert project.run("reload").code == 0
+    served.ask("/adder", "begin")
+    (project.folder / "adder.py").write_text(f"{source}\n    {work}\n\n")
+    head, note = project.run("reload").out.splitlines()
+    assert head.startswith("reload #3 ")
+    assert note == "  task /adder work ended, and nobody has begun it again"

@@ -366,6 +366,51 @@ async def test_the_old_code_is_told_what_was_handed_over(plugin: Guest, served: 
         assert await old.told == {"seen", "told"}
 
 
+async def test_the_report_tells_what_else_came_of_it(plugin: Guest, served: Served) -> None:
+    plugin.edit(
+        "tail",
+        "    async def msg_handler(self, msg):\n",
+        """    async def on_start(self):
+        self.create_task(self.refresh())
+
+    async def refresh(self):
+        import asyncio
+        await asyncio.Event().wait()
+
+    async def msg_handler(self, msg):
+        if msg == "begin":
+            self.create_task(self.refresh(), "by hand")
+            return None
+""",
+    )
+    assert (await reload(served)).outcome == "committed"
+    tail = served.host.system.ref("/tail")
+    await tail.restart()
+    await ask(served, "begin")
+    plugin.edit(
+        "tail",
+        "        self.limit = 3",
+        """        self.limit = 3
+        import time
+        time.sleep(0.06)
+        self.calls = getattr(type(self), 'calls', 0) + 1
+        type(self).calls = self.calls
+        if self.calls == 2:
+            raise ValueError('only once')""",
+    )
+    report = await reload(served)
+    assert report.plan is not None
+    slow, ended = report.plan.notes
+    assert slow.startswith("/tail: __init__ took ")
+    assert ended == "task /tail by hand ended, and nobody has begun it again"
+    plugin.edit("words", "old", "new")
+    report = await reload(served)
+    assert report.plan is not None
+    assert (
+        "/tail: the old __init__ raises by now, so every live value was kept" in report.plan.notes
+    )
+
+
 # ---- going back --------------------------------------------------------------------------
 
 

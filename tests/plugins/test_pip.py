@@ -77,6 +77,7 @@ def test_editable_is_usable_when_it_came_and_asks_for_a_restart_when_moved(looks
     assert row.all_flags == ("stale",)
     assert row.restart is not None
     assert row.restart.message == f"restart needed: acme moved from {old} to {new}"
+    assert row.moved_to == str(new)
     assert looks.version() == "1.0"
 
 
