@@ -145,25 +145,30 @@ class Engine:
                 report = await run(tx)
             except Stale:
                 continue
+            finally:
+                self._follow_up(tx)
             if report.outcome == "refused" and not request.dry_run:
                 self._in_vain = tx.attempt
             elif report.outcome == "committed" and former is None:
                 self._newest = tx.attempt
             elif report.outcome == "committed":
                 self._in_vain = self._newest
-            if tx.undo is not None:
-                self._former = tx.undo
-                self._spawn(dispose(tx.undo.behaviours, tx.handovers), "disposes of old code")
-                self._end_probation()
-                seconds = site.current.config.reload.probation
-                trial = Probation(site.system, tx.number, seconds, self._failed)
-                trial.begin(tx.undo.behaviours)
-                self._probation = trial
-                if former is not None or not seconds:
-                    self._end_probation()
             return report
         number = self._site.current.number
         return ReloadReport("refused", number, number + 1, error=TOO_FAST)
+
+    def _follow_up(self, tx: Transaction) -> None:
+        """See to what was replaced and to what came: a commit stands, whatever came after it."""
+        if tx.undo is None:
+            return
+        self._former = tx.undo
+        self._spawn(dispose(tx.undo.behaviours, tx.handovers), "disposes of old code")
+        self._end_probation()
+        seconds = self._site.current.config.reload.probation
+        self._probation = Probation(self._site.system, tx.number, seconds, self._failed)
+        self._probation.begin(tx.undo.behaviours)
+        if tx.former is not None or not seconds:
+            self._end_probation()
 
     def _end_probation(self) -> None:
         if self._probation is not None:

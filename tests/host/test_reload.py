@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import inspect
 import linecache
+import logging
+import signal
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -15,7 +19,7 @@ from aplay_host.config import load_config
 from aplay_host.errors import ConfigError
 from aplay_host.kernel import MessageFailed, Started
 from aplay_host.plugins import Verdict
-from aplay_host.reload import ReloadEvent, ReloadReport, Request
+from aplay_host.reload import ReloadEvent, ReloadReport, Request, transaction
 from aplay_host.reload.hold import Hold
 
 from .conftest import Serve, Served
@@ -711,3 +715,161 @@ async def test_what_is_watched_besides_counts_from_the_next_start(
     file.write_text(f'reload.watch = ["{folder}/more"]\n{file.read_text()}')
     await reload(served)
     assert served.host.record().pending_restart == ("reload.watch",)
+
+
+# ---- whatever happens ----------------------------------------------------------------------
+
+SIDE_EFFECTS = """
+import logging, signal, sys
+sys.path.append("/nowhere")
+logging.getLogger().addHandler(logging.NullHandler())
+signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+"""
+
+
+def surroundings() -> list[Any]:
+    """Return what of the process an import could change, object for object."""
+    handlers = logging.getLogger().handlers
+    return [*sys.path, *sys.meta_path, *handlers, signal.getsignal(signal.SIGUSR2)]
+
+
+async def test_an_import_that_fails_at_any_line_leaves_nothing_behind(
+    plugin: Guest, served: Served
+) -> None:
+    await ask(served, "a")
+    lines = (plugin.folder / "tail.py").read_text().splitlines()
+    refused = 0
+    for number, line in enumerate(lines):
+        indent = line[: len(line) - len(line.lstrip())]
+        before = state_of(served), surroundings()
+        text = [*SIDE_EFFECTS.splitlines(), *lines[:number], f"{indent}1 / 0", *lines[number:]]
+        plugin.write(tail="\n".join(text))
+        if len(indent) > 4 or lines[number - 1].startswith("@"):
+            continue  # code that no import runs, or no Python
+        report = await reload(served)
+        assert (report.outcome, report.generation_to) == ("refused", 2), text
+        refused += 1
+        after = state_of(served), surroundings()
+        assert [key for key in before[0] if after[0][key] != before[0][key]] == []
+        assert after[1] == before[1]
+    assert refused > 10
+    assert await ask(served, "b") == "old b"
+
+
+STEPS = ("compile_changed", "ask", "stage", "quiesce", "swap", "begin")
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("fault", ["raises first", "raises last", "is cancelled"])
+async def test_a_step_that_fails_leaves_all_wholly_old_or_wholly_new(
+    plugin: Guest, served: Served, monkeypatch: pytest.MonkeyPatch, step: str, fault: str
+) -> None:
+    await ask(served, "a")
+    before = state_of(served)
+    plugin.edit("words", "old", "new")
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, step, _faulty(getattr(transaction, step), fault))
+        began = asyncio.create_task(reload(served))
+        await asyncio.wait({began})
+    if fault.startswith("raises"):
+        assert isinstance(began.exception(), RuntimeError)
+        after_commit = step == "begin" or (step in ("quiesce", "swap") and fault == "raises last")
+        assert served.host.current.number == 1 + after_commit
+    if served.host.current.number == 1:
+        assert state_of(served) == before
+        assert (await reload(served)).outcome == "committed"
+    assert await ask(served, "b") == "new b"
+    assert await ask(served, "seen") == ["old a", "new b"]
+    assert (await rollback(served)).outcome == "committed"
+    assert await ask(served, "c") == "old c"
+
+
+def _faulty(step: Any, fault: str) -> Any:
+    """Return `step`, a plain function or an async one, with that fault."""
+
+    def begin() -> None:
+        if fault == "raises first":
+            raise RuntimeError(fault)
+        if fault == "is cancelled":
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+
+    def end() -> None:
+        if fault == "raises last":
+            raise RuntimeError(fault)
+
+    async def waiting(*args: Any) -> Any:
+        begin()
+        result = await step(*args)
+        end()
+        return result
+
+    def plain(*args: Any) -> Any:
+        begin()
+        result = step(*args)
+        end()
+        return result
+
+    return waiting if inspect.iscoroutinefunction(step) else plain
+
+
+async def test_what_on_reload_did_before_it_raised_has_not_happened(
+    plugin: Guest, served: Served
+) -> None:
+    await ask(served, "a")
+    before = copy.deepcopy(state_of(served)["state"]["seen"])
+    plugin.edit(
+        "tail",
+        "    async def msg",
+        "    def on_reload(self, info):\n"
+        "        self.ref('/plain').tell_nowait('early')\n"
+        "        self.create_task(self.msg_handler('task'))\n"
+        "        self.seen.append(Line('more'))\n"
+        "        self.seen[0].text = 'other'\n"
+        "        raise ValueError('no')\n\n    async def msg",
+    )
+    assert (await reload(served)).outcome == "refused"
+    seen = state_of(served)["state"]["seen"]
+    assert [line.text for line in seen] == [line.text for line in before]
+    assert served.host.system.ref("/plain").status().accepted == 0
+
+
+async def test_waiting_messages_of_an_edited_class_match_the_new_class(
+    plugin: Guest, served: Served
+) -> None:
+    plugin.write(
+        plain="""
+            from dataclasses import dataclass
+
+            from aplay_host import Actor
+
+            @dataclass
+            class Line:
+                text: str
+
+            class Plain(Actor):
+                def __init__(self):
+                    self.got = []
+
+                async def msg_handler(self, msg):
+                    match msg:
+                        case Line():
+                            self.got.append("old " + msg.text)
+                        case "got":
+                            return self.got
+                        case _:
+                            await msg.wait()
+        """
+    )
+    assert (await reload(served)).outcome == "committed"
+    line, plain = sys.modules["guest.plain"].Line, served.host.system.ref("/plain")
+    release = asyncio.Event()
+    for message in (release, line("a"), line("b")):
+        plain.tell_nowait(message)
+    plugin.edit("plain", "old ", "new ")
+    begun = asyncio.create_task(reload(served))
+    await asyncio.sleep(1)
+    release.set()
+    assert (await begun).outcome == "committed"
+    assert await ask(served, "got", "/plain") == ["new a", "new b"]

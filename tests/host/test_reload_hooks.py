@@ -225,3 +225,31 @@ async def test_what_new_hooks_listen_to_is_told_from_then_on(
     said = guests.told
     assert said[:2] == ["other stopping: reload", "other started"]
     assert "/plain started" in said
+
+
+VETO = """import hookimpl, Veto
+
+@hookimpl
+def aplay_before_reload(plan):
+    {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "file", "outcome"),
+    [
+        ("return Veto('not now')", "able/words.py", "refused"),
+        ("return Veto('not now')", "baker/hooks.py", "committed"),
+        ("raise ValueError('oh')", "able/words.py", "committed"),
+    ],
+)
+async def test_a_veto_counts_unless_it_is_about_the_plugin_itself_or_an_error(
+    guests: Guests, served: Served, body: str, file: str, outcome: str
+) -> None:
+    guests.edit("baker/hooks.py", "import hookimpl\n", VETO.format(body))
+    assert (await reload(served)).outcome == "committed"
+    guests.edit(file, "old" if "words" in file else "other", "new")
+    report = await reload(served)
+    assert report.outcome == outcome
+    if report.error is not None:
+        assert (report.exit_code, report.error.got) == (7, "baker/hooks: not now")
