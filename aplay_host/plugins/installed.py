@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from .entry import Entry, Reason
@@ -107,7 +108,8 @@ def plan_restart(loaded: Entry | None, now: Entry | None) -> Reason | None:
     if old != new:
         text = f"restart needed: {now.dist} moved from {old} to {new}"
     else:
-        text = f"restart needed: {loaded.version} is loaded, {now.version} is installed"
+        text = f"{loaded.version} is loaded, {now.version} is installed"
+        text = f"{text}; to run it: aplay-host reload --plugin {now.dist}"
     return Reason(PHASE, "stale", text)
 
 
@@ -124,7 +126,7 @@ class Installations:
     """
 
     def __init__(self, found: Iterable[Entry], is_loaded: Callable[[Entry], bool]) -> None:
-        self._found = tuple(found)
+        self.found = tuple(found)
         self._is_loaded = is_loaded
         self._loaded: dict[str, Entry] = {}  # by distribution, once that is another one
         self._came: set[str] = set()
@@ -132,14 +134,20 @@ class Installations:
 
     def update(self, found: Iterable[Entry]) -> InstalledChange:
         """Take over what a new scan `found`, and return what differs."""
-        before, self._found = self._found, tuple(found)
-        change = compare(before, self._found)
+        before, self.found = self.found, tuple(found)
+        change = compare(before, self.found)
         for dist in (*change.changed, *change.removed):
             mine = [one for one in before if one.dist == dist]
             if any(map(self._is_loaded, mine)):
                 self._loaded.setdefault(dist, used(mine)[dist])
         self._came.update(change.added, change.changed)
         return change
+
+    def without(self, dists: Collection[str]) -> Installations:
+        """Return the same, with all that is loaded of `dists` being what is installed now."""
+        after = copy.copy(self)
+        after._loaded = {dist: it for dist, it in self._loaded.items() if dist not in dists}
+        return after
 
     def follow(self, entry: Entry) -> None:
         """Append the directories that the ``.pth`` files of a distribution name to ``sys.path``."""
@@ -149,7 +157,7 @@ class Installations:
 
     def judged(self, entry: Entry) -> Entry:
         """Return `entry` with what is installed now and whether that needs a restart."""
-        now = used(self._found).get(entry.dist)
+        now = used(self.found).get(entry.dist)
         loaded = self._loaded.get(entry.dist)
         restart, moved_to = plan_restart(loaded, now), None
         if restart and loaded and now and home_of(loaded) != home_of(now):

@@ -186,8 +186,10 @@ class PluginSet:
         """
         after = copy.copy(self)
         after._actors = dict(self._actors)
+        if renewal.upgraded:
+            after._take_over(renewal.upgraded)
         were = {id_: after._actors.pop(id_, None) for id_ in renewal.actors}
-        hooked = [one for one in self.rows() if one.door == "plugin" and _is_due(one, renewal)]
+        hooked = [one for one in after.rows() if one.door == "plugin" and _is_due(one, renewal)]
         if hooked:
             after._let_go({one.id for one in hooked})
 
@@ -218,6 +220,15 @@ class PluginSet:
         stay = (one for one in self.rows() if one.door == "plugin" or one.id not in given)
         self.catalog = Catalog(stay, self._settings)
         self.hooks = self.hooks.without(plugins, self.degrade)
+
+    def _take_over(self, dists: Collection[str]) -> None:
+        """Have these distributions be as they are installed now, in the states that they had."""
+        self._installations = self._installations.without(dists)
+        states = {(one.door, one.id): one.state for one in self.rows() if one.dist in dists}
+        kept = [one for one in self.rows() if one.dist not in dists or one.id in self._registered]
+        came = [one for one in self._installations.found if one.dist in dists]
+        came = [replace(one, state=states.get((one.door, one.id), one.state)) for one in came]
+        self.catalog = Catalog(map(self._installations.judged, (*kept, *came)), self._settings)
 
     def _guest_of(self, module: str) -> Guest:
         owner = self.owner_of(module)

@@ -25,7 +25,8 @@ class Renewal:
 
     `order` are the modules to import, in this order; `superseded` those whose present objects
     go, `tried` those that could not be imported and may be now; `actors` the ids of the classes
-    to look up again; `sources` the bytes to run, by file.
+    to look up again; `sources` the bytes to run, by file; `upgraded` the distributions of which
+    what is installed now is to be run.
     """
 
     order: tuple[str, ...]
@@ -33,6 +34,7 @@ class Renewal:
     tried: tuple[str, ...]
     actors: tuple[str, ...]
     sources: Mapping[str, bytes]
+    upgraded: frozenset[str] = frozenset()
 
 
 class StagedPlugins:
@@ -95,8 +97,13 @@ class StagedPlugins:
         self.modules.update(dict.fromkeys(names))
 
     def within(self, action: Callable[[], T]) -> T:
-        """Call `action` with the new modules in place."""
-        return self._needed().run(action)
+        """Call `action` with the new modules in place; what it imports is among them then."""
+        self._finder.go_back(self._after)
+        try:
+            return self._needed().run(action)
+        finally:
+            self._after = self._finder.noted()
+            self._finder.go_back(self._before)
 
     def keep(self) -> None:
         """Put the new modules in the places of the old ones."""

@@ -97,6 +97,12 @@ def in_question(
     ]
 
 
+def upgraded_among(changes: Iterable[FileChange], plugins: PluginSet) -> frozenset[str]:
+    """Return the distributions of which another version is installed than is loaded."""
+    owners = (plugins.owner_of(it.module) for it in changes)
+    return frozenset(it.dist for it in owners if it is not None and is_upgraded(it))
+
+
 def is_upgraded(entry: Entry) -> bool:
     """Tell whether a distribution is loaded, and another version installed in its place."""
     return "stale" in entry.all_flags and entry.moved_to is None
@@ -111,7 +117,7 @@ def changes_of(
     stale = []
     for name, file in disk.items():
         owner = plugins.owner_of(name)
-        is_stale = owner is not None and "stale" in owner.all_flags
+        is_stale = owner is not None and is_upgraded(owner)
         if file is not None and is_stale and name in running.modules and name not in known:
             stale.append(FileChange("distribution", name, file.path))
     return (*changes, *stale)

@@ -31,7 +31,7 @@ from ..plugins import (
     show_sources,
 )
 from .building import build, first_of
-from .disk import OnDisk, changes_of, in_question, look_at
+from .disk import OnDisk, changes_of, in_question, look_at, upgraded_among
 from .event import ReloadEvent
 from .generation import (
     NO_TREE,
@@ -325,6 +325,7 @@ def stage(tx: Transaction, found: ReloadPlan) -> None:
         tuple(it.module for it in found.affected if it.step == "retry"),
         tuple(it.id for it in found.plugins),
         {file.path: file.source for file in tx.disk.values() if file and file.source is not None},
+        upgraded_among(found.changed, tx.base.plugins),
     )
     tx.staged = tx.base.plugins.stage(renewal)
     if tx.staged.failure is not None:

@@ -49,7 +49,7 @@ def test_running_host_tells_what_pip_did_and_its_actors_run_on(
     assert stale["actors"] == ["/a"]
     text = project.run("plugins", "list").out
     assert "1.0 → 1.1" in text
-    assert "stale · installed: restart needed: 1.0 is loaded, 1.1 is installed" in text
+    assert "stale · installed: 1.0 is loaded, 1.1 is installed; to run it: aplay-host" in text
     assert served.ask("/a", "version") == "1.0"
     env.install("-e", env.project("home", "other", "2.0"))
     until(lambda: row(project, "other/other.a") != {})
@@ -62,4 +62,4 @@ def test_running_host_tells_what_pip_did_and_its_actors_run_on(
     assert served.ask("/a", "version") == "1.0"
     served.signal(signal.SIGTERM)
     assert served.wait() == 0
-    assert "plugin acme/acme.a: restart needed: 1.0 is loaded, 1.1 is installed" in served.log
+    assert "plugin acme/acme.a: 1.0 is loaded, 1.1 is installed" in served.log

@@ -191,7 +191,7 @@ def test_upgrade_marks_stale_and_no_source_is_mixed(looks: Looks) -> None:
     files = {"acme/mod.py": "", "acme/new.py": "raise SystemExit"}
     looks.install("1.1", POINTS + "acme.b = acme.new:B\n", files=files)
     old, new = looks.again()
-    text = "restart needed: 1.0 is loaded, 1.1 is installed"
+    text = "1.0 is loaded, 1.1 is installed; to run it: aplay-host reload --plugin acme"
     assert (old.state, old.version, old.installed_version) == ("active", "1.0", "1.1")
     assert (old.all_flags, restart(old)) == (("stale",), ("stale", text))
     assert looks.version() == "1.0"
