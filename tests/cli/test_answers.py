@@ -99,7 +99,8 @@ def test_every_answer_of_a_host_has_the_same_frame(
     assert TIME.fullmatch(ended.document["at"])
     host = ended.document["host"]
     assert list(host) == [
-        "name", "id", "boot", "pid", "version", "state", "generation", "config", "pending_restart"
+        "name", "id", "boot", "pid", "version", "state", "generation", "config", "pending_restart",
+        "banner",
     ]  # fmt: skip
     assert host["pid"] == served.pid
     assert host["state"] == "running"
