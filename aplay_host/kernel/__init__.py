@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._door import lazy
+from .._door import lazy_among
 
 if TYPE_CHECKING:
     from .actor import Actor, Group
@@ -163,103 +163,30 @@ __all__ = [
     "compose_anew",
 ]
 
-__getattr__ = lazy(
+# The light ones first: who needs only an error does not load asyncio.
+__getattr__ = lazy_among(
     __name__,
-    {
-        "actor": (
-            "Actor",
-            "Group",
-        ),
-        "address": ("Address",),
-        "composing": ("compose_anew",),
-        "envelope": ("Envelope",),
-        "errors": (
-            "ActorStopped",
-            "AplayError",
-            "AskCycle",
-            "AskTimeout",
-            "BadAddress",
-            "Busy",
-            "Detached",
-            "Escalated",
-            "MailboxFull",
-            "NameTaken",
-            "NotBound",
-            "Refuse",
-            "SelfWait",
-            "StartFailed",
-        ),
-        "events": (
-            "Abandoned",
-            "DeadLettered",
-            "Event",
-            "EventStream",
-            "HookFailed",
-            "MessageFailed",
-            "Quarantined",
-            "Removed",
-            "Replaced",
-            "Restarting",
-            "Started",
-            "StartRefused",
-            "Stopped",
-            "SystemStopped",
-            "SystemStopping",
-        ),
-        "exchange": (
-            "CellView",
-            "Staged",
-        ),
-        "inside": (
-            "InHand",
-            "Inside",
-            "TimerView",
-        ),
-        "kernelactor": ("KernelActor",),
-        "letters": (
-            "DeadLetter",
-            "DeadLetters",
-        ),
-        "mailbox": (
-            "Again",
-            "Dead",
-            "Depth",
-            "FINAL",
-            "Failed",
-            "Final",
-            "HANDLED",
-            "Handled",
-            "Inlet",
-            "Mailbox",
-            "Parcel",
-            "RELEASED",
-            "Released",
-            "Unreadable",
-            "Verdict",
-        ),
-        "objectmailbox": (
-            "MailboxObject",
-            "ObjectMailbox",
-        ),
-        "op": ("Op",),
-        "openref": ("OpenRef",),
-        "quiesce": ("Quiesce",),
-        "ref": ("ActorRef",),
-        "spec": (
-            "SETTINGS",
-            "ActorSpec",
-            "MailboxSpec",
-            "TreeNode",
-            "TreePlan",
-            "class_settings",
-        ),
-        "status": (
-            "ActorStatus",
-            "Failure",
-            "ShutdownReport",
-            "State",
-        ),
-        "system": ("ActorSystem",),
-        "watch": ("Terminated",),
-    },
+    __all__,
+    (
+        "errors",
+        "address",
+        "spec",
+        "status",
+        "envelope",
+        "events",
+        "letters",
+        "actor",
+        "composing",
+        "exchange",
+        "inside",
+        "kernelactor",
+        "mailbox",
+        "objectmailbox",
+        "op",
+        "openref",
+        "quiesce",
+        "ref",
+        "system",
+        "watch",
+    ),
 )

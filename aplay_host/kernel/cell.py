@@ -275,8 +275,7 @@ class ActorCell(Mail):
         self.tell_change()
         if self.inbox:
             self.wake()
-        elif self.inbox is not None and not self.hands:
-            self.system.keep_inbox(self.inbox)
+        elif not self.hands:
             self.inbox = None
 
     # ---- failures ------------------------------------------------------------------------

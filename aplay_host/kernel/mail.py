@@ -213,7 +213,7 @@ class Mail(Rare):
         """Return the line, which `newcomer` is about to enter."""
         self.put_in(newcomer)
         if self.inbox is None:
-            self.inbox = self.system.spare_inboxes.pop() if self.system.spare_inboxes else deque()
+            self.inbox = deque()
         return self.inbox
 
     def admit_waiters(self) -> None:

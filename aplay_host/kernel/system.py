@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Self, TypeVar
@@ -36,8 +35,6 @@ from .status import ActorStatus, Failure, ShutdownReport
 from .turn import CURRENT
 
 T = TypeVar("T")
-
-SPARE_INBOXES = 256
 
 
 class ActorSystem:
@@ -72,9 +69,8 @@ class ActorSystem:
         self.events = EventStream(self.now)
         self.reports = Reports()
         self.dead_letters = DeadLetters(self.now, self.events, self.reports)
-        # How many hands have a task of their own now, and the inboxes that are free again.
+        # How many hands have a task of their own now.
         self.active = 0
-        self.spare_inboxes: list[deque[Any]] = []
         # The exchange under way, and what records the verbs of a behaviour being built for it.
         self.quiet: Quiesce | None = None
         self.outbox: Outbox | None = None
@@ -341,11 +337,6 @@ class ActorSystem:
         return Inside() if cell is None else look_inside(cell)
 
     # ---- what cells report ---------------------------------------------------------------
-
-    def keep_inbox(self, inbox: deque[Any]) -> None:
-        """Keep an empty inbox for the next actor that gets mail."""
-        if len(self.spare_inboxes) < SPARE_INBOXES:
-            self.spare_inboxes.append(inbox)
 
     def end_activation(self) -> None:
         """Note that a drain ended; with the last one the system is quiet."""

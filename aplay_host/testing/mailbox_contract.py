@@ -53,7 +53,7 @@ class Cell:
 
     def run(self, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a task of the box."""
-        task = asyncio.create_task(coro)
+        task = asyncio.Task(coro, loop=asyncio.get_running_loop())  # never an eager one
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task

@@ -51,18 +51,6 @@ async def test_after_its_mail_an_actor_gives_back_task_and_inbox(system: ActorSy
     assert system.active == 0
 
 
-async def test_an_inbox_is_used_again(system: ActorSystem) -> None:
-    first = await system.spawn(Recorder, "a")
-    second = await system.spawn(Recorder, "b")
-    first.tell_nowait(1)
-    inbox = cell(system, "/a").inbox
-    await settle()
-    second.tell_nowait(2)
-    assert cell(system, "/b").inbox is inbox
-    await settle()
-    assert behaviour(system, "/b", Recorder).seen == [2]
-
-
 async def test_a_stopped_actor_with_mail_has_an_inbox_and_no_task(system: ActorSystem) -> None:
     before = tasks()
     ref = await system.spawn(Gate, "a")

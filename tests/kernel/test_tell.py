@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -55,6 +56,22 @@ async def test_one_message_at_a_time_is_the_rule(system: ActorSystem) -> None:
     await settle()
     assert gate.begun == [0]
     assert counts_of(ref.status()) == (3, 0, 0, 0, 2, 1)
+
+
+if sys.version_info >= (3, 12):
+
+    async def test_an_eager_task_factory_runs_no_handler_inside_the_senders_tell(
+        system: ActorSystem,
+    ) -> None:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        seen: list[Any] = []
+        ref = await system.spawn(Recorder, "a", kwargs={"seen": seen})
+        ref.tell_nowait(1)
+        await ref.tell(2)
+        assert seen == []
+        assert await ref.ask(3) == 3
+        assert seen == [1, 2, 3]
+        asyncio.get_running_loop().set_task_factory(None)
 
 
 async def test_three_slots_run_three_in_order_and_a_freed_slot_takes_the_next(
