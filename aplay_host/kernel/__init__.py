@@ -6,8 +6,8 @@ signals or sockets; those are the business of the floors above.
 
 Its names are loaded on first use: whoever only needs an error does not load asyncio. Read it
 in this order: `address`, `spec`, `actor`, `ref`, `mail`, `cell`, `drain`, `lifecycle`,
-`steering`, `supervision`, `registry`, `system`; then, for mail that is kept elsewhere, `mailbox` and `boxline`, and for what programs
-written for aplay use, `names` and `kernelactor`.
+`steering`, `supervision`, `registry`, `system`; then, for mail that is kept elsewhere, `mailbox`
+and `boxline`, and for what programs written for aplay use, `names` and `kernelactor`.
 """
 
 from __future__ import annotations
