@@ -432,5 +432,6 @@ async def test_idle_ends_when_a_handler_is_left_behind(either: ActorSystem) -> N
     waiting = await begin(either.idle("/a"))
     await ref.stop()
     await waiting
+    assert now() <= 5.0
     end.set()
     check_account(either)
