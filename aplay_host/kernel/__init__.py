@@ -70,12 +70,13 @@ if TYPE_CHECKING:
         Handled,
         Inlet,
         Mailbox,
+        MakeMailbox,
+        Outcome,
         Parcel,
         Released,
         Unreadable,
         Verdict,
     )
-    from .objectmailbox import MailboxObject, ObjectMailbox
     from .op import Op
     from .openref import OpenRef
     from .quiesce import Quiesce
@@ -127,14 +128,14 @@ __all__ = [
     "KernelActor",
     "Mailbox",
     "MailboxFull",
-    "MailboxObject",
     "MailboxSpec",
+    "MakeMailbox",
     "MessageFailed",
     "NameTaken",
     "NotBound",
-    "ObjectMailbox",
     "Op",
     "OpenRef",
+    "Outcome",
     "Parcel",
     "Quarantined",
     "Quiesce",
@@ -181,7 +182,6 @@ __getattr__ = lazy_among(
         "inside",
         "kernelactor",
         "mailbox",
-        "objectmailbox",
         "op",
         "openref",
         "quiesce",

@@ -1,44 +1,64 @@
-"""Putting a mailbox into a cell, in the first start of its actor."""
+"""Putting a mailbox into a cell: the one of its settings' kind, or one of its author's own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .boxline import BoxLine
-from .errors import MailboxFull
-from .mailbox import Parcel
-from .objectmailbox import ObjectMailbox
+from .mailbox import MakeMailbox
 from .watch import Notice
 
 if TYPE_CHECKING:
+    from .address import Address
     from .cell import ActorCell
+    from .mailbox import Mailbox
+    from .spec import MailboxSpec
 
 EARLY = ("new", "starting", "restarting")
+METHODS = ("open", "put", "demand", "begin", "settle", "depth", "close")
 
 
-def offer(cell: ActorCell, kept: Any) -> None:
-    """Take a mailbox object for the start that is under way, or the first one.
+def in_memory(address: Address, spec: MailboxSpec) -> None:
+    """Make no box, which is what a mailbox in memory is; `ValueError` for any other kind."""
+    if spec.kind != "memory":
+        raise ValueError(f'mailbox kind of {address}: got "{spec.kind}", want "memory"')
 
-    Ignored once the cell has a box, and while its actor runs. Raises `TypeError` for what is no
-    mailbox.
+
+def offer(cell: ActorCell, make: MakeMailbox) -> None:
+    """Take a mailbox of the actor's own for the start that is under way, or the first one.
+
+    It is used in place of the settings' kind. Ignored once the cell has a box, and while its
+    actor runs. Raises `TypeError` for what makes no mailbox.
     """
     if cell.box is None and cell.state in EARLY and cell.system.outbox is None:
-        spec = cell.spec.mailbox
-        cell.offered = ObjectMailbox(kept, cell.address, spec, lambda: _slots(cell))
+        cell.offered = _made(cell, make, f"_mailbox of {cell.address}")
 
 
-def _slots(cell: ActorCell) -> int:
-    return cell.spec.max_tasks if cell.is_handling and cell.wanted == "up" else 0
+def is_due(cell: ActorCell) -> bool:
+    """Tell whether the next start puts a mailbox in; that of the settings' kind is made here.
+
+    Raises what making it raises.
+    """
+    if cell.box is not None:
+        return False
+    if cell.offered is None:
+        kind = f'mailbox kind "{cell.spec.mailbox.kind}" of {cell.address}'
+        made = _made(cell, cell.system.make_mailbox, kind)
+        if made is None:
+            return False
+        cell.offered = made
+    return True
 
 
 async def install(cell: ActorCell) -> None:
-    """Open the mailbox that was offered, if any, and put into it what waits already, in order.
+    """Open the mailbox that is due, if one is, and put into it what waits already, in order.
 
     Raises what opening it raises; then the cell keeps its mail in memory.
     """
-    offered, cell.offered = cell.offered, None
-    if offered is None:
+    if not is_due(cell):
         return
+    offered, cell.offered = cell.offered, None
+    assert offered is not None
     line = BoxLine(cell, offered)
     line.waiting = await offered.open(line)
     waiting = cell.take_all()
@@ -52,8 +72,25 @@ async def install(cell: ActorCell) -> None:
     cell.admit_waiters()
 
 
-def _move(cell: ActorCell, line: BoxLine, message: Any) -> None:
+def _move(cell: ActorCell, line: BoxLine, message: object) -> None:
     try:
-        line.put(Parcel(message))
-    except MailboxFull:
-        cell.bury((message,), "full")
+        line.put(message)
+    except Exception as error:
+        cell.bury((message,), "store_failed", f"{type(error).__qualname__}: {error}")
+
+
+def _made(cell: ActorCell, make: MakeMailbox, what: str) -> Mailbox | None:
+    """Make the mailbox and see that it is one, and that its actor drops no mail."""
+    if not callable(make):
+        raise TypeError(f"{what}: got {make!r}, want a MailBox, or what makes a Mailbox")
+    made = make(cell.address, cell.spec.mailbox)
+    if made is None:
+        return None
+    if missing := [name for name in METHODS if not callable(getattr(made, name, None))]:
+        raise TypeError(f"{what}: {make!r} made {made!r}, which has no {missing[0]}()")
+    if cell.spec.mailbox.overflow not in ("reject", "wait"):
+        raise ValueError(
+            f"{what}: overflow {cell.spec.mailbox.overflow} is for mail in memory only; with "
+            "another mailbox it is reject or wait"
+        )
+    return made

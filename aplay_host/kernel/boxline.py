@@ -6,18 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
-from .envelope import Envelope
-from .errors import MailboxFull
 from .hooks import end_tasks
-from .mailbox import FINAL, RELEASED, Dead, Final, Mailbox, Outcome, Parcel, Verdict
+from .mailbox import RELEASED, Dead, Final, Mailbox, Outcome, Parcel, Verdict
 from .request import Request
-from .turn import current_turn
 
 if TYPE_CHECKING:
     from .cell import ActorCell
-
-LOW, HIGH = 32, 64
-"""With fewer than `LOW` in line or on the way, the box is asked for as many as make `HIGH`."""
 
 LEAST_SHARE = 0.1
 """The part of the stop time-out that a box has in any case, and of its time to be cancelled in."""
@@ -29,60 +23,42 @@ class BoxLine:
     `waiting` is how many messages were put, or found, and have not come into the line yet.
     """
 
-    __slots__ = ("_asks", "_cell", "_credit", "_retry", "aside", "box", "waiting")
+    __slots__ = ("_asks", "_cell", "_credit", "_out", "_retry", "aside", "box", "waiting")
 
     def __init__(self, cell: ActorCell, box: Mailbox) -> None:
         self._cell = cell
         self.box = box
         self.waiting = 0
-        self._credit = 0
+        # What was demanded and has not come, and what has come and is not settled.
+        self._credit = self._out = 0
         # The requests in the box: they are answered at once when the actor stops.
-        self._asks: dict[Request, Parcel] = {}
+        self._asks: dict[Request, None] = {}
         # What waits for a second try, and the rest of the line with it.
         self.aside: list[Any] = []
         self._retry: asyncio.TimerHandle | None = None
 
     # ---- accepting -----------------------------------------------------------------------
 
-    def admit(self, message: Any) -> Awaitable[None]:
-        """Give `message` its place, or raise `MailboxFull`; return what ends when it is kept."""
-        cell = self._cell
-        parcel = Parcel(message)
-        if cell.waiters and not parcel.exempt:
-            raise cell.full()
-        return self.put(parcel)
+    def put(self, message: Any) -> Awaitable[None] | None:
+        """Give `message` its place; return what ends when it is kept, None if it is already.
 
-    def put(self, parcel: Parcel) -> Awaitable[None]:
-        """Do as `admit`, for a sender whose turn it is."""
-        cell, inner = self._cell, parcel.inner
+        Raises what the box raises; then it has no place.
+        """
+        cell, ask = self._cell, message if isinstance(message, Request) else None
         self.waiting += 1  # before: the box may deliver at once
-        if isinstance(inner, Request):
-            self._asks[inner] = parcel
+        if ask is not None:
+            self._asks[ask] = None
         try:
-            kept = self.box.put(parcel)
+            kept = self.box.put(Parcel(message))
         except BaseException:
             self.waiting -= 1
-            if isinstance(inner, Request):
-                del self._asks[inner]
+            if ask is not None:
+                del self._asks[ask]
             raise
-        if isinstance(inner, Request) and cell.state == "paused":
-            cell.note_due(inner, inner.parent)
+        if ask is not None and cell.state == "paused":
+            cell.note_due(ask, ask.parent)
         cell.wake()
         return kept
-
-    async def admit_in_turn(self, message: Any, timeout: float) -> None:
-        """Give `message` its place as soon as there is room, and wait until it is kept."""
-        cell = self._cell
-        try:
-            kept = self.admit(message)
-        except MailboxFull:
-            turn = current_turn()
-            if cell.spec.mailbox.overflow != "wait" or (turn is not None and turn.cell is cell):
-                raise
-            await cell.wait_for_room(message, timeout)
-            return
-        if not isinstance(message, Envelope):
-            await kept
 
     @property
     def requests(self) -> tuple[Request, ...]:
@@ -95,10 +71,13 @@ class BoxLine:
     def deliver(self, parcels: Iterable[Parcel]) -> None:
         """Put demanded parcels in line."""
         for parcel in parcels:
+            parcel.line = self
             self._credit = max(0, self._credit - 1)
+            self._out += 1
             if self._leave(parcel):
-                parcel.line = self
                 self._line_up(parcel)
+            else:
+                parcel.settle(RELEASED)
         self._cell.wake()
 
     def _line_up(self, parcel: Parcel) -> None:
@@ -112,7 +91,6 @@ class BoxLine:
     def dead(self, parcel: Parcel, reason: str, error: BaseException | None = None) -> None:
         """Bury what the box gives up."""
         if self._leave(parcel):
-            parcel.close()
             text = None if error is None else f"{type(error).__qualname__}: {error}"
             self._cell.bury((parcel,), reason, text)
             self._after()
@@ -124,35 +102,33 @@ class BoxLine:
 
     def _leave(self, parcel: Parcel) -> bool:
         """Note that a parcel left the box; False for a request that was buried before."""
-        if isinstance(parcel.inner, Request) and self._asks.pop(parcel.inner, None) is None:
-            parcel.line = self
-            parcel.settle(RELEASED)
-            return False
+        if isinstance(parcel.inner, Request):
+            if parcel.inner not in self._asks:
+                return False
+            del self._asks[parcel.inner]
         self.waiting = max(0, self.waiting - 1)  # it may also find more than it knew of
         return True
 
     # ---- what the box is told --------------------------------------------------------------
 
     def demand(self) -> None:
-        """Ask for more, while the actor handles mail and has little of it."""
+        """Ask for more, while the actor handles mail and has less than it may have."""
         if (count := self._wanted()) > 0:
             self._credit += count
             self.box.demand(count)
 
-    def resume(self) -> None:
-        """Tell the box that the actor handles mail again, also where nothing more is wanted."""
-        count = self._wanted()
-        self._credit += count
-        self.box.demand(count)
-
     def _wanted(self) -> int:
-        cell = self._cell
+        cell, ahead = self._cell, self.box.prefetch
+        if self.aside or cell.wanted != "up" or not cell.is_handling:
+            return 0
+        if not ahead:
+            return min(self.waiting, cell.spec.max_tasks - self._out) - self._credit
         ready = len(cell.inbox or ()) + self._credit
-        is_open = cell.is_handling and cell.wanted == "up" and not self.aside
-        return HIGH - ready if is_open and ready < LOW else 0
+        return ahead - ready if ready < ahead / 2 else 0
 
     def settle(self, parcel: Parcel, outcome: Outcome) -> Verdict:
         """Say how a delivered parcel has ended."""
+        self._out -= 1
         verdict = self.box.settle(parcel, outcome)
         self._after()
         return verdict
@@ -219,8 +195,8 @@ class BoxLine:
 
         It has been counted as taken.
         """
-        verdict = message.verdict if isinstance(message, Parcel) else FINAL
-        if isinstance(verdict, Final):
+        verdict = message.verdict if isinstance(message, Parcel) else None
+        if verdict is None or isinstance(verdict, Final):
             return False
         self._cell.taken -= 1
         if isinstance(verdict, Dead):
@@ -234,7 +210,8 @@ class BoxLine:
     def _try_again(self, parcel: Parcel, after: float) -> None:
         """Put a failed parcel first in line again; with one task nothing passes it meanwhile."""
         cell = self._cell
-        parcel.open_again()
+        parcel.verdict = None
+        self._out += 1
         cell.curtail()
         rest = [*(cell.inbox or ())] if cell.spec.max_tasks == 1 else []
         if rest:

@@ -262,9 +262,9 @@ class ActorCell(Mail):
         if self.box is None or not self.box.obey(message):
             self.handled += 1
 
-    def offer_mailbox(self, mailbox: Any) -> None:
+    def offer_mailbox(self, make: Any) -> None:
         """Take a mailbox of the actor's own; see `boxing.offer`."""
-        boxing.offer(self, mailbox)
+        boxing.offer(self, make)
 
     def rest(self, hand: Hand) -> None:
         """Take back a hand that ended; without mail and hands the cell keeps no line."""

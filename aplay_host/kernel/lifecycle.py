@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from . import boxing
 from .actor import START_HOOKS, overrides
 from .events import Started, StartRefused
 from .op import Op
@@ -85,7 +86,7 @@ def start_now(cell: ActorCell) -> bool:
     if cell.behaviour is None:
         cell.make_behaviour()
     hooks = any(overrides(cell.spec.cls, hook) for hook in START_HOOKS)
-    if cell.wanted != "up" or hooks or cell.offered is not None:
+    if cell.wanted != "up" or hooks or boxing.is_due(cell):
         return False
     try:
         cell.compose()
@@ -121,7 +122,7 @@ def open_gate(cell: ActorCell) -> None:
     for verb in deferred:
         if cell.wanted == "up":
             verb()
-    _go_on(cell)
+    cell.wake()
 
 
 def take_up(cell: ActorCell, undeclared: Iterable[str]) -> None:
@@ -145,14 +146,7 @@ def opened(cell: ActorCell, cause: str) -> None:
     cell.enter("running")
     cell.system.events.tell(Started, cell.address, cause)
     if cell.wanted == "up":
-        _go_on(cell)
-
-
-def _go_on(cell: ActorCell) -> None:
-    """Begin with the waiting mail again, also with what is in a box."""
-    if cell.box is not None:
-        cell.box.resume()
-    cell.wake()
+        cell.wake()
 
 
 def suspend(cell: ActorCell) -> asyncio.Future[None] | None:

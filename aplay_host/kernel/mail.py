@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from .envelope import Envelope, unwrap
@@ -55,19 +55,21 @@ class Mail(Rare):
 
     # ---- accepting -----------------------------------------------------------------------
 
-    def admit(self, message: Any) -> None:
+    def admit(self, message: Any) -> Awaitable[None] | None:
         """Give `message` a place in line, or do what the overflow rule says.
 
-        The slow path of every send: the fast one is to append to `inbox` below the limit.
+        Returns what ends when it is kept, if that is another thing. The slow path of every
+        send: the fast one is to append to `inbox` below the limit.
         """
         if self.wanted == "gone":
             self.bury((message,), self.reason)
-        elif self.box is not None:
-            self.box.admit(message)
-        elif not self.is_full or (isinstance(message, Envelope) and message.exempt):
-            self._append(message)
-        else:
+        elif self.is_full and not (isinstance(message, Envelope) and message.exempt):
             self._overflow(message)
+        elif self.box is not None:
+            return self.box.put(message)
+        else:
+            self._append(message)
+        return None
 
     async def admit_in_turn(self, message: Any, timeout: float = ROOM_TIMEOUT) -> None:
         """Give `message` a place in line as soon as the overflow rule allows.
@@ -75,12 +77,11 @@ class Mail(Rare):
         Under ``wait`` it raises `MailboxFull` after `timeout` seconds, and at once when the
         actor itself is the sender, because nobody but it could make room.
         """
-        if self.box is not None and self.wanted != "gone":
-            await self.box.admit_in_turn(message, timeout)
-            return
         waits = self.spec.mailbox.overflow == "wait" and self.is_full and self.wanted != "gone"
         if not waits:
-            self.admit(message)
+            kept = self.admit(message)
+            if kept is not None and not isinstance(message, Envelope):
+                await kept
             return
         turn = current_turn()
         if turn is not None and turn.cell is self:
@@ -127,15 +128,16 @@ class Mail(Rare):
 
     def full(self) -> MailboxFull:
         """Return the error for a sender that found no room."""
-        box = self.spec.mailbox
+        spec = self.spec.mailbox
+        full = f"mailbox of {self.address} is full: {spec.capacity - self._room()} of"
+        waiting = "waiting" if self.box is None else "not handled"
         return MailboxFull(
-            f"mailbox of {self.address} is full: {self.waiting} of {box.capacity} "
-            f"waiting, overflow is {box.overflow}, actor is {self.state}"
+            f"{full} {spec.capacity} {waiting}, overflow is {spec.overflow}, actor is {self.state}"
         )
 
     def _overflow(self, message: Any) -> None:
         """Act for a message that finds the mailbox full and does not wait."""
-        overflow = self.spec.mailbox.overflow
+        overflow = self.spec.mailbox.overflow if self.box is None else "reject"
         if overflow == "drop_oldest":
             oldest = self._take_oldest()
             self.line_up(message)  # before its letter is told: who hears of it may send as well
@@ -229,8 +231,8 @@ class Mail(Rare):
             self._append(waiter.message)
             return
         try:
-            waiter.room.set_result(self.box.put(Parcel(waiter.message)))
-        except MailboxFull as error:
+            waiter.room.set_result(self.box.put(waiter.message))
+        except Exception as error:
             waiter.room.set_exception(error)
 
     async def next_change(self) -> None:

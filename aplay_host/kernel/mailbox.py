@@ -3,29 +3,34 @@
 A cell without one keeps bare messages in its own line and makes no object for them. Any other
 mailbox sits in the cell's `box` and feeds the same line, when it is asked to:
 
-========  =========================================================================
+========  ==========================================================================
 step      what happens
-========  =========================================================================
-`put`     the message takes its place, or is refused, now; the awaitable ends when
-          it is kept
-`demand`  the cell has room for so many; the box delivers when it likes
+========  ==========================================================================
+`open`    the actor starts for the first time; what waits already is put in next
+`put`     the message takes its place now; what is returned ends when it is kept
+`demand`  the cell has room for so many more; the box delivers when it likes
 `begin`   its turn has come: the box says what the handler gets
 `settle`  the handler has ended; the box says what becomes of the message
+`depth`   how much is not settled, against which the cell holds its capacity
 `close`   the actor is removed, or the system ends
-========  =========================================================================
+========  ==========================================================================
+
+All but `open` and `close` are plain calls on the loop's thread, without I/O of their own.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .envelope import Envelope
 
 if TYPE_CHECKING:
+    from .address import Address
     from .boxline import BoxLine
+    from .spec import MailboxSpec
     from .turn import Turn
 
 
@@ -81,7 +86,10 @@ HANDLED, RELEASED, FINAL = Handled(), Released(), Final()
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How much a box holds that is not settled: messages, bytes, and the oldest one's seconds."""
+    """How much a box holds that is not settled: messages, bytes, and the oldest one's seconds.
+
+    What is `exempt` takes no room and is left out.
+    """
 
     messages: int
     bytes: int = 0
@@ -89,35 +97,40 @@ class Depth:
 
 
 class Mailbox(Protocol):
-    """Keeps an actor's mail. It belongs to the cell: restarts and exchanges do not touch it."""
+    """Keeps an actor's mail. It belongs to the cell: restarts and exchanges do not touch it.
+
+    `prefetch` is how many messages the cell may have in line ahead of their turn, so that no
+    handler waits for a store. With 0 it demands one when a handler is free for it, and of those
+    that it knows to wait: for a box that may change its mind about the order until then.
+    """
+
+    prefetch: int
 
     async def open(self, inlet: Inlet) -> int:
-        """Get ready; return how many messages were found waiting. Called once.
+        """Get ready; return how many messages were found waiting, which come before all others.
 
-        An error is a failed start.
+        The first call of all. An error is a failed start; the next one makes another box.
         """
         ...
 
-    def put(self, parcel: Parcel) -> Awaitable[None]:
-        """Give `parcel` its place behind all others, or raise `MailboxFull`, now.
+    def put(self, parcel: Parcel) -> Awaitable[None] | None:
+        """Give `parcel` its place behind all others, or raise, now.
 
-        The awaitable ends when it is kept, and may be dropped. One that is not `kept` has its
-        place in memory only. One that is `exempt` is never refused.
+        Returns None for one that is kept, else what ends when it is; that may be dropped, so it
+        is no coroutine. One that is not `kept` has its place in memory only. Whether there is
+        room was seen to before.
         """
         ...
 
     def demand(self, count: int) -> None:
-        """Deliver up to `count` more than was demanded before, now or later.
-
-        It may be 0, which says that the actor handles mail again.
-        """
+        """Deliver up to `count` more than was demanded before, now or later."""
 
     def begin(self, parcel: Parcel) -> Any:
         """Return the message for the handler, or `Unreadable`; only asked of what is `kept`."""
         ...
 
     def settle(self, parcel: Parcel, outcome: Outcome) -> Verdict:
-        """Say what becomes of a parcel that was delivered; no I/O, never raises."""
+        """Say what becomes of a parcel that was delivered; never raises."""
         ...
 
     def depth(self) -> Depth:
@@ -131,6 +144,10 @@ class Mailbox(Protocol):
         """
 
 
+MakeMailbox = Callable[["Address", "MailboxSpec"], Mailbox | None]
+"""Makes the box of one actor, and opens nothing yet; None for mail in memory."""
+
+
 class Inlet(Protocol):
     """The cell, as its box sees it; on the loop's thread only."""
 
@@ -141,7 +158,10 @@ class Inlet(Protocol):
         """Give up a parcel that was not delivered."""
 
     def failed(self, error: BaseException) -> None:
-        """Say that the box cannot go on; it begins anew with the next `demand`."""
+        """Say that the box cannot go on: nothing is demanded any more, and the actor restarts.
+
+        It begins anew with the next `demand`.
+        """
 
     def run(self, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a task of the box's own; while there is one, the system is at work."""
@@ -151,17 +171,17 @@ class Inlet(Protocol):
 class Parcel(Envelope):
     """A message on its way through a box: bare, or as the request or tick that stands for it.
 
-    `kept` tells whether the box is to keep it at all.
+    `kept` tells whether the box is to keep it at all; `verdict` what the box has said of it,
+    None before it is settled.
     """
 
-    __slots__ = ("_is_settled", "inner", "line", "message", "verdict")
+    __slots__ = ("inner", "line", "message", "verdict")
 
     def __init__(self, message: Any) -> None:
         self.inner = message if isinstance(message, Envelope) else None
         self.message = message.message if isinstance(message, Envelope) else message
         self.line: BoxLine | None = None
-        self.verdict: Verdict = FINAL
-        self._is_settled = False
+        self.verdict: Verdict | None = None
 
     @property
     def kept(self) -> bool:
@@ -215,19 +235,5 @@ class Parcel(Envelope):
 
     def settle(self, outcome: Outcome) -> None:
         """Tell the box, once, and only of what it has delivered."""
-        if self.line is not None and not self._is_settled:
-            self._is_settled = True
+        if self.line is not None and self.verdict is None:
             self.verdict = self.line.settle(self, outcome)
-
-    def close(self) -> None:
-        """Take it for settled: the box knows already, or need not know."""
-        self._is_settled = True
-
-    def with_message(self, message: Any) -> Self:
-        """Put another message in."""
-        self.message = message
-        return self
-
-    def open_again(self) -> None:
-        """Let it be handled, and settled, once more."""
-        self._is_settled = False

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .objectmailbox import ObjectMailbox
-
 if TYPE_CHECKING:
     from .cell import ActorCell
 
@@ -13,7 +11,7 @@ if TYPE_CHECKING:
 class MailboxView:
     """What `_mailbox` gives: the line of one actor.
 
-    Whatever else it is asked for it asks the mailbox object that the actor was given, if any.
+    Whatever else it is asked for it asks the mailbox that the actor was given, if any.
     """
 
     __slots__ = ("_cell",)
@@ -44,9 +42,7 @@ class MailboxView:
         return self._cell.pending == 0
 
     async def prepare(self) -> None:
-        """Prepare the mailbox object that the actor was given, unless that was done."""
-        if (own := _own(self._cell)) is not None:
-            await own.prepare()
+        """Do nothing: a start opens the mailbox that the actor was given."""
 
     async def ready(self) -> bool:
         """Tell whether it can be used, which it can."""
@@ -57,14 +53,8 @@ class MailboxView:
         return not self._cell.is_full
 
     def __getattr__(self, name: str) -> Any:
-        """Return an attribute of the mailbox object that the actor was given."""
-        own = _own(self._cell)
+        """Return an attribute of the mailbox that the actor was given."""
+        own = self._cell.offered if self._cell.box is None else self._cell.box.box
         if own is None:
             raise AttributeError(f"the mailbox of {self._cell.address} has no {name!r}")
-        return getattr(own.object, name)
-
-
-def _own(cell: ActorCell) -> ObjectMailbox | None:
-    """Return the adapter of the mailbox object, also before it is opened; None without one."""
-    box = cell.offered if cell.box is None else cell.box.box
-    return box if isinstance(box, ObjectMailbox) else None
+        return getattr(own, name)

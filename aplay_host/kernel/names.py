@@ -148,8 +148,8 @@ class Names:
         return MailboxView(self._here)
 
     @_mailbox.setter
-    def _mailbox(self, mailbox: Any) -> None:
-        self._acting.offer_mailbox(mailbox)
+    def _mailbox(self, make: Any) -> None:
+        self._acting.offer_mailbox(make)
 
     @property
     def _runing_state(self) -> str:

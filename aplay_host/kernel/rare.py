@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .cell import ActorCell
     from .composing import Handler
     from .lifecycle import Wanted
-    from .objectmailbox import ObjectMailbox
+    from .mailbox import Mailbox
     from .owned import Call
     from .probation import Probation
     from .renewal import Renewal
@@ -70,8 +70,8 @@ class Rare:
     failed = dead = late_replies = 0
     # A mailbox that feeds the line; None for mail that is in memory only.
     box: BoxLine | None = None
-    # A mailbox of the actor's own that the next start puts into the cell.
-    offered: ObjectMailbox | None = None
+    # A mailbox that the next start puts into the cell.
+    offered: Mailbox | None = None
     # How many of the messages in line stand there in an envelope, and how many take no room.
     enclosed = exempt = 0
     waiters: tuple[Waiter, ...] = ()

@@ -42,11 +42,14 @@ class MailboxSpec:
     ===========  ==================  ================  =================  ====================
 
     Ticks of timers and notices take no room and are never dropped; nor is what is in hand.
+    Mail is dropped in ``memory`` only; any other `kind` counts what is in hand as well. Such a
+    kind may have `options` of its own.
     """
 
     kind: str = "memory"
     capacity: int = 10_000
     overflow: Overflow = "reject"
+    options: Any = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.capacity, int) or self.capacity < 1:

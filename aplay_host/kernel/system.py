@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 from . import lifecycle
 from .actor import Actor, Faulty, Group
 from .address import Address
+from .boxing import in_memory
 from .cell import ActorCell
 from .child import child_spec, discard, find_child, note_declared, prepare_child
 from .composing import Interceptors
@@ -24,6 +25,7 @@ from .events import EventStream
 from .handoff import Drivers
 from .inside import Inside, look_inside
 from .letters import DeadLetters
+from .mailbox import MakeMailbox
 from .openref import OpenRef
 from .outbox import Outbox
 from .quiesce import OnBusy, Quiesce, idle
@@ -43,7 +45,8 @@ class ActorSystem:
     Use it as ``async with ActorSystem("demo") as system``: leaving the block shuts the tree
     down in order. From another thread, use ``loop.call_soon_threadsafe(ref.tell_nowait, m)``.
 
-    `interceptors` is asked at each start of an actor for what to put around its handler.
+    `interceptors` is asked at each start of an actor for what to put around its handler, and
+    `mailboxes` at the first one for what keeps its mail; what that raises is a failed start.
     Without `handoff` every request stands in line, also for an actor with nothing to do; that
     changes nothing but speed. `seed` makes the random part of pauses repeatable.
     """
@@ -59,10 +62,12 @@ class ActorSystem:
         *,
         handoff: bool = True,
         interceptors: Interceptors | None = None,
+        mailboxes: MakeMailbox = in_memory,
         seed: int | None = None,
     ) -> None:
         self.name = name
         self.interceptors = interceptors
+        self.make_mailbox = mailboxes
         self.handoff = handoff
         self.clock = _no_time
         self.chance = random.Random(seed)

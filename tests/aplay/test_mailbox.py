@@ -293,13 +293,19 @@ async def test_later_assignments_are_ignored(system: ActorSystem) -> None:
     assert second.prepared == 0
 
 
-@pytest.mark.parametrize("wrong", [object(), QueueMailBox, None])
-async def test_what_is_no_mailbox_is_refused(system: ActorSystem, wrong: Any) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (None, "got None, want a MailBox, or what makes a Mailbox"),
+        (QueueMailBox, "made .*, which has no open"),
+    ],
+)
+async def test_what_is_no_mailbox_is_refused(system: ActorSystem, wrong: Any, told: str) -> None:
     class Wrong(KernelsActor):
         def __init__(self) -> None:
             self._mailbox = wrong
 
-    with pytest.raises(TypeError, match=r"_mailbox of /b: want an object with put, get, size"):
+    with pytest.raises(TypeError, match=f"_mailbox of /b: .*{told}"):
         await system.spawn(Wrong, "b")
     assert system.tree() == []
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from aplay_host.aplay import MailBox, QueueMailBox
-from aplay_host.kernel import Address, Mailbox, MailboxSpec, ObjectMailbox
+from aplay_host.kernel import Address, Mailbox, MailboxSpec
 from aplay_host.testing.mailbox_contract import MailboxContract
 
 
@@ -50,9 +50,9 @@ class SlowMailBox(MailBox):
 
 class TestQueueMailBox(MailboxContract):
     def make(self, spec: MailboxSpec) -> Mailbox:
-        return ObjectMailbox(QueueMailBox(), Address("/box"), spec, lambda: 50)
+        return QueueMailBox()(Address("/box"), spec)
 
 
 class TestSlowMailBox(MailboxContract):
     def make(self, spec: MailboxSpec) -> Mailbox:
-        return ObjectMailbox(SlowMailBox(), Address("/box"), spec, lambda: 50)
+        return SlowMailBox()(Address("/box"), spec)

@@ -4,40 +4,47 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable
 from typing import Any
+
+import pytest
 
 from aplay_host.kernel import (
     FINAL,
     Actor,
     ActorRef,
+    ActorSpec,
     ActorSystem,
+    Address,
     Again,
     Dead,
     Depth,
-    Failed,
     Handled,
     Inlet,
+    MailboxFull,
+    MailboxSpec,
+    Outcome,
     Parcel,
     Refuse,
     Released,
+    TreeNode,
+    TreePlan,
     Unreadable,
     Verdict,
 )
-from aplay_host.kernel.boxline import BoxLine
 
-from .actors import Runner, begin, behaviour, cell, check_account, counts_of, now, settle
+from .actors import Runner, begin, behaviour, check_account, counts_of, now, settle
 
 
 class Store:
     """Keeps messages and gives each of them two tries; ``bad`` cannot be read."""
 
-    def __init__(self, after: float = 1.0) -> None:
+    def __init__(self, after: float = 1.0, prefetch: int = 64) -> None:
+        self.prefetch = prefetch
         self.after = after
         self.line: deque[Parcel] = deque()
         self.left: list[Any] = []
         self.tries: dict[Parcel, int] = {}
-        self.credit = self.most = 0
+        self.credit = self.most = self.held = 0
         self.inlet: Inlet | None = None
         self.closed: list[bool] = []
 
@@ -45,12 +52,12 @@ class Store:
         self.inlet = inlet
         return 0
 
-    def put(self, parcel: Parcel) -> Awaitable[None]:
+    def put(self, parcel: Parcel) -> None:
+        if parcel.message == "unencodable":
+            raise TypeError("no form for it")
+        self.held += not parcel.exempt
         self.line.append(parcel)
         self._deliver()
-        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        kept.set_result(None)
-        return kept
 
     def demand(self, count: int) -> None:
         self.credit += count
@@ -70,7 +77,12 @@ class Store:
             else (parcel.message)
         )
 
-    def settle(self, parcel: Parcel, outcome: Handled | Failed | Released) -> Verdict:
+    def settle(self, parcel: Parcel, outcome: Outcome) -> Verdict:
+        verdict = self._verdict(parcel, outcome)
+        self.held -= not (parcel.exempt or isinstance(verdict, Again))
+        return verdict
+
+    def _verdict(self, parcel: Parcel, outcome: Outcome) -> Verdict:
         if not parcel.kept or isinstance(outcome, Handled):
             return FINAL
         if isinstance(outcome, Released):
@@ -84,7 +96,7 @@ class Store:
         return Again(self.after) if self.tries[parcel] < 2 else Dead("max_attempts")
 
     def depth(self) -> Depth:
-        return Depth(len(self.line))
+        return Depth(self.held)
 
     async def close(self, removed: bool) -> None:
         self.closed.append(removed)
@@ -111,13 +123,12 @@ class Tryer(Actor):
         return msg
 
 
-async def spawn(system: ActorSystem, **settings: Any) -> tuple[Tryer, ActorRef, Store]:
+async def spawn(
+    system: ActorSystem, store: Store | None = None, **settings: Any
+) -> tuple[Tryer, ActorRef, Store]:
+    store = store or Store()
+    system.make_mailbox = lambda address, spec: store if address == "/a" else None
     ref = await system.spawn(Tryer, "a", **settings)
-    store, inside = Store(), cell(system, "/a")
-    line = BoxLine(inside, store)
-    await store.open(line)
-    inside.box = line
-    inside.open_line()
     return behaviour(system, "/a", Tryer), ref, store
 
 
@@ -263,3 +274,113 @@ async def test_a_request_in_the_box_passes_a_gate_that_waits_for_its_asker(
     assert [message for message, _ in newer.tries] == ["after"]
     assert list(store.line) == []
     check_account(either)
+
+
+# which mailbox, and what is wrong with it
+
+
+async def test_a_kind_that_the_system_does_not_know_leaves_nothing(system: ActorSystem) -> None:
+    with pytest.raises(ValueError, match='mailbox kind of /a: got "ring", want "memory"'):
+        await system.spawn(Tryer, "a", mailbox={"kind": "ring"})
+    assert system.tree() == []
+
+
+async def test_the_system_makes_the_mailbox_of_address_and_settings() -> None:
+    asked: list[tuple[Address, MailboxSpec]] = []
+
+    def make(address: Address, spec: MailboxSpec) -> Store | None:
+        asked.append((address, spec))
+        return Store() if spec.kind == "store" else None
+
+    async with ActorSystem(mailboxes=make) as system:
+        settings = {"kind": "store", "options": {"size": 3}}
+        ref = await system.spawn(Tryer, "a", mailbox=settings)
+        await ref.restart()
+        assert await ref.ask("hello") == "hello"
+    assert asked[1:] == [(Address("/a"), MailboxSpec("store", options={"size": 3}))]
+
+
+async def test_what_is_no_mailbox_is_told_with_what_it_misses(system: ActorSystem) -> None:
+    make: Any = lambda address, spec: object()  # noqa: E731
+    system.make_mailbox = make
+    with pytest.raises(TypeError, match=r'mailbox kind "x" of /a: .* which has no open\(\)'):
+        await system.spawn(Tryer, "a", mailbox={"kind": "x"})
+
+
+async def test_the_mailbox_of_a_planned_actor_that_cannot_be_made_is_a_failed_start(
+    system: ActorSystem,
+) -> None:
+    def make(address: Address, spec: MailboxSpec) -> None:
+        raise OSError("no disk")
+
+    system.make_mailbox = make
+    spec = ActorSpec.of(Tryer, settings={"budget": {"max": 0}})
+    await system.plant(TreePlan((TreeNode(Address("/a"), spec),)))
+    await asyncio.sleep(60)
+    status = system.ref("/a").status()
+    assert (status.state, str(status.last_error and status.last_error.text)) == (
+        "failed",
+        "no disk",
+    )
+
+
+async def test_a_message_that_the_box_refuses_reaches_its_sender_and_has_no_place(
+    system: ActorSystem,
+) -> None:
+    _, ref, _ = await spawn(system)
+    with pytest.raises(TypeError, match="no form for it"):
+        await ref.tell("unencodable")
+    assert counts_of(ref.status()) == (0, 0, 0, 0, 0, 0)
+
+
+async def test_waiting_mail_that_the_box_refuses_is_a_dead_letter(system: ActorSystem) -> None:
+    store = Store()
+    system.make_mailbox = lambda address, spec: store if address == "/a" else None
+    planting = system.plant(TreePlan((TreeNode(Address("/a"), ActorSpec.of(Tryer)),)))
+    ref = system.ref("/a")
+    for msg in ("a", "unencodable", "b"):
+        ref.tell_nowait(msg)
+    await planting
+    await settle()
+    assert [msg for msg, _ in behaviour(system, "/a", Tryer).tries] == ["a", "b"]
+    letters = [(one.message, one.reason, one.error) for one in system.dead_letters]
+    assert letters == [("unencodable", "store_failed", "TypeError: no form for it")]
+    assert counts_of(ref.status()) == (3, 2, 0, 1, 0, 0)
+
+
+async def test_the_cell_holds_the_capacity_against_what_is_not_settled(
+    system: ActorSystem,
+) -> None:
+    tryer, ref, _ = await spawn(system, mailbox={"capacity": 2})
+    tryer.gate.clear()
+    tryer.send_after(1.0, "tick")
+    ref.tell_nowait(1)
+    ref.tell_nowait(2)
+    with pytest.raises(MailboxFull, match="/a is full: 2 of 2 not handled"):
+        ref.tell_nowait(3)
+    with pytest.raises(MailboxFull):
+        await ref.ask(3)
+    await asyncio.sleep(2)
+    tryer.gate.set()
+    await settle()
+    assert [msg for msg, _ in tryer.tries] == [1, 2, "tick"]
+
+
+async def test_without_prefetch_a_message_comes_when_a_handler_is_free_for_it(
+    system: ActorSystem,
+) -> None:
+    tryer, ref, store = await spawn(system, Store(prefetch=0), max_tasks=2)
+    tryer.gate.clear()
+    for number in range(5):
+        ref.tell_nowait(number)
+    await settle()
+    assert [parcel.message for parcel in store.line] == [2, 3, 4]
+    assert store.credit == 0
+    stopping = ref.stop()
+    tryer.gate.set()
+    await stopping
+    store.line.reverse()
+    ref.tell_nowait(5)
+    await ref.human_start()
+    await settle()
+    assert [msg for msg, _ in tryer.tries] == [0, 1, 4, 3, 2, 5]
