@@ -17,8 +17,10 @@ from .find import find_config, peek
 if TYPE_CHECKING:
     from .listing import ListedOption, list_options
     from .load import HostConfig, load_config
+    from .mailbox import ResolvedKind
     from .options import check_options
-    from .tree import Faulty, Known, Resolve, Resolved, Unresolved, plan_tree
+    from .resolved import Faulty, Known, Resolved, Unresolved
+    from .tree import Resolve, plan_tree
 
 __all__ = [
     "Faulty",
@@ -27,6 +29,7 @@ __all__ = [
     "ListedOption",
     "Resolve",
     "Resolved",
+    "ResolvedKind",
     "Unresolved",
     "check_options",
     "find_config",
@@ -43,7 +46,9 @@ __getattr__ = lazy(
     {
         "listing": ("ListedOption", "list_options"),
         "load": ("HostConfig", "load_config"),
+        "mailbox": ("ResolvedKind",),
         "options": ("check_options",),
-        "tree": ("Faulty", "Known", "Resolve", "Resolved", "Unresolved", "plan_tree"),
+        "resolved": ("Faulty", "Known", "Resolved", "Unresolved"),
+        "tree": ("Resolve", "plan_tree"),
     },
 )

@@ -65,12 +65,12 @@ def explain(
     inner = _existing(loc, raw)
     path = (*at, *inner)
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        hint = _meant(path, error["input"], keys_at(model, inner[:-1]))
+        hint = meant(path, error["input"], keys_at(model, inner[:-1]))
         return Mistake(path, "unknown-key", "unknown key", hint=hint)
     return _misfit(error, path, document)
 
 
-def _meant(path: KeyPath, value: object, known: Sequence[str]) -> str:
+def meant(path: KeyPath, value: object, known: Sequence[str]) -> str:
     """Return the hint for an unknown key where only the keys `known` exist."""
     if len(path) == 3 and path[0] == "actors" and isinstance(value, dict) and "use" in value:
         return f"a child has a table of its own: [actors.{quoted(f'{path[1]}/{path[2]}')}]"

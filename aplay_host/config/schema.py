@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
@@ -25,8 +25,6 @@ def _named(value: str, info: ValidationInfo[Path]) -> str:
     return value or info.context.name or "host"
 
 
-MailboxKind = Literal["memory"]
-MAILBOX_KINDS: tuple[str, ...] = get_args(MailboxKind)
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 FolderPath = Annotated[Path, BeforeValidator(_resolved)]
 
@@ -80,9 +78,14 @@ class ReloadTable(Table):
 
 
 class MailboxTable(Table):
-    """A ``mailbox`` table, of one actor or of the defaults; what is not stated is None."""
+    """A ``mailbox`` table, of one actor or of the defaults; what is not stated is None.
 
-    kind: MailboxKind | None = None
+    Further keys are the kind's own; whoever knows the kinds checks them.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str | None = None
     capacity: Annotated[int, Field(ge=1)] | None = None
     overflow: Literal["reject", "wait", "drop_oldest", "drop_newest"] | None = None
 

@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
 
 from ..errors import PluginError, Problem
 from ..kernel import Actor, ActorSpec, Address, Group, TreeNode, TreePlan
 from .document import Mistake
 from .load import HostConfig, key_of
+from .mailbox import ResolveKind, plan_mailbox, unknown_defaults
 from .options import check_options
 from .render import told
-from .schema import MAILBOX_KINDS, ActorEntry
+from .resolved import Faulty, Known, Resolved, Unresolved
+from .schema import ActorEntry
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """A `use` names this class."""
+class Resolve(ResolveKind, Protocol):
+    """Tells what the names in the file mean; it answers and never raises."""
 
-    cls: type[Actor]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A `use` names a class that exists and was not loaded, so nothing of it is checked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Faulty:
-    """A `use` names a class that cannot be loaded; its actor stands failed, the rest runs."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unresolved:
-    """A `use` names nothing that is installed: a mistake in the file, told with `hint`."""
-
-    message: str
-    hint: str = ""
-
-
-Resolve = Callable[[str], Resolved | Known | Faulty | Unresolved]
-"""Tells what a `use` other than ``group`` names; it answers and never raises."""
+    def actor(self, use: str) -> Resolved | Known | Faulty | Unresolved:
+        """Return what is known of a `use` other than ``group``."""
+        ...
 
 
 def plan_tree(config: HostConfig, resolve: Resolve) -> TreePlan:
@@ -60,13 +39,15 @@ def plan_tree(config: HostConfig, resolve: Resolve) -> TreePlan:
     `Unresolved`                          a problem, located at the value of `use`
     ====================================  ==============================================
 
-    A parent that nobody declares is not added; the kernel makes a group of it. Raises
-    `ConfigError` with all problems when there is any.
+    The same holds for what it says of the kind of the actor's mailbox. A parent that nobody
+    declares is not added; the kernel makes a group of it. Raises `ConfigError` with all problems
+    when there is any.
     """
     planned = [_plan_actor(config, address, resolve) for address in _parents_first(config.actors)]
     problems = [it for found in planned if isinstance(found, tuple) for it in found]
+    problems += unknown_defaults(config, resolve)
     if problems:
-        raise config.document.refusal(problems)
+        raise config.document.refusal(dict.fromkeys(problems))
     return TreePlan(tuple(node for node in planned if isinstance(node, TreeNode)))
 
 
@@ -85,9 +66,9 @@ def _plan_actor(
 ) -> TreeNode | tuple[Problem, ...]:
     """Return the node of one actor, or the problems for which it has none."""
     use, key = config.actors[address].use, key_of(config.document, address)
-    match Resolved(Group) if use == "group" else resolve(use):
+    match Resolved(Group) if use == "group" else resolve.actor(use):
         case Resolved(cls):
-            return _resolved(config, address, cls)
+            return _resolved(config, address, cls, resolve)
         case Faulty(reason):
             return TreeNode(address, fault=reason)
         case Unresolved(message, hint):
@@ -100,8 +81,9 @@ def _plan_actor(
 
 
 def _resolved(
-    config: HostConfig, address: Address, cls: type[Actor]
+    config: HostConfig, address: Address, cls: type[Actor], resolve: Resolve
 ) -> TreeNode | tuple[Problem, ...]:
+    problems: tuple[Problem, ...] = ()
     try:
         options, problems = check_options(
             getattr(cls, "Options", None),
@@ -110,28 +92,27 @@ def _resolved(
             document=config.document,
             owner=_owner(cls),
         )
-        return problems or TreeNode(address, _spec(config, address, cls, options))
+        spec = _spec(config, address, cls, options)
+        mailbox, more = plan_mailbox(config, address, spec, resolve)
+        return (*problems, *more) or TreeNode(address, replace(spec, mailbox=mailbox))
     except PluginError as error:
-        return TreeNode(address, fault=str(error))
+        return problems or TreeNode(address, fault=str(error))
     except Exception as error:  # of a metaclass, say: the class is a guest's
-        return TreeNode(address, fault=f"{type(error).__name__}: {error}")
+        return problems or TreeNode(address, fault=f"{type(error).__name__}: {error}")
 
 
 def _spec(config: HostConfig, address: Address, cls: type[Actor], options: Any) -> ActorSpec:
     """Merge the settings; raises `PluginError` for one that the class itself states wrongly."""
     try:
-        spec = ActorSpec.of(
+        return ActorSpec.of(
             cls,
             options=options,
             defaults=config.defaults.settings(),
             settings=config.actors[address].settings(),
         )
-        if (kind := spec.mailbox.kind) not in MAILBOX_KINDS:
-            raise ValueError(f"mailbox kind: got {told(kind)}, want {told(MAILBOX_KINDS[0])}")
     except (TypeError, ValueError) as error:
         # The file's own settings were checked when it was loaded.
         raise PluginError(f"class setting of {_owner(cls)}: {error}") from error
-    return spec
 
 
 def _owner(cls: type[Actor]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._version import __version__
-from ..config import HostConfig, Known, Resolve, Unresolved, load_config, plan_tree
+from ..config import HostConfig, Known, Unresolved, load_config, plan_tree
 from ..errors import ConfigError, Problem
 from ..kernel import TreePlan
 from ..plugins import (
@@ -19,7 +19,7 @@ from ..plugins import (
 )
 from .installed import installed
 from .options import HookOptions
-from .origin import resolver
+from .resolver import Resolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +109,20 @@ def _plan(config: HostConfig, version: str, import_plugins: bool) -> tuple[Plugi
     if import_plugins:
         plugins.load_hooks(HostInfo(config.host.name, version, config.host.state_dir))
     with options.reported():
-        return plugins, plan_tree(config, _resolver(plugins, import_plugins))
+        return plugins, plan_tree(config, Resolver(plugins) if import_plugins else _ByName(plugins))
 
 
-def _resolver(plugins: PluginSet, import_plugins: bool) -> Resolve:
-    return resolver(plugins) if import_plugins else _by_name(plugins)
+@dataclass(frozen=True, slots=True)
+class _ByName:
+    """Looks names up without loading what they name."""
 
+    plugins: PluginSet
 
-def _by_name(plugins: PluginSet) -> Resolve:
-    def resolve(use: str) -> Known | Unresolved:
-        found = plugins.catalog.find(use)
+    def actor(self, use: str) -> Known | Unresolved:
+        found = self.plugins.catalog.find(use)
         if isinstance(found, NotOffered):
             return Unresolved(found.message, found.hint)
         return Known()
 
-    return resolve
+    def mailbox(self, kind: str) -> Known:
+        return Known()

@@ -43,6 +43,8 @@ from ..kernel import (
     ActorSpec,
     ActorSystem,
     Address,
+    Mailbox,
+    MailboxSpec,
     Quarantined,
     Removed,
     Started,
@@ -67,8 +69,9 @@ from .holds import read_holds, write_holds
 from .installed import InstalledWatch, installed_soon
 from .news import NEWS, ActorNews
 from .options import HookOptions
-from .origin import Origin, declared_origins, resolver
+from .origin import Origin, declared_origins
 from .port import HostPort
+from .resolver import Resolver, make_mailbox
 from .rounds import HealthRounds
 from .signals import StopSignals
 from .turnover import Turnover
@@ -116,13 +119,15 @@ class Host:
         self.origins: dict[Address, Origin] = {}
         self.faults: dict[Address, str] = {}
         self.holds: dict[str, datetime] = {}
-        self.system = ActorSystem(config.host.name, interceptors=self._interceptors)
+        self.system = ActorSystem(
+            config.host.name, interceptors=self._interceptors, mailboxes=self._make_mailbox
+        )
         self._settings = plugin_settings(config, strict=strict, safe=safe)
         self._options = HookOptions(config)
         none = self._plugin_set(Catalog((), self._settings))
         self.current = Generation(0, config, none)
         self._installs = InstalledWatch(self._installed)
-        self.reloads = Engine(self, resolver, lambda: self._installs.installing)
+        self.reloads = Engine(self, Resolver, lambda: self._installs.installing)
         self.follower = Follower(
             self, self.reloads, always=reload, installing=lambda: self._installs.installing
         )
@@ -220,7 +225,7 @@ class Host:
             self.plugins.finder.add_place(str(path))
         self.plugins.load_hooks(self.info)
         with self._options.reported():
-            plan = plan_tree(self.config, resolver(self.plugins))
+            plan = plan_tree(self.config, Resolver(self.plugins))
         if refusals := strict_refusals(self.plugins, plan, strict=self._settings.strict):
             raise PluginError("\n".join(("strict, and these plugins are bad:", *refusals)))
         _log_faults(plan, self.plugins)
@@ -326,6 +331,9 @@ class Host:
 
     def _interceptors(self, ref: ActorRef, spec: ActorSpec) -> tuple[Wrap, ...]:
         return self.plugins.hooks.interceptors(ref, spec)
+
+    def _make_mailbox(self, address: Address, spec: MailboxSpec) -> Mailbox | None:
+        return make_mailbox(self.plugins, address, spec)
 
     def _ended_by_the_tree(self, event: SystemStopping) -> None:
         if self.system.fatal is not None:

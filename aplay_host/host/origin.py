@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import FunctionType
 
-from ..config import Faulty, HostConfig, Resolve, Resolved, Unresolved
+from ..config import HostConfig
 from ..control import SourceRow
 from ..kernel import Actor, Address, Group
-from ..plugins import SAFE_MODE, Catalog, Failure, NotOffered, PluginSet
+from ..plugins import Catalog, NotOffered
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,29 +19,6 @@ class Origin:
 
     type: str
     plugin: str | None
-
-
-def resolver(plugins: PluginSet) -> Resolve:
-    """Return what tells `plan_tree` the class behind a ``use``, loading it on first need.
-
-    In safe mode every guest is a fault, whether it is there or not: what the code of another
-    guest would have offered cannot be known.
-    """
-    safe = plugins.catalog.settings.safe
-
-    def resolve(use: str) -> Resolved | Faulty | Unresolved:
-        found = plugins.catalog.find(use)
-        if isinstance(found, NotOffered):
-            missing = Unresolved(found.message, found.hint)
-            return Faulty(SAFE_MODE.message) if safe else missing
-        loaded = plugins.load_actor(use)
-        if isinstance(loaded, Failure) and loaded.type == SAFE_MODE.type:
-            return Faulty(loaded.message)
-        if isinstance(loaded, Failure):
-            return Faulty(f'"{found.id}" cannot be loaded: {loaded.line()}')
-        return Resolved(loaded)
-
-    return resolve
 
 
 def declared_origins(config: HostConfig, catalog: Catalog) -> dict[Address, Origin]:

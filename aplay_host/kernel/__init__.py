@@ -19,6 +19,7 @@ from .._door import lazy_among
 if TYPE_CHECKING:
     from .actor import Actor, Group
     from .address import Address
+    from .boxing import in_memory
     from .composing import compose_anew
     from .envelope import Envelope
     from .errors import (
@@ -162,6 +163,7 @@ __all__ = [
     "Verdict",
     "class_settings",
     "compose_anew",
+    "in_memory",
 ]
 
 # The light ones first: who needs only an error does not load asyncio.
@@ -176,12 +178,13 @@ __getattr__ = lazy_among(
         "envelope",
         "events",
         "letters",
+        "mailbox",
         "actor",
+        "boxing",
         "composing",
         "exchange",
         "inside",
         "kernelactor",
-        "mailbox",
         "op",
         "openref",
         "quiesce",

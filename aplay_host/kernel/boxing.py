@@ -19,9 +19,14 @@ METHODS = ("open", "put", "demand", "begin", "settle", "depth", "close")
 
 
 def in_memory(address: Address, spec: MailboxSpec) -> None:
-    """Make no box, which is what a mailbox in memory is; `ValueError` for any other kind."""
+    """Make no box, which is what a mailbox in memory is.
+
+    Raises `ValueError` for any other kind, and `TypeError` for options, since it has none.
+    """
     if spec.kind != "memory":
         raise ValueError(f'mailbox kind of {address}: got "{spec.kind}", want "memory"')
+    if spec.options:
+        raise TypeError(f"mailbox of {address}: unknown key {next(iter(spec.options))!r}")
 
 
 def offer(cell: ActorCell, make: MakeMailbox) -> None:

@@ -42,8 +42,8 @@ class MailboxSpec:
     ===========  ==================  ================  =================  ====================
 
     Ticks of timers and notices take no room and are never dropped; nor is what is in hand.
-    Mail is dropped in ``memory`` only; any other `kind` counts what is in hand as well. Such a
-    kind may have `options` of its own.
+    Mail is dropped in ``memory`` only; any other `kind` counts what is in hand as well.
+    `options` are the further keys of such a kind: a mapping, or what somebody made of it.
     """
 
     kind: str = "memory"
@@ -55,6 +55,16 @@ class MailboxSpec:
         if not isinstance(self.capacity, int) or self.capacity < 1:
             raise ValueError(f"mailbox capacity: got {self.capacity!r}, want an integer >= 1")
         _check("mailbox overflow", self.overflow, OVERFLOWS)
+
+    @classmethod
+    def of(cls, **settings: Any) -> MailboxSpec:
+        """Make it of a ``mailbox`` setting, in which the kind's own keys stand among the others."""
+        own = {key: value for key, value in settings.items() if key not in MAILBOX_KEYS}
+        ours = {key: settings[key] for key in MAILBOX_KEYS if key in settings}
+        return cls(**ours, options=own or None)
+
+
+MAILBOX_KEYS = ("kind", "capacity", "overflow")
 
 
 # Defaults are frozen, and so one object is shared by all actors that state nothing else.
@@ -119,7 +129,7 @@ class ActorSpec:
         for layer in (defaults or {}, class_settings(actor), settings or {}):
             for key, value in layer.items():
                 if key in TABLES:
-                    merged[key] = {**merged.get(key, {}), **(value or {})}
+                    merged[key] = _over(merged.get(key, {}), value or {})
                 elif value is not None:
                     merged[key] = value
         for key, kind in TABLES.items():
@@ -129,7 +139,7 @@ class ActorSpec:
 
 
 TABLES: dict[str, Callable[..., Any]] = {
-    "mailbox": MailboxSpec,
+    "mailbox": MailboxSpec.of,
     "budget": Budget,
     "backoff": Backoff,
 }
@@ -139,6 +149,14 @@ SETTINGS = frozenset(
     f.name for f in fields(ActorSpec) if f.name not in {"cls", "kwargs", "options"}
 )
 """The names of an actor's settings: class attributes, `spawn` arguments and aplay.toml keys."""
+
+
+def _over(before: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one table over another; with another kind of mailbox the keys of the old kind go."""
+    kind = before.get("kind", "memory")
+    if later.get("kind", kind) != kind:
+        before = {key: value for key, value in before.items() if key in MAILBOX_KEYS}
+    return {**before, **later}
 
 
 def class_settings(actor: type[Actor]) -> dict[str, Any]:

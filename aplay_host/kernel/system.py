@@ -234,7 +234,10 @@ class ActorSystem:
         if kwargs or options is not None or settings:
             return ActorSpec.of(cls, kwargs=kwargs, options=options, settings=settings)
         key = (cls, *(_frozen(one) for one in class_settings(cls).items()))
-        spec = self._specs.get(key)
+        try:
+            spec = self._specs.get(key)
+        except TypeError:  # an array, say, in a key of a mailbox kind's own
+            return ActorSpec.of(cls)
         if spec is None:
             spec = self._specs[key] = ActorSpec.of(cls)
         return spec

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..kernel import in_memory
 from .records import MailboxRegistration
 
 
@@ -14,6 +15,14 @@ class KindOffer:
 
     plugin: str
     record: MailboxRegistration
+
+
+BUILT_IN = {
+    "memory": KindOffer(
+        "aplay-host/mailboxes", MailboxRegistration("memory", in_memory, survives="restart")
+    )
+}
+"""The kinds that every host has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,21 +105,55 @@ def aplay_mailboxes(host: HostInfo) -> Iterable[MailboxRegistration]:
 
     Called once per loaded generation, before the tree is planned. One record that is malformed
     fails the whole plugin. A kind that two plugins offer is refused to both, one that the host
-    has already is refused to the newcomer; the other records count. ::
+    has already is refused to the newcomer; the other records count. What a mailbox has to do is
+    the protocol `aplay_host.kernel.Mailbox`. ::
 
         from collections import deque
 
         from aplay_host import MailboxRegistration, hookimpl
+        from aplay_host.kernel import FINAL, Depth
 
 
-        class Ring:
+        class Line:
+            prefetch = 64
+
             def __init__(self, address, spec):
-                self.waiting = deque(maxlen=spec.capacity)
+                self.waiting = deque()
+                self.credit = self.unsettled = 0
+
+            async def open(self, inlet):
+                self.inlet = inlet
+                return 0
+
+            def put(self, parcel):
+                self.unsettled += not parcel.exempt
+                self.waiting.append(parcel)
+                self.demand(0)
+
+            def demand(self, count):
+                self.credit += count
+                while self.credit and self.waiting:
+                    self.credit -= 1
+                    self.inlet.deliver([self.waiting.popleft()])
+
+            def begin(self, parcel):
+                return parcel.message
+
+            def settle(self, parcel, outcome):
+                self.unsettled -= not parcel.exempt
+                return FINAL
+
+            def depth(self):
+                return Depth(self.unsettled)
+
+            async def close(self, removed):
+                while self.waiting:
+                    self.inlet.dead(self.waiting.popleft(), "removed" if removed else "shutdown")
 
 
         @hookimpl
         def aplay_mailboxes(host):
-            yield MailboxRegistration("ring", Ring, survives="nothing")
+            yield MailboxRegistration("line", Line, survives="restart")
     """
     raise NotImplementedError
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .answers import check_actor
 from .catalog import Catalog, NotOffered, Offer
-from .clashes import KindOffer, plan_kinds
+from .clashes import BUILT_IN, KindOffer, plan_kinds
 from .compatibility import PHASE as HOOKS_PHASE
 from .entry import BAD_STATES, Entry, State
 from .failure import Failure, attempt
@@ -46,9 +46,10 @@ class PluginSet:
 
     Two sets in one process share imported modules and nothing else. `catalog` is the current
     one: states change and names are added by putting another in its place. `hooks` are the
-    calls to those that are loaded, `mailboxes` the kinds that they offer, and `finder` knows
-    where their code is. `on_failure` is told every hook that fails, after its plugin was marked
-    ``degraded``; `options` makes what a plugin that is a class with ``Options`` is called with.
+    calls to those that are loaded, `mailboxes` the kinds that they and the host offer, and
+    `finder` knows where their code is. `on_failure` is told every hook that fails, after its
+    plugin was marked ``degraded``; `options` makes what a plugin that is a class with ``Options``
+    is called with.
     With a `state_dir`, whose lock the caller holds, a plugin that ends the process while it is
     imported is left alone after the second time.
     """
@@ -68,7 +69,7 @@ class PluginSet:
             catalog.entries, lambda entry: self.finder.is_loaded(entry.module)
         )
         self.hooks = Hooks(self.degrade, strict=settings.strict)
-        self.mailboxes: Mapping[str, KindOffer] = {}
+        self.mailboxes: Mapping[str, KindOffer] = BUILT_IN
         self._settings = settings
         self._on_failure = on_failure
         self._options = options

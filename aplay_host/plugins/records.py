@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..kernel import Actor, Address, MailboxSpec
+    from ..kernel import Actor, MakeMailbox
     from .failure import Failure
 
 Handler = Callable[[Any], Awaitable[Any]]
@@ -49,13 +49,14 @@ class ActorRegistration:
 class MailboxRegistration:
     """One more `kind` of mailbox, for the key ``kind`` of a ``mailbox`` table in aplay.toml.
 
-    `factory` makes the mailbox of one actor. `survives` says in a word which fault the mail
-    in it survives, such as ``nothing`` or ``crash``. `options` is the model that
-    ``mailbox.options`` is checked against, None when there are none.
+    `factory` makes the mailbox of one actor, and opens nothing yet: it is called in the actor's
+    first start. `survives` says in a word which fault the mail in it survives, such as
+    ``nothing`` or ``crash``. `options` is the model for the keys that the table has beside
+    ``kind capacity overflow``; ``spec.options`` is an instance of it. None when there are none.
     """
 
     kind: str
-    factory: Callable[[Address, MailboxSpec], object]
+    factory: MakeMailbox
     survives: str
     options: type | None = None
 

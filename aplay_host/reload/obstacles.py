@@ -66,11 +66,10 @@ def lost_classes(
 
 
 def other_mailboxes(cells: Iterable[CellView], config: Iterable[KeyChange]) -> Iterator[Refusal]:
-    """Refuse another kind of mailbox while mail waits in the present one."""
+    """Refuse another kind of mailbox: an actor has the one of its first start for good."""
     changes = {it.key: it for it in config}
     for cell in cells:
         change = changes.get(f'actors."{cell.address}".mailbox.kind')
-        if change is not None and cell.waiting:
-            got = f"{change.before!r} → {change.after!r} while {len(cell.waiting)} messages wait"
-            cure = f"stop who sends to {cell.address} until it has handled them"
-            yield Refusal("mailbox-kind", cell.address, got, "an empty mailbox", cure)
+        if change is not None:
+            got = f"{change.before!r} → {change.after!r}"
+            yield Refusal("mailbox-kind", cell.address, got, "the same kind", "restart the host")

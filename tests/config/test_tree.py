@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import Field
 
-from aplay_host.config import Faulty, Known, Resolved, Unresolved, plan_tree
+from aplay_host.config import Faulty, Known, Resolved, ResolvedKind, Unresolved, plan_tree
 from aplay_host.errors import ConfigError
-from aplay_host.kernel import Actor, Group, TreePlan
+from aplay_host.kernel import Actor, Group, MailboxSpec, TreePlan
 
 from .conftest import Load
 
@@ -38,6 +39,20 @@ class Durable(Actor):
     mailbox = {"kind": "sqlite"}  # noqa: RUF012
 
 
+class Ringed(Actor):
+    mailbox = {"kind": "ring", "size": 7}  # noqa: RUF012
+
+
+class Misringed(Actor):
+    mailbox = {"kind": "ring", "size": 0}  # noqa: RUF012
+
+
+@dataclass(frozen=True)
+class Ring:
+    size: Annotated[int, Field(ge=1)] = 100
+    keep: str = "newest"
+
+
 class BadOptions(Actor):
     Options = dict
 
@@ -55,6 +70,8 @@ ANSWERS: dict[str, Resolved | Known | Faulty | Unresolved] = {
     "zero": Resolved(Zero),
     "misnamed": Resolved(Misnamed),
     "durable": Resolved(Durable),
+    "ringed": Resolved(Ringed),
+    "misringed": Resolved(Misringed),
     "bad-options": Resolved(BadOptions),
     "leaving": Resolved(Leaving),
     "broken": Faulty("ImportError at x.py:3"),
@@ -62,9 +79,28 @@ ANSWERS: dict[str, Resolved | Known | Faulty | Unresolved] = {
 }
 
 
-def resolve(use: str) -> Resolved | Known | Faulty | Unresolved:
-    missing = Unresolved(f'no actor "{use}" is installed', "did you mean tail?")
-    return ANSWERS.get(use, missing)
+KINDS: dict[str, ResolvedKind | Known | Faulty] = {
+    "memory": ResolvedKind(),
+    "ring": ResolvedKind(Ring),
+    "plain": ResolvedKind(),
+    "unseen": Known(),
+    "broken": Faulty("these are not loaded: acme/queues"),
+}
+
+
+class Names:
+    """What is installed; `asked` are the uses that somebody wanted to know of."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def actor(self, use: str) -> Resolved | Known | Faulty | Unresolved:
+        self.asked.append(use)
+        missing = Unresolved(f'no actor "{use}" is installed', "did you mean tail?")
+        return ANSWERS.get(use, missing)
+
+    def mailbox(self, kind: str) -> ResolvedKind | Known | Faulty | Unresolved:
+        return KINDS.get(kind) or Unresolved(f'no plugin offers the mailbox kind "{kind}"')
 
 
 Plan = Callable[[str], TreePlan]
@@ -72,7 +108,7 @@ Plan = Callable[[str], TreePlan]
 
 @pytest.fixture
 def plan(load: Load) -> Plan:
-    return lambda text: plan_tree(load(text), resolve)
+    return lambda text: plan_tree(load(text), Names())
 
 
 def refused(plan: Plan, text: str) -> ConfigError:
@@ -124,15 +160,10 @@ def test_a_parent_that_nobody_declares_is_not_added(plan: Plan) -> None:
 
 
 def test_group_needs_no_plugin(load: Load) -> None:
-    asked: list[str] = []
-
-    def note(use: str) -> Unresolved:
-        asked.append(use)
-        return Unresolved("no")
-
-    (node,) = plan_tree(load("[actors.a]\nuse = 'group'\n"), note).nodes
+    names = Names()
+    (node,) = plan_tree(load("[actors.a]\nuse = 'group'\n"), names).nodes
     assert node.spec is not None
-    assert (node.spec.cls, asked) == (Group, [])
+    assert (node.spec.cls, names.asked) == (Group, [])
 
 
 def test_an_unknown_actor_is_a_problem_at_the_value_of_use(plan: Plan) -> None:
@@ -198,8 +229,9 @@ def test_all_problems_of_all_actors_come_at_once_in_the_order_of_the_file(plan: 
     ("use", "reason"),
     [
         ("zero", ":Zero: max_tasks: got 0, want an integer >= 1"),
-        ("misnamed", ":Misnamed: "),
-        ("durable", ':Durable: mailbox kind: got "sqlite", want "memory"'),
+        ("misnamed", ":Misnamed: mailbox size: unknown key"),
+        ("durable", ':Durable: mailbox kind: no plugin offers the mailbox kind "sqlite"'),
+        ("misringed", ":Misringed: mailbox size: got 0, want an integer >= 1"),
     ],
 )
 def test_a_wrong_setting_of_a_class_is_its_fault(plan: Plan, use: str, reason: str) -> None:
@@ -226,10 +258,118 @@ def test_options_that_cannot_be_used_are_a_fault_of_the_class(plan: Plan) -> Non
 
 def test_planning_changes_nothing(load: Load) -> None:
     config: Any = load("[actors.a]\nuse = 'tail'\noptions = { to = '/b' }\n")
-    assert plan_tree(config, resolve) == plan_tree(config, resolve)
+    assert plan_tree(config, Names()) == plan_tree(config, Names())
 
 
 def test_options_that_exit_are_a_fault_of_their_actor(plan: Plan) -> None:
     (node,) = plan('[actors.a]\nuse = "leaving"').nodes
     assert node.fault is not None
     assert "Options cannot be used: SystemExit: 3" in node.fault
+
+
+# ---- mailboxes ---------------------------------------------------------------------------
+
+
+def mailbox_of(plan: Plan, text: str) -> MailboxSpec:
+    (node,) = plan(text).nodes
+    assert node.spec is not None, node.fault
+    return node.spec.mailbox
+
+
+def test_the_own_keys_of_a_kind_are_checked_by_its_model(plan: Plan) -> None:
+    text = "actors.a = { use = 'plain', mailbox = { kind = 'ring', size = 3, capacity = 9 } }"
+    assert mailbox_of(plan, text) == MailboxSpec("ring", 9, options=Ring(3))
+
+
+def test_the_own_keys_of_a_kind_come_key_by_key_from_all_who_state_them(plan: Plan) -> None:
+    text = "defaults.mailbox = {{ kind = 'ring', keep = 'oldest', size = 5 }}\nactors.a = {{ {} }}"
+    assert mailbox_of(plan, text.format("use = 'plain'")).options == Ring(5, "oldest")
+    assert mailbox_of(plan, text.format("use = 'ringed'")).options == Ring(7, "oldest")
+    own = "use = 'ringed', mailbox.size = 8"
+    assert mailbox_of(plan, text.format(own)).options == Ring(8, "oldest")
+
+
+def test_another_kind_leaves_the_keys_of_the_inherited_one_behind(plan: Plan) -> None:
+    text = "defaults.mailbox = { kind = 'ring', size = 5, capacity = 9 }\n"
+    text += "actors.a = { use = 'plain', mailbox.kind = 'memory' }"
+    assert mailbox_of(plan, text) == MailboxSpec("memory", 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "message"),
+    [
+        (
+            "actors.a = { use = 'plain', mailbox.kind = 'rign' }",
+            "actors.a.mailbox.kind",
+            'no plugin offers the mailbox kind "rign"',
+        ),
+        (
+            "defaults.mailbox.kind = 'rign'\nactors.a.use = 'plain'\nactors.b.use = 'plain'",
+            "defaults.mailbox.kind",
+            'no plugin offers the mailbox kind "rign"',
+        ),
+        (
+            "actors.a = { use = 'plain', mailbox = { kind = 'ring', size = 0 } }",
+            "actors.a.mailbox.size",
+            "got 0, want an integer >= 1",
+        ),
+        (
+            "defaults.mailbox = { kind = 'ring', size = 0 }\nactors.a.use = 'plain'",
+            "defaults.mailbox.size",
+            "got 0, want an integer >= 1",
+        ),
+        (
+            "actors.a = { use = 'ringed', mailbox.sice = 1 }",
+            "actors.a.mailbox.sice",
+            "unknown key",
+        ),
+        (
+            "actors.a = { use = 'plain', mailbox = { kind = 'plain', size = 1 } }",
+            "actors.a.mailbox.size",
+            "unknown key",
+        ),
+        (
+            "actors.a = { use = 'ringed', mailbox.overflow = 'drop_oldest' }",
+            "actors.a.mailbox.overflow",
+            'got "drop_oldest", want "reject" or "wait" with "ring"',
+        ),
+    ],
+)
+def test_a_mistake_in_a_mailbox_is_located_once(
+    plan: Plan, text: str, key: str, message: str
+) -> None:
+    (problem,) = refused(plan, text).problems
+    assert (problem.key, problem.message) == (key, message)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "hint"),
+    [
+        ("defaults.mailbox.capasity = 1", "defaults.mailbox.capasity", "did you mean capacity?"),
+        (
+            "actors.a = { use = 'plain', mailbox.knd = 1 }",
+            "actors.a.mailbox.knd",
+            "did you mean kind?",
+        ),
+        (
+            "actors.a = { use = 'plain', mailbox = { kind = 'ring', sise = 1 } }",
+            "actors.a.mailbox.sise",
+            'did you mean size? (options of mailbox "ring")',
+        ),
+    ],
+)
+def test_an_unknown_key_of_a_mailbox_is_marked_with_what_may_be_meant(
+    plan: Plan, text: str, key: str, hint: str
+) -> None:
+    (problem,) = refused(plan, text).problems
+    assert (problem.key, problem.code, problem.hint) == (key, "unknown-key", hint)
+
+
+def test_a_kind_that_is_not_loaded_is_not_checked(plan: Plan) -> None:
+    text = "actors.a = { use = 'plain', mailbox = { kind = 'unseen', x = 1 } }"
+    assert mailbox_of(plan, text) == MailboxSpec("unseen", options={"x": 1})
+
+
+def test_a_kind_that_a_bad_plugin_may_offer_is_a_fault_of_its_actors(plan: Plan) -> None:
+    (node,) = plan("actors.a = { use = 'plain', mailbox.kind = 'broken' }").nodes
+    assert node.fault == "these are not loaded: acme/queues"

@@ -13,7 +13,8 @@ import pytest
 
 from aplay_host.config import Faulty, Resolved, Unresolved, load_config
 from aplay_host.control import SourceRow
-from aplay_host.host.origin import Origin, declared_origins, origin_of, resolver, source_of
+from aplay_host.host.origin import Origin, declared_origins, origin_of, source_of
+from aplay_host.host.resolver import Resolver
 from aplay_host.kernel import Actor, Address, Group
 from aplay_host.plugins import Catalog, Entry, PluginSet, PluginSettings
 
@@ -60,7 +61,7 @@ class Shop:
         return cls(Catalog(entries, PluginSettings()))
 
     def resolve(self, use: str) -> object:
-        return resolver(PluginSet(self.catalog, PluginSettings()))(use)
+        return Resolver(PluginSet(self.catalog, PluginSettings())).actor(use)
 
 
 HERE = "tests.host.actors"

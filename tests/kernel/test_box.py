@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -293,11 +293,25 @@ async def test_the_system_makes_the_mailbox_of_address_and_settings() -> None:
         return Store() if spec.kind == "store" else None
 
     async with ActorSystem(mailboxes=make) as system:
-        settings = {"kind": "store", "options": {"size": 3}}
+        settings = {"kind": "store", "size": 3}
         ref = await system.spawn(Tryer, "a", mailbox=settings)
         await ref.restart()
         assert await ref.ask("hello") == "hello"
     assert asked[1:] == [(Address("/a"), MailboxSpec("store", options={"size": 3}))]
+
+
+async def test_a_class_may_state_a_kind_and_its_own_keys() -> None:
+    class Listed(Actor):
+        mailbox: ClassVar = {"kind": "store", "hosts": ["a", "b"]}
+
+    specs: list[MailboxSpec] = []
+    async with ActorSystem(mailboxes=lambda address, spec: specs.append(spec)) as system:
+        await system.spawn(Listed, "a")
+        await system.spawn(Listed, "b", mailbox={"kind": "other"})
+    assert specs[1:] == [
+        MailboxSpec("store", options={"hosts": ["a", "b"]}),
+        MailboxSpec("other"),
+    ]
 
 
 async def test_what_is_no_mailbox_is_told_with_what_it_misses(system: ActorSystem) -> None:

@@ -8,8 +8,8 @@ from aplay_host.plugins import MailboxRegistration
 from aplay_host.plugins.clashes import KindOffer, plan_kinds
 
 
-def make(address: object, spec: object) -> object:
-    return object()
+def make(address: object, spec: object) -> None:
+    """Make nothing."""
 
 
 def offer(plugin: str, kind: str = "ring") -> KindOffer:

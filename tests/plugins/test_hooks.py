@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aplay_host.errors import PluginError
-from aplay_host.kernel import Actor, ActorSpec, ActorSystem, DeadLetter
+from aplay_host.kernel import (
+    Actor,
+    ActorSpec,
+    ActorSystem,
+    Address,
+    DeadLetter,
+    Mailbox,
+    MailboxSpec,
+)
 from aplay_host.plugins import (
     HOOK_RULES,
     ActorFailure,
@@ -27,6 +35,7 @@ from aplay_host.plugins import (
     Verdict,
     hookspecs,
 )
+from aplay_host.testing.mailbox_contract import MailboxContract
 
 if TYPE_CHECKING:
     from tests.plugins.conftest import Site
@@ -487,13 +496,13 @@ def test_two_owners_of_a_mailbox_kind_are_both_named(site: Site) -> None:
         yield MailboxRegistration("{own}", dict, survives="nothing")
     """
     site.hooks("acme", source.format(own="a"))
-    site.hooks("toolbox", source.format(own="t"))
+    site.hooks("tools", source.format(own="t"))
     plugins = site.load()
-    assert sorted(plugins.mailboxes) == ["a", "t"]
-    assert {one.plugin for one in site.failures} == {"acme/acme", "toolbox/toolbox"}
+    assert sorted(plugins.mailboxes) == ["a", "memory", "t"]
+    assert {one.plugin for one in site.failures} == {"acme/acme", "tools/tools"}
     assert {one.failure.message for one in site.failures} == {
-        'mailbox kind "ring" is offered by acme/acme and toolbox/toolbox; '
-        'disable one: [plugins] disable = ["toolbox/toolbox"]'
+        'mailbox kind "ring" is offered by acme/acme and tools/tools; '
+        'disable one: [plugins] disable = ["tools/tools"]'
     }
     assert {(row.state, row.flags) for row in plugins.rows()} == {("active", ("degraded",))}
 
@@ -506,7 +515,7 @@ SPECS: dict[str, Callable[..., Any]] = {
     for name, spec in inspect.getmembers(hookspecs, inspect.isfunction)
     if name.startswith("aplay_")
 }
-WITHOUT_USER = {"aplay_actors", "aplay_mailboxes"}
+WITHOUT_USER = {"aplay_actors"}
 """Hooks that no package of ``plugins_example`` uses yet."""
 
 
@@ -548,3 +557,14 @@ def test_every_hook_has_an_example_that_loads(
     site.dist("example", f"[aplay_host.plugins]\nexample = example{instance}")
     rows = site.load().rows()
     assert [(row.state, row.reason) for row in rows if row.door == "plugin"] == [("active", None)]
+
+
+class TestExampleOfAMailbox(MailboxContract):
+    """What the hook shows as a mailbox is one."""
+
+    def make(self, spec: MailboxSpec) -> Mailbox:
+        _, _, example = inspect.getdoc(SPECS["aplay_mailboxes"]).partition("::\n\n")  # type: ignore[union-attr]
+        names: dict[str, Any] = {}
+        exec(dedent(example), names)
+        made: Mailbox = names["Line"](Address("/box"), spec)
+        return made
