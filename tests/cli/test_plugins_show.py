@@ -77,6 +77,7 @@ def test_without_a_host_what_the_metadata_say_is_shown(project: Project) -> None
         "logwatch/logwatch.count",
         "logwatch/logwatch.parse",
         "logwatch/logwatch.tail",
+        "logwatch/logwatch",
     ]
 
 
