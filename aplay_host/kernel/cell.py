@@ -339,10 +339,8 @@ class ActorCell(Mail):
     @property
     def pending(self) -> int:
         """How many messages wait."""
-        waiting = len(self.inbox) if self.inbox is not None else 0
-        if self.box is not None:
-            waiting = self.waiting
-        return waiting + (len(self.probation.messages) if self.probation is not None else 0)
+        set_aside = self.probation.messages if self.probation is not None else ()
+        return self.waiting + len(set_aside)
 
     @property
     def is_busy(self) -> bool:

@@ -26,20 +26,18 @@ if TYPE_CHECKING:
 class OwnSystem(ActorSystem):
     """A system that looks for its loop when somebody needs one before it is open."""
 
+    made_loop: asyncio.AbstractEventLoop | None = None
+    """The loop, where this system had to make it; whoever runs it closes it."""
+
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The loop given, else the running, else the thread's current one, else a new one."""
         if self._loop is None:
-            self.bind(_running_loop() or _current_loop() or self._make_loop())
-        assert self._loop is not None
-        return self._loop
-
-    made_loop: asyncio.AbstractEventLoop | None = None
-    """The loop, where this system had to make it; whoever runs it closes it."""
-
-    def _make_loop(self) -> asyncio.AbstractEventLoop:
-        self.made_loop = asyncio.new_event_loop()
-        return self.made_loop
+            found = _running_loop() or _current_loop()
+            if found is None:
+                found = self.made_loop = asyncio.new_event_loop()
+            self.bind(found)
+        return super().loop
 
 
 class KernelActor(Actor):
