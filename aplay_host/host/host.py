@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
 from ..config import HostConfig, plan_tree
@@ -61,7 +61,6 @@ from ..plugins import (
     HostInfo,
     Installed,
     PluginSet,
-    Wrap,
 )
 from ..reload import Engine, Follower, Generation, ReloadEvent, Request, pending_restart
 from .checking import plugin_settings, strict_refusals
@@ -75,6 +74,9 @@ from .resolver import Resolver, make_mailbox
 from .rounds import HealthRounds
 from .signals import StopSignals
 from .turnover import Turnover
+
+if TYPE_CHECKING:
+    from ..kernel.composing import Wrap
 
 LAST_ACTORS_SECONDS = 5.0
 """What the actors' own ends get at least, even when draining took all the time there was."""

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
         Interceptor,
         MailboxRegistration,
         Veto,
-        Wrap,
     )
     from .settings import SAFE_MODE, PluginSettings
     from .spelling import suggest
@@ -73,7 +72,6 @@ __all__ = [
     "Surroundings",
     "Verdict",
     "Veto",
-    "Wrap",
     "canonical",
     "canonical_id",
     "default_options",
@@ -115,7 +113,6 @@ __getattr__ = lazy(
             "Interceptor",
             "MailboxRegistration",
             "Veto",
-            "Wrap",
         ),
         "settings": ("SAFE_MODE", "PluginSettings"),
         "spelling": ("suggest",),

@@ -59,7 +59,7 @@ class Exchange:
             return action()
         finally:
             self._stage(modules, attributes)
-            self._put_back()
+            self.put_back()
 
     def keep(self) -> None:
         """Let everything that is staged take its place."""
@@ -67,12 +67,13 @@ class Exchange:
             _put(place.where, place.key, place.new)
 
     def put_back(self) -> None:
-        """Undo `keep`, and have everything staged still."""
-        self._put_back()
+        """Undo `keep`; what is staged stays so."""
+        for place in self._places.values():
+            _put(place.where, place.key, place.old)
 
     def drop(self) -> None:
         """Undo everything, as far as it can be."""
-        self._put_back()
+        self.put_back()
         self._surroundings.restore()
 
     def reversed(self) -> Exchange:
@@ -123,10 +124,6 @@ class Exchange:
     def _note(self, where: dict[str, Any], key: str, old: object, new: object) -> None:
         place = self._places.setdefault((id(where), key), _Place(where, key, old, new))
         place.new = new
-
-    def _put_back(self) -> None:
-        for place in self._places.values():
-            _put(place.where, place.key, place.old)
 
 
 @dataclass(slots=True)

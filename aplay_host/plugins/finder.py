@@ -266,15 +266,8 @@ class ScopeFinder:
         Covers the package that `module` is in. Nothing is imported or remembered; the text
         is empty where the module is not found.
         """
-        path: Sequence[str] | None = None
-        for name in _prefixes(module):
-            spec = self._ask_the_others(name, path)
-            if spec is None:
-                break
-            path = spec.submodule_search_locations
-            if spec.origin:
-                return _stamp(_root(name, spec.origin))
-        return ""
+        file = self.file_now(module)
+        return _stamp(_root(module, file)) if file else ""
 
 
 class _Loader(SourceFileLoader):
@@ -357,10 +350,6 @@ def _stamp(root: str) -> str:
     for directory, below, names in os.walk(root):
         below[:] = [one for one in below if one != "__pycache__" and one[0] != "."]
         files += [os.path.join(directory, name) for name in names]
-    told = [(one, *_changed(one)) for one in sorted(files) if os.path.isfile(one)]
+    statuses = ((one, os.stat(one)) for one in sorted(files) if os.path.isfile(one))
+    told = [(one, it.st_mtime_ns, it.st_size) for one, it in statuses]
     return hashlib.blake2b(repr(told).encode(), digest_size=16).hexdigest()
-
-
-def _changed(file: str) -> tuple[int, int]:
-    status = os.stat(file)
-    return status.st_mtime_ns, status.st_size

@@ -17,10 +17,11 @@ from .dispatch import Dispatcher, Outcome
 from .failure import Failure, attempt
 from .hookspecs import HOOK_RULES
 from .order import HookPlace, explain_place
-from .records import Handler, Health, HookFailure, HostInfo, Interceptor, Veto, Wrap
+from .records import Health, HookFailure, HostInfo, Interceptor, Veto
 
 if TYPE_CHECKING:
     from ..kernel import ActorRef, ActorSpec, ActorSystem
+    from ..kernel.composing import Handler, Wrap
 
 STARTED_SECONDS = 30.0
 """How long all plugins together may take for `aplay_host_started`."""
@@ -214,7 +215,7 @@ class Hooks:
         hook = "aplay_interceptors"
         made: Any = attempt(partial(record.wrap, next_handler), hook, outcome.guest)
         if callable(made):
-            return cast(Handler, made)
+            return cast("Handler", made)
         if not isinstance(made, Failure):
             message = f"{record.name}: wrap returned {made!r:.100}, want a handler"
             made = Failure(hook, "bad-record", message)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ..kernel import Actor, MakeMailbox
+    from ..kernel.composing import Wrap
     from .failure import Failure
-
-Handler = Callable[[Any], Awaitable[Any]]
-"""What handles one message and returns the reply."""
-Wrap = Callable[[Handler], Handler]
-"""What makes a handler of the next one."""
 
 
 @dataclass(frozen=True, slots=True)
