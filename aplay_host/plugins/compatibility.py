@@ -17,15 +17,14 @@ from .spelling import suggest
 PHASE = "hooks"
 
 
-def find_mismatch(plugin: object, owners: Mapping[str, str]) -> Failure | None:
-    """Return what about the hooks of `plugin` does not fit, all of it, or None.
+def find_mismatch(manager: pluggy.PluginManager, owners: Mapping[str, str]) -> Failure | None:
+    """Return what about the hooks of the only plugin of `manager` does not fit, or None.
 
-    `owners` maps the modules of the other plugins to their ids. A manager made for this one
-    question reads the hooks, so a plugin that is refused is registered nowhere.
+    `owners` maps the modules of the other plugins to their ids. `manager` knows no hooks yet;
+    those of a plugin that fits are specified afterwards.
     """
-    scratch = pluggy.PluginManager("aplay_host")
-    scratch.register(plugin, "plugin")
-    callers = scratch.get_hookcallers(plugin) or ()
+    (plugin,) = manager.get_plugins()
+    callers = manager.get_hookcallers(plugin) or ()
     pairs = [(caller.name, one) for caller in callers for one in caller.get_hookimpls()]
     found = [wrong for hook, one in pairs if (wrong := _mismatch(hook, one, owners))]
     if len(found) == 1:
@@ -35,7 +34,7 @@ def find_mismatch(plugin: object, owners: Mapping[str, str]) -> Failure | None:
             PHASE, found[0].type, "; ".join(f"{it.message} ({it.place})" for it in found)
         )
     try:
-        scratch.add_hookspecs(hookspecs)
+        manager.add_hookspecs(hookspecs)
     except pluggy.PluginValidationError as error:
         return Failure(PHASE, "refused", " ".join(str(error).split()))
     return None

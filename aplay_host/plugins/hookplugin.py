@@ -11,10 +11,9 @@ from typing import Any
 import pluggy
 
 from .compatibility import find_mismatch
-from .dispatch import HookCall
+from .dispatch import Dispatcher
 from .failure import Failure, attempt
 from .guest import Guest
-from .order import plan_order
 from .records import ActorRegistration, HostInfo, MailboxRegistration
 
 MakeOptions = Callable[[str, Any], object]
@@ -64,15 +63,20 @@ def make_hook_plugin(
     instance = attempt(partial(_instance, candidate, options), "create", guest)
     if isinstance(instance, Failure):
         return instance
-    mismatch = attempt(partial(find_mismatch, instance, candidate.owners), "hooks", guest)
-    if mismatch:
+    alone = pluggy.PluginManager("aplay_host")  # a plugin that is refused is registered nowhere
+
+    def look_at_hooks() -> Failure | None:
+        alone.register(instance, candidate.id)
+        return find_mismatch(alone, candidate.owners)
+
+    if mismatch := attempt(look_at_hooks, "hooks", guest):
         return mismatch
-    gathered = []
+    calls, gathered = Dispatcher(alone.hook, lambda failed: None), []
     for hook in ("aplay_actors", "aplay_mailboxes"):
-        records = _collect(candidate.id, instance, hook, host)
-        if isinstance(records, Failure):
-            return records
-        gathered.append(records)
+        outcomes = calls.call_now(hook, {"host": host})
+        if failure := next((one.failure for one in outcomes if one.failure), None):
+            return failure
+        gathered.append(tuple(record for one in outcomes for record in one.records))
     return HookPlugin(instance, *gathered)
 
 
@@ -85,18 +89,3 @@ def _instance(candidate: Candidate, options: MakeOptions) -> object:
     if maker is None:
         return candidate.found
     return maker() if model is None else maker(made)
-
-
-def _collect(plugin: str, instance: object, hook: str, host: HostInfo) -> tuple[Any, ...] | Failure:
-    """Ask one plugin alone, before it is registered."""
-    scratch = pluggy.PluginManager("aplay_host")
-    scratch.register(instance, plugin)
-    caller = getattr(scratch.hook, hook, None)
-    records: list[Any] = []
-    for one in plan_order(caller.get_hookimpls() if caller else ()):
-        got = HookCall(hook, one, {"host": host}).begin()
-        if isinstance(got, Failure):
-            return got
-        assert isinstance(got, tuple)
-        records.extend(got)
-    return tuple(records)
