@@ -151,10 +151,20 @@ class HostPort:
         return AskReport(named, reply, round(time.monotonic() - began, 6))
 
     async def start(self, addresses: Sequence[str], seconds: float) -> VerbReport:
-        """End a person's hold and start each of these actors; waits at most `seconds`."""
+        """End a person's hold and start each of these actors; waits at most `seconds`.
+
+        The class of one that has none, as it could not be loaded, is tried once more.
+        """
         refs = self._refs(addresses)
         self._host.keep_holds(ended=[ref.address for ref in refs])
+        await self._load_anew(refs)
         return await _steer(refs, ActorRef.human_start, seconds)
+
+    async def _load_anew(self, refs: Sequence[ActorRef]) -> None:
+        host = self._host
+        ids = {host.origins[ref.address].type for ref in refs if ref.address in host.faults}
+        if ids and host.phase == "running":
+            await host.reloads.reload(Request("start", retry=tuple(sorted(ids))))
 
     async def stop(self, addresses: Sequence[str], seconds: float) -> VerbReport:
         """Hold each of these actors, with its state and mail, until it is started again."""

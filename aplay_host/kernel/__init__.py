@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from .._door import lazy_among
 
 if TYPE_CHECKING:
-    from .actor import Actor, Group
+    from .actor import Actor, Faulty, Group
     from .address import Address
     from .boxing import in_memory
     from .composing import compose_anew
@@ -119,6 +119,7 @@ __all__ = [
     "EventStream",
     "Failed",
     "Failure",
+    "Faulty",
     "Final",
     "Group",
     "Handled",

@@ -64,6 +64,11 @@ class Loader:
                     return refused
                 return self._exchange(id_, target, guest, accept)
 
+    def pardon(self, ids: Iterable[str]) -> None:
+        """Let the plugins `ids` be imported once more, though the process died of them."""
+        if self._quarantine is not None:
+            self._quarantine.pardon(ids)
+
     def load_anew(
         self, exchange: Exchange, names: Iterable[str], whose: Callable[[str], Guest]
     ) -> Failure | None:

@@ -139,10 +139,10 @@ class PluginSet:
             if entry.state == "found":
                 self.finder.add(entry.module)
 
-    def load_actor(self, use: str, *, retry: bool = False) -> type[Actor] | Failure:
+    def load_actor(self, use: str) -> type[Actor] | Failure:
         """Return the class that `use` means, imported on first need, or why there is none.
 
-        The answer is kept for the next node; with `retry` a kept failure is tried anew.
+        The answer is kept for the next node, until `stage` tries once more.
         """
         offer = self.catalog.find(use)
         if isinstance(offer, NotOffered):
@@ -151,7 +151,7 @@ class PluginSet:
         if self._settings.safe and offer.plugin != OWN_DIST:
             return Failure.because(SAFE_MODE)
         kept = self._actors.get(offer.id)
-        if kept is None or (retry and isinstance(kept, Failure)):
+        if kept is None:
             kept = self._actors[offer.id] = self._import_actor(offer)
         entry = self.catalog.entry("actor", offer.id) if offer.plugin else None
         if entry is not None and entry.state == "found" and isinstance(kept, type):
@@ -185,6 +185,7 @@ class PluginSet:
 
         What could not be loaded before and still cannot is no failure.
         """
+        self._loader.pardon(renewal.pardoned)
         after = copy.copy(self)
         after._actors = dict(self._actors)
         if renewal.upgraded:

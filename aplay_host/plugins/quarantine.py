@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +47,7 @@ class Quarantine:
         if of_stamp != stamp:
             deaths = []
         if len(deaths) >= DEATHS:
-            yield _refusal(deaths)
+            yield _refusal(id_, deaths)
             return
         self._begun[id_] = stamp, [*deaths, time.time()]
         self._write()
@@ -56,6 +56,12 @@ class Quarantine:
         finally:
             del self._begun[id_]
             self._write()
+
+    def pardon(self, ids: Iterable[str]) -> None:
+        """Forget the deaths that the plugins `ids` have caused."""
+        for id_ in ids:
+            self._begun.pop(id_, None)
+        self._write()
 
     def _read(self) -> dict[str, tuple[str, list[float]]]:
         try:
@@ -82,7 +88,8 @@ class Quarantine:
             _log.warning("%s cannot be written: %s", self._file, error)
 
 
-def _refusal(deaths: list[float]) -> Failure:
+def _refusal(id_: str, deaths: list[float]) -> Failure:
     times = (datetime.fromtimestamp(one, UTC).isoformat(timespec="seconds") for one in deaths)
-    text = f"the process died while importing it, at {' and at '.join(times)}; install or edit it"
+    cure = f"edit it, install another version, or: aplay-host reload --plugin {id_}"
+    text = f"the process died while importing it, at {' and at '.join(times)}; {cure}"
     return Failure("import", "quarantined", text)

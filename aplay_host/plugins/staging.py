@@ -26,7 +26,8 @@ class Renewal:
     `order` are the modules to import, in this order; `superseded` those whose present objects
     go, `tried` those that could not be imported and may be now; `actors` the ids of the classes
     to look up again; `sources` the bytes to run, by file; `upgraded` the distributions of which
-    what is installed now is to be run.
+    what is installed now is to be run. `pardoned` are the ids of quarantined plugins that a
+    person wants to be tried all the same.
     """
 
     order: tuple[str, ...]
@@ -35,6 +36,7 @@ class Renewal:
     actors: tuple[str, ...]
     sources: Mapping[str, bytes]
     upgraded: frozenset[str] = frozenset()
+    pardoned: tuple[str, ...] = ()
 
 
 class StagedPlugins:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..kernel import Actor, ActorSpec, Busy, CellView, Quiesce, Staged
+from ..kernel import Actor, ActorSpec, Busy, CellView, Faulty, Quiesce, Staged
 from .handover import Before, Handover, ReloadInfo, hand_over, state_of, tell_reload
 from .refusal import Refused
 from .shape import Shape
@@ -98,6 +98,9 @@ def _spec(tx: Transaction, view: CellView) -> ActorSpec:
     assert tx.reclass is not None
     if view.address in tx.specs:
         return tx.specs[view.address]
+    faults = (one.fault for one in tx.tree.nodes if one.address == view.address)
+    if view.spec.cls is Faulty and (fault := next(faults, None)):
+        return replace(view.spec, kwargs={"fault": fault})  # it may be another one by now
     place, spec, convert = str(view.address), view.spec, tx.reclass.convert
     kwargs: Mapping[str, Any] = convert(dict(spec.kwargs), f"{place} kwargs")
     return replace(

@@ -22,6 +22,7 @@ from ..kernel import (
 from ..plugins import (
     Catalog,
     Entry,
+    Offer,
     PluginSet,
     Renewal,
     StagedPlugins,
@@ -45,13 +46,15 @@ from .generation import (
 )
 from .handover import Handover
 from .hold import Hold
-from .plan import ReloadPlan, plan_reload
+from .plan import PluginStep, ReloadPlan, plan_reload
 from .reclass import Reclass
 from .refusal import Refusal, Refused
 from .report import RESTART, VETO, ReloadOutcome, ReloadReport, ReloadTrouble
 from .running import FileChange
 from .successors import Successors
 from .wording import bad_config, failed_import
+
+UNLOADED = ("failed", "quarantined")
 
 _log = logging.getLogger("aplay_host.reload")
 
@@ -74,7 +77,8 @@ class InVain(Exception):
 class Request:
     """What is asked for; `cause` is for people.
 
-    Everything, or the code of the `plugins` by name, or with `config` aplay.toml alone.
+    Everything, or the code of the `plugins` by name, or with `config` aplay.toml alone, or
+    with `retry` nothing but the classes of these ids, which could not be loaded.
 
     With `give_back` the messages that failed on probation run again, on the code that comes.
     Nobody has asked for what comes `by_itself`: what was refused is not tried again then, and
@@ -84,6 +88,7 @@ class Request:
     cause: str = "reload"
     plugins: tuple[str, ...] = ()
     config: bool = False
+    retry: tuple[str, ...] = ()
     dry_run: bool = False
     give_back: bool = False
     by_itself: bool = False
@@ -213,6 +218,8 @@ async def prepare(tx: Transaction, found: ReloadPlan) -> None:
 async def look(tx: Transaction) -> None:
     """Read what is on disk: aplay.toml, and each module in question."""
     plugins, names = tx.base.plugins, tx.request.plugins
+    if tx.request.retry:
+        return
     tx.wanted = tuple(one for name in names for one in entries_named(name, plugins.rows()))
     for entry in tx.wanted:
         if entry.moved_to is not None:
@@ -244,13 +251,23 @@ async def plan(tx: Transaction) -> ReloadPlan:
     graph = tx.imports.graph(plugins.finder.located.values())
     cells = [CellView.of(cell) for cell in tx.site.system.cells()]
     found = plan_reload(now, changes, graph, cells, declared=declared)
-    again = [it.id for it in found.plugins if it.step == "retry"]
-    if again:
-        users = users_of(tx.base, again)
+    steps = (*found.plugins, *_tried_again(tx))
+    users = users_of(tx.base, [it.id for it in steps if it.step == "retry"])
+    if users:
         because = {address: f"{id_} is tried again" for address, id_ in users.items()}
         found = plan_reload(now, changes, graph, cells, declared=declared, because=because)
+        found = replace(found, plugins=steps)
     tx.plan = found
     return found
+
+
+def _tried_again(tx: Transaction) -> Iterator[PluginStep]:
+    """Yield the classes that could not be loaded, of those that are asked for by name."""
+    named = [it.id for it in tx.wanted if it.door == "actor" and it.state in UNLOADED]
+    for id_ in (*tx.request.retry, *named):
+        offer = tx.base.plugins.catalog.find(id_)
+        if isinstance(offer, Offer):
+            yield PluginStep(id_, "retry", offer.target.partition(":")[0])
 
 
 def plan_back(tx: Transaction, former: Former) -> ReloadPlan:
@@ -326,6 +343,7 @@ def stage(tx: Transaction, found: ReloadPlan) -> None:
         tuple(it.id for it in found.plugins),
         {file.path: file.source for file in tx.disk.values() if file and file.source is not None},
         upgraded_among(found.changed, tx.base.plugins),
+        tuple(it.id for it in tx.wanted if it.state == "quarantined"),
     )
     tx.staged = tx.base.plugins.stage(renewal)
     if tx.staged.failure is not None:

@@ -17,6 +17,7 @@ import pytest
 
 from aplay_host.config import load_config
 from aplay_host.errors import ConfigError
+from aplay_host.host.port import HostPort
 from aplay_host.kernel import MessageFailed, Started
 from aplay_host.plugins import Verdict
 from aplay_host.reload import ReloadEvent, ReloadReport, Request, transaction
@@ -294,6 +295,38 @@ async def test_an_actor_whose_plugin_could_not_be_loaded_starts_once_it_can(
         assert (await started).address == "/plain"
     assert await ref.ask("up") == "up"
     assert served.host.faults == {}
+
+
+async def test_a_start_tries_again_to_load_the_class_of_an_actor_that_has_none(
+    plugin: Guest, serve: Serve, folder: Path
+) -> None:
+    plugin.write(plain="import guest_needs")
+    plugin.edit("words", "old", "never run")
+    served = await serve(
+        f"""
+        plugins.paths = ["{folder}"]
+        actors."/plain".use = "guest.plain:Plain"
+        actors."/other".use = "guest.plain:Plain"
+        """
+    )
+    port, ref = HostPort(served.host), served.host.system.ref("/plain")
+    ref.tell_nowait("kept")
+    plugin.write(plain="import guest_needs\n1 / 0")
+    (still,) = (await port.start(["/plain"], 5.0)).results
+    assert (still.state, bool(still.problem)) == ("failed", True)
+    assert "guest_needs" in served.host.faults[ref.address]
+    (folder / "guest_needs.py").write_text("")
+    (still,) = (await port.start(["/plain"], 5.0)).results
+    assert still.problem
+    assert "ZeroDivisionError" in still.problem["detail"]
+    plugin.write(plain=PLAIN)
+    (done,) = (await port.start(["/plain"], 5.0)).results
+    assert (done.changed, done.state, done.problem) == (True, "running", None)
+    assert await ref.ask("up") == "up"
+    assert ref.status().handled == 2
+    assert await ask(served, "too", "/other") == "too"
+    assert served.host.faults == {}
+    del sys.modules["guest_needs"]
 
 
 async def test_a_stopped_actor_has_the_new_code_when_it_starts(

@@ -235,7 +235,6 @@ def test_registered_actor_is_found_by_name_and_loaded_on_need(site: Site) -> Non
     ]
     assert "guard.later" not in sys.modules
     assert plugins.load_actor("here") is sys.modules["guard.hooks"].Here
-    assert plugins.load_actor("here", retry=True) is sys.modules["guard.hooks"].Here
     later = plugins.load_actor("guard/later")
     assert later is sys.modules["guard.later"].Later
     assert {row.state for row in plugins.rows()} == {"active"}

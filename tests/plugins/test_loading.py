@@ -25,6 +25,7 @@ from aplay_host.plugins import (
     HostInfo,
     PluginSet,
     PluginSettings,
+    Renewal,
     ScopeFinder,
     loading,
 )
@@ -36,10 +37,17 @@ if TYPE_CHECKING:
     from tests.plugins.conftest import Site
 
 
-def failure(plugins: PluginSet, use: str, *, retry: bool = False) -> Failure:
-    got = plugins.load_actor(use, retry=retry)
+def failure(plugins: PluginSet, use: str) -> Failure:
+    got = plugins.load_actor(use)
     assert isinstance(got, Failure)
     return got
+
+
+def tried_again(plugins: PluginSet, id_: str, *pardoned: str) -> PluginSet:
+    """Return the plugins of the next generation, in which the class of `id_` was tried anew."""
+    staged = plugins.stage(Renewal((), (), (id_,), {}, pardoned))
+    staged.keep()
+    return staged.plugins
 
 
 def states(plugins: PluginSet) -> dict[str, str]:
@@ -212,8 +220,9 @@ def test_retry_after_repair_succeeds(site: Site) -> None:
     assert failure(plugins, "bad").phase == "check"
     site.write({"bad/part.py": "from aplay_host.kernel import Actor\nclass Class(Actor): ..."})
     assert failure(plugins, "bad").phase == "check"  # what is kept, until somebody asks anew
-    assert isinstance(plugins.load_actor("bad", retry=True), type)
-    assert [(row.state, row.reason) for row in plugins.rows()] == [("active", None)]
+    after = tried_again(plugins, "bad/bad")
+    assert isinstance(after.load_actor("bad"), type)
+    assert [(row.state, row.reason) for row in after.rows()] == [("active", None)]
 
 
 def test_failed_import_forgets_its_own_modules_and_keeps_those_of_others(site: Site) -> None:
@@ -263,7 +272,7 @@ def test_foreign_finder_that_raises_when_asked_to_look_again_harms_nobody(
     plugins = site.open()
     failure(plugins, "fresh:A")
     site.write({"late/fresh.py": "from aplay_host.kernel import Actor\nclass A(Actor): ..."})
-    assert isinstance(plugins.load_actor("fresh:A", retry=True), type)
+    assert isinstance(tried_again(plugins, "fresh:A").load_actor("fresh:A"), type)
 
 
 def test_directory_that_appears_after_it_was_looked_for_is_found(
@@ -273,7 +282,7 @@ def test_directory_that_appears_after_it_was_looked_for_is_found(
     plugins = site.open()
     failure(plugins, "fresh:A")
     site.write({"late/fresh.py": "from aplay_host.kernel import Actor\nclass A(Actor): ..."})
-    assert isinstance(plugins.load_actor("fresh:A", retry=True), type)
+    assert isinstance(tried_again(plugins, "fresh:A").load_actor("fresh:A"), type)
 
 
 def test_paths_go_to_the_end_once(site: Site, tmp_path: Path) -> None:
@@ -322,6 +331,10 @@ def test_strict_refuses_for_a_quarantined_plugin_too(site: Site, tmp_path: Path)
     assert states(plugins) == {"bad/bad": "quarantined"}
     [refusal] = plugins.refusals()
     assert refusal.startswith("bad/bad: import: the process died while importing it, at ")
+    assert refusal.endswith("or: aplay-host reload --plugin bad/bad")
+    assert failure(tried_again(plugins, "bad/bad"), "bad").type == "quarantined"
+    (tmp_path / "plugins.loading").write_text("")  # nothing depends on the file meanwhile
+    assert isinstance(tried_again(plugins, "bad/bad", "bad/bad").load_actor("bad"), type)
 
 
 def deadly(state_dir: Path, site: Site, id_: str) -> None:
