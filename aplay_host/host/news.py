@@ -17,6 +17,7 @@ from ..kernel import (
     MessageFailed,
     Quarantined,
     Removed,
+    Replaced,
     Started,
     Stopped,
 )
@@ -43,6 +44,7 @@ class ActorNews:
     ====================  =======================================================
     `Started`             `aplay_actor_started`; before it, for an instance that
                           replaces another, `aplay_actor_stopped` (``restart``)
+    `Replaced`            `aplay_actor_started` (``reload``), if it runs
     `Stopped`             `aplay_actor_stopped`: ``stopped``, or ``failed`` where
                           an error asked for it
     `Quarantined`         `aplay_actor_stopped` (``failed``), if it had run
@@ -58,6 +60,7 @@ class ActorNews:
         self._hooks = hooks
         self._seen: dict[Address, _Seen] = {}
         system.events.subscribe((Started,), self._started)
+        system.events.subscribe((Replaced,), self._replaced)
         system.events.subscribe((Stopped, Quarantined, Removed), self._stopped)
         system.events.subscribe((MessageFailed,), self._failed)
         system.events.subscribe((DeadLettered,), self._lost)
@@ -67,10 +70,18 @@ class ActorNews:
         if cell is None or not self._hooks().hears(STARTED, STOPPED):
             return
         ref = self._system.ref(event.address)
-        if seen is not None and seen.runs and event.cause != "reload":
+        if seen is not None and seen.runs:
             self._tell(STOPPED, ref=ref, spec=seen.spec, reason="restart")
         self._seen[event.address] = _Seen(cell.spec)
         self._tell(STARTED, ref=ref, spec=cell.spec, cause=event.cause)
+
+    def _replaced(self, event: Replaced) -> None:
+        seen, cell = self._seen.get(event.address), self._system.cell_at(event.address)
+        if seen is not None and cell is not None:
+            seen.spec = cell.spec
+            if seen.runs:
+                ref = self._system.ref(event.address)
+                self._tell(STARTED, ref=ref, spec=cell.spec, cause="reload")
 
     def _stopped(self, event: Event) -> None:
         seen = self._seen.get(event.address)

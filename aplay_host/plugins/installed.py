@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from .entry import Entry, Reason
+from .finder import ScopeFinder
 from .metadata import Metadata, content_of
 
 PHASE = "installed"
@@ -121,13 +122,12 @@ def home_of(entry: Entry) -> str:
 class Installations:
     """The distributions as the newest scan has them, and what of them is loaded.
 
-    `found` is the scan that a host starts with. `is_loaded` tells whether code of the module
-    that an entry names is in the process.
+    `found` is the scan that a host starts with; `finder` knows what of it is in the process.
     """
 
-    def __init__(self, found: Iterable[Entry], is_loaded: Callable[[Entry], bool]) -> None:
+    def __init__(self, found: Iterable[Entry], finder: ScopeFinder) -> None:
         self.found = tuple(found)
-        self._is_loaded = is_loaded
+        self._finder = finder
         self._loaded: dict[str, Entry] = {}  # by distribution, once that is another one
         self._came: set[str] = set()
         self._hooks: dict[str, str] = {}  # files that want their code to be run
@@ -138,7 +138,7 @@ class Installations:
         change = compare(before, self.found)
         for dist in (*change.changed, *change.removed):
             mine = [one for one in before if one.dist == dist]
-            if any(map(self._is_loaded, mine)):
+            if any(self._finder.is_loaded(one.module) for one in mine):
                 self._loaded.setdefault(dist, used(mine)[dist])
         self._came.update(change.added, change.changed)
         return change

@@ -65,9 +65,7 @@ class PluginSet:
         self.catalog = catalog
         self.finder = ScopeFinder()
         self._take_into_scope()
-        self._installations = Installations(
-            catalog.entries, lambda entry: self.finder.is_loaded(entry.module)
-        )
+        self._installations = Installations(catalog.entries, self.finder)
         self.hooks = Hooks(self.degrade, strict=settings.strict)
         self.mailboxes: Mapping[str, KindOffer] = BUILT_IN
         self._settings = settings

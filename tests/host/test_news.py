@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 import pytest
@@ -86,6 +87,21 @@ async def test_start_stop_start_and_removal_are_told_once_each(listener: Listene
         ("stopped", "/a", "removed"),
     ]
     assert {told["spec"].cls for _, told in listener.told} == {Echo}
+
+
+async def test_new_code_is_told_as_a_start_and_its_class_from_then_on(listener: Listener) -> None:
+    async with ActorSystem("demo") as system:
+        listen(system, listener)
+        ref = await system.spawn(Echo, "a")
+        async with system.quiesce([ref.address], deadline=1.0) as quiet:
+            spec = replace(ref.status().spec, cls=Stops)
+            quiet.swap([quiet.stage(ref.address, spec=spec)], generation=2)
+    assert listener.lines() == [
+        ("started", "/a", "start"),
+        ("started", "/a", "reload"),
+        ("stopped", "/a", "shutdown"),
+    ]
+    assert [told["spec"].cls for _, told in listener.told] == [Echo, Stops, Stops]
 
 
 async def test_shutdown_of_the_tree_is_told_for_each_actor(listener: Listener) -> None:

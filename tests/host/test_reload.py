@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import inspect
 import linecache
 import logging
 import signal
 import sys
+import weakref
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -327,6 +329,26 @@ async def test_a_start_tries_again_to_load_the_class_of_an_actor_that_has_none(
     assert await ask(served, "too", "/other") == "too"
     assert served.host.faults == {}
     del sys.modules["guest_needs"]
+
+
+async def test_hundred_plugin_reloads_leave_one_generation_alive(
+    plugin: Guest, served: Served
+) -> None:
+    alive: weakref.WeakSet[object] = weakref.WeakSet()
+    for number in range(100):
+        for name in ("tail", "parse", "words"):
+            alive.add(sys.modules[f"guest.{name}"])
+        alive.add(vars(sys.modules["guest.tail"])["Tail"])
+        assert await ask(served, "a") == ("old a" if number == 0 else f"{number - 1} a")
+        plugin.write(words=f"PREFIX = '{number} '")
+        report = await reload(served)
+        assert report.outcome == "committed", report.line()
+    served.host.reloads._end_probation()
+    await served.host.plugins.hooks.close(60)  # plugins have heard all that waited
+    gc.collect()
+    assert len(alive) <= 4  # those that a rollback would go back to
+    assert await ask(served, "seen") == ["old a", *(f"{it} a" for it in range(99))]
+    assert served.host.current.number == 101
 
 
 async def test_a_stopped_actor_has_the_new_code_when_it_starts(
