@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from signal import setitimer
+from signal import signal as set_signal  # whatever a guest makes of signal.signal
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -29,9 +31,9 @@ class Alarm:
 
     def __enter__(self) -> Alarm:
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGALRM, self._ring)
+            self._before = set_signal(signal.SIGALRM, self._ring)
             self._armed = True
-            self._left = signal.setitimer(signal.ITIMER_REAL, self._seconds, _REPEAT_SECONDS)
+            self._left = setitimer(signal.ITIMER_REAL, self._seconds, _REPEAT_SECONDS)
         return self
 
     def __exit__(
@@ -45,14 +47,14 @@ class Alarm:
     def again(self) -> None:
         """Give the code of the block its whole time once more."""
         if self._armed:
-            signal.setitimer(signal.ITIMER_REAL, self._seconds, _REPEAT_SECONDS)
+            setitimer(signal.ITIMER_REAL, self._seconds, _REPEAT_SECONDS)
 
     def stop(self) -> None:
         """Raise no more; may be called twice, should the first call be where it rang."""
         if self._armed:
             self._armed = False
-            signal.setitimer(signal.ITIMER_REAL, *self._left)
-            signal.signal(signal.SIGALRM, self._before or signal.SIG_DFL)
+            setitimer(signal.ITIMER_REAL, *self._left)
+            set_signal(signal.SIGALRM, self._before or signal.SIG_DFL)
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
         if self._armed:

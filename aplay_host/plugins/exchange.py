@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final, TypeVar
 
+from .failure import Failure
 from .finder import ScopeFinder
 from .surroundings import Surroundings
 
@@ -28,6 +29,8 @@ class Exchange:
     their names in packages that were there before    takes over  undone
     ``sys.path``, ``meta_path``, ``path_hooks``       stays       undone
     signal handlers, handlers of the root logger      stays       undone
+    ``warnings.filters``                              stays       undone
+    streams, ``sys.excepthook``, working directory    told        undone
     modules of others, imported for the first time    stays       stays
     threads, exit handlers, environment               told        told
     ================================================  ==========  ==========
@@ -53,11 +56,14 @@ class Exchange:
         """Call `action` with what is staged in place, stage what it imports; errors pass."""
         for place in self._places.values():
             _put(place.where, place.key, place.new)
-        modules = dict(sys.modules)
+        table, modules = sys.modules, dict(sys.modules)
         attributes = {name: dict(found) for name, found in self._packages(modules).items()}
         try:
             return action()
         finally:
+            sys.modules = table
+            for name in [one for one in table if not isinstance(one, str)]:
+                del table[name]
             self._stage(modules, attributes)
             self.put_back()
 
@@ -92,8 +98,14 @@ class Exchange:
         }
 
     def left(self) -> tuple[str, ...]:
-        """Return what the code has begun and nobody can undo, as text."""
+        """Return what the code has begun or changed and a `keep` leaves so, as text."""
         return self._surroundings.left()
+
+    def robbery(self) -> Failure | None:
+        """Return the failure of code that took away what the imports of others need."""
+        lost = self._surroundings.lost()
+        message = f"its import takes something out of {lost}, which others need"
+        return Failure("import", "took-away", message) if lost else None
 
     def _packages(self, modules: dict[str, ModuleType]) -> dict[str, dict[str, Any]]:
         """Return the attributes of the packages in scope: importing into them sets some."""

@@ -87,7 +87,7 @@ class Loader:
             return None
 
         with self.finder.in_place():
-            result = exchange.run(run)
+            result = exchange.run(run) or exchange.robbery()
         for line in exchange.left():
             _log.warning("a reload leaves %s behind; move that to the start of an actor", line)
         return result
@@ -100,6 +100,8 @@ class Loader:
         try:
             run = partial(exchange.run, partial(self._within_limits, target, guest, accept))
             result = attempt(run, "import", guest)
+            if not isinstance(result, Failure):
+                result = exchange.robbery() or result
         except BaseException:
             exchange.drop()
             raise
