@@ -14,6 +14,8 @@ from .entry_points import EntryPointLine, parse_entry_points
 from .spelling import suggest
 
 ENTRY_POINTS = "/entry_points.txt"
+MOST_BYTES = 1_000_000
+"""Of an ``entry_points.txt``; the loop waits while it is read."""
 SETTLING_SECONDS = 2.0
 """What is younger than this may still be in the making."""
 
@@ -56,7 +58,7 @@ class Metadata:
     def _lists_all(self, record: bytes) -> bool:
         if self.path.endswith(".egg-info"):
             return True
-        return f"{os.path.basename(self.path)}/INSTALLER,".encode() in record
+        return os.fsencode(f"{os.path.basename(self.path)}/INSTALLER,") in record
 
     def _stamp(self, record: bytes) -> Stamp:
         try:
@@ -64,7 +66,7 @@ class Metadata:
         except OSError:  # taken away meanwhile, which the next look tells
             return 0, 0
         # What the installer notes of itself does not count, nor what Python has compiled.
-        own = os.path.basename(self.path).encode() + b"/"
+        own = os.fsencode(os.path.basename(self.path)) + b"/"
         rows = [one for one in record.splitlines() if not one.startswith(own)]
         files = frozenset(one for one in rows if b".pyc," not in one)
         return status.st_ino, hash((self.version, files if record else status.st_mtime_ns))
@@ -104,6 +106,10 @@ class Metadata:
 
     def _judge(self, content: bytes, file: str) -> list[Entry]:
         fault: Reason | None
+        door: Door = "plugin" if b"aplay_host.plugins" in content else "actor"
+        if len(content) > MOST_BYTES:
+            message = f"got {len(content):,} bytes, want at most {MOST_BYTES:,}"
+            return [self._entry("", door, "", Reason("metadata", "too-large", message, file))]
         try:
             lines = list(parse_entry_points(content.decode()))
             fault = _fault(lines, file)
@@ -113,7 +119,6 @@ class Metadata:
             message = f"byte 0x{got} is not UTF-8"
             fault = Reason("metadata", "not-utf-8", message, f"{file}:{number}")
         if fault:
-            door: Door = "plugin" if b"aplay_host.plugins" in content else "actor"
             return [self._entry("", door, "", fault)]
         return [self._judge_line(line, f"{file}:{line.number}") for line in lines if _is_ours(line)]
 
@@ -122,7 +127,7 @@ class Metadata:
         door, target = GROUPS.get(line.group), plain_target(value)
         if door is None:
             kind, message = "bad-group", f'unknown group "{line.group}"'
-            message = suggest(message, line.group, GROUPS)
+            message = suggest(message, line.group.lower(), GROUPS)
             door = "plugin" if "plugin" in line.group else "actor"
         elif not is_entry_name(line.name):
             kind = "bad-name"
@@ -144,7 +149,7 @@ class Metadata:
             if not told["dir_info"]["editable"]:
                 return None
             scheme, _, path = told["url"].partition("://")
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
         return _unquote(path) if scheme == "file" else ""
 

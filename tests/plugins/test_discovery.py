@@ -483,3 +483,65 @@ def test_fifo_in_place_of_a_file_does_not_stop_the_scan(site: Site) -> None:
 def test_file_longer_than_one_read_is_read_to_its_end(site: Site) -> None:
     site.dist("tail", "# long\n" * 20_000 + TAIL)
     assert [one.id for one in site.scan()] == ["tail/tail"]
+
+
+# ---- what no installer writes ----------------------------------------------------------------
+
+
+def test_name_of_a_directory_that_is_not_utf8_breaks_nothing(site: Site) -> None:
+    metadata = os.fsencode(site.path) + b"/b\xff-1.0.dist-info"
+    os.mkdir(metadata)
+    Path(os.fsdecode(metadata), "entry_points.txt").write_text("[aplay_host.actors]\na = x:A\n")
+    site.actor("good", "good")
+    assert [row.name for row in site.scan()] == ["a", "good"]
+
+
+def test_nested_origin_of_an_installation_breaks_nothing(site: Site) -> None:
+    site.actor("odd", "odd")
+    (site.path / "odd-1.0.dist-info/direct_url.json").write_text("[" * 100_000)
+    assert [(row.id, row.editable) for row in site.scan()] == [("odd/odd", False)]
+
+
+def test_huge_entry_points_are_broken_and_not_read(site: Site) -> None:
+    many = "".join(f"x{number} = a.b:c\n" for number in range(100_000))
+    site.dist("huge", f"[console_scripts]\n{many}\n[aplay_host.actors]\na = huge:A\n")
+    (row,) = site.scan()
+    assert (row.id, row.state, row.reason and row.reason.type) == ("huge", "broken", "too-large")
+
+
+def test_windows_line_ends_and_a_group_in_capitals(site: Site) -> None:
+    site.dist("crlf", b"[aplay_host.actors]\r\na = crlf:A\r\n")
+    site.dist("loud", "[APLAY_HOST.Actors]\na = loud:A\n")
+    crlf, loud = site.scan()
+    assert (crlf.id, crlf.target, crlf.state) == ("crlf/a", "crlf:A", "found")
+    assert loud.reason is not None
+    assert loud.reason.message == (
+        'unknown group "APLAY_HOST.Actors"; did you mean "aplay_host.actors"?'
+    )
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_what_an_ordinary_user_may_not_read_is_told_and_breaks_nothing() -> None:
+    site = Path(tempfile.mkdtemp()) / "site-packages"
+    try:
+        for name in ("good", "metadata", "points", "record"):
+            dist(site, name, entry_points=f"[aplay_host.actors]\n{name} = {name}:A\n")
+        hidden = site / "hidden"
+        hidden.mkdir()
+        age(site / "record-1.0.dist-info")
+        denied = ("metadata-1.0.dist-info", "points-1.0.dist-info/entry_points.txt", "hidden")
+        for path in (*denied, "record-1.0.dist-info/RECORD"):
+            (site / path).chmod(0)
+        site.parent.chmod(0o755)
+        os.seteuid(65534)
+        rows = scan([str(hidden), str(site)])
+    finally:
+        os.seteuid(0)
+        shutil.rmtree(site.parent)
+    denied_text = "metadata: cannot be read: Permission denied"
+    assert {row.id: row.reason.line().partition(" (")[0] if row.reason else "" for row in rows} == {
+        "good/good": "",
+        "record/record": "",
+        "metadata": denied_text,
+        "points": denied_text,
+    }
