@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,6 +73,8 @@ class Client:
 
     def _call(self, method: str, path: str, body: bytes | None, patience: float = 0.0) -> Answer:
         instance = self.instance()
+        from .connection import HTTPException, UnixConnection  # most of what this file costs
+
         timeout = None if self._common.timeout is None else self._common.timeout + patience
         try:
             connection = UnixConnection(Path(instance.control or ""), timeout)
@@ -85,7 +85,7 @@ class Client:
             connection.close()
         except TimeoutError:
             raise self._no_answer(instance) from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             if is_locked(self._state_dir):
                 raise self._no_answer(instance, str(error)) from None
             raise self._no_host() from None
@@ -102,20 +102,6 @@ class Client:
         detail = f"the host (pid {instance.pid}) did not answer{waited}" + (f": {why}" * bool(why))
         hint = "an actor may be blocking its loop; wait longer with --timeout"
         return CommandError("timeout", detail, hint=hint)
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """HTTP over the Unix socket at `path`."""
-
-    def __init__(self, path: Path, timeout: float | None) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket; raises `OSError` where nobody listens."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
 
 
 def wait_until_ready(client: Client, seconds: float | None) -> Answer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -67,7 +68,8 @@ class ScopeFinder:
     files, which may be out of date unnoticed, are neither read nor written), and remembers:
     `located` by name, in the order of the first look, and `missing`, the names in scope that
     nobody found. `read` gives the source for a path. `on_module` is called before the code
-    of each module in scope runs.
+    of each module in scope runs; `slowest` is the one whose own code took longest since that
+    was last reset, with its seconds, which include the libraries that it imports.
 
     Names come into scope by `add`. It is active between `install` and `remove`, and inside
     of `in_place`.
@@ -78,6 +80,8 @@ class ScopeFinder:
         self.on_module: Callable[[], None] = lambda: None
         self.located: dict[str, Located] = {}
         self.missing: set[str] = set()
+        self.slowest = (0.0, "")
+        self._spent = 0.0
         self._prefixes: dict[str, bool] = {}  # of the targets, and whether wherever they are
         self._foreign: set[str] = set()
 
@@ -114,6 +118,17 @@ class ScopeFinder:
         package = next((one for one in _prefixes(name) if not _is_bare(one)), name)
         in_scope = package in self._prefixes and package not in self._foreign
         return package if in_scope else None
+
+    @contextmanager
+    def timing(self, name: str) -> Iterator[None]:
+        """Take the time of the module that the block runs, without that of others in scope."""
+        began, before = time.perf_counter(), self._spent
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - began
+            self.slowest = max(self.slowest, (took - (self._spent - before), name))
+            self._spent = before + took
 
     # ---- being on sys.meta_path ----------------------------------------------------------
 
@@ -287,7 +302,8 @@ class _Loader(SourceFileLoader):
         """Run the module's code; a package holds what survived in it before that."""
         self._finder.on_module()
         _hold_submodules(module)
-        super().exec_module(module)
+        with self._finder.timing(self.name):
+            super().exec_module(module)
 
 
 def _hold_submodules(package: ModuleType) -> None:

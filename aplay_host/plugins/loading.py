@@ -96,7 +96,7 @@ class Loader:
         self, id_: str, target: str, guest: Guest, accept: Callable[[object], T | Failure]
     ) -> T | Failure:
         began = time.perf_counter()
-        exchange = Exchange(self.finder)
+        exchange, self.finder.slowest = Exchange(self.finder), (0.0, "")
         try:
             run = partial(exchange.run, partial(self._within_limits, target, guest, accept))
             result = attempt(run, "import", guest)
@@ -105,7 +105,7 @@ class Loader:
         except BaseException:
             exchange.drop()
             raise
-        _tell(id_, time.perf_counter() - began, exchange)
+        _tell(id_, time.perf_counter() - began, self.finder.slowest, exchange)
         if isinstance(result, Failure):
             exchange.drop()
         else:
@@ -145,9 +145,10 @@ def _import(target: str) -> object:
     return found
 
 
-def _tell(id_: str, seconds: float, exchange: Exchange) -> None:
+def _tell(id_: str, seconds: float, slowest: tuple[float, str], exchange: Exchange) -> None:
     if seconds > SLOW_SECONDS:
-        _log.warning("plugin %s: its import took %.1f s, and everything else waited", id_, seconds)
+        text = "plugin %s: its import took %.1f s, of which %s took %.1f; everything else waited"
+        _log.warning(text, id_, seconds, slowest[1] or "its check", slowest[0])
     if left := exchange.left():
         text = "plugin %s: its import leaves %s behind; move that to the start of an actor"
         _log.warning(text, id_, ", ".join(left))

@@ -14,7 +14,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from aplay_host.cli.client import UnixConnection
+from aplay_host.cli.connection import UnixConnection
 from aplay_host.testing import dist
 from tests.environment import Environment
 

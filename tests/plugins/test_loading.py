@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import re
 import signal
 import subprocess
 import sys
@@ -422,6 +423,15 @@ def test_timer_that_was_set_before_goes_on(site: Site) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+def test_module_that_takes_longest_is_named_and_not_the_one_that_imports_it(
+    site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "SLOW_SECONDS", 0.0)
+    site.write({"slow/part.py": "import time\ntime.sleep(0.05)"})
+    assert isinstance(limited(site, "from . import part\nclass A: ...", 5.0), type)
+    assert "of which slow.part took 0." in caplog.text
+
+
 def test_import_on_another_thread_has_no_limit_and_works(site: Site) -> None:
     got: list[object] = []
     thread = threading.Thread(target=lambda: got.append(limited(site, "class A: ...", 5.0)))
@@ -452,7 +462,11 @@ def test_slow_import_and_what_it_leaves_behind_are_warnings(
     module.thread.join()
     atexit.unregister(module.bye)
     slow, left = caplog.messages
-    assert slow.startswith("plugin slow/slow: its import took 0.")
+    assert re.fullmatch(
+        r"plugin slow/slow: its import took \d\.\d s, of which slow\.mod took \d\.\d; "
+        "everything else waited",
+        slow,
+    )
     assert left == (
         'plugin slow/slow: its import leaves thread "pump", 1 exit handler, '
         "environment variable APLAY_TEST behind; move that to the start of an actor"
