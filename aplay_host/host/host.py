@@ -13,9 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,21 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
 from ..config import HostConfig, plan_tree
-from ..control import (
-    API_VERSION,
-    ControlApi,
-    HostRecord,
-    Instance,
-    hold_lock,
-    instance_id,
-    prepare_state_dir,
-    remove_instance,
-    rfc3339,
-    serve_control,
-    socket_path,
-    write_instance,
-)
-from ..errors import PluginError, StateDirError
+from ..control import hold_lock, prepare_state_dir
+from ..errors import PluginError
 from ..kernel import (
     ActorRef,
     ActorSpec,
@@ -69,7 +55,7 @@ from .installed import InstalledWatch, installed_soon
 from .news import NEWS, ActorNews
 from .options import HookOptions
 from .origin import Origin, declared_origins
-from .port import HostPort
+from .presence import Presence
 from .resolver import Resolver, make_mailbox
 from .rounds import HealthRounds
 from .signals import StopSignals
@@ -135,8 +121,7 @@ class Host:
         )
         self.rounds = HealthRounds(lambda: self.plugins.hooks.health(self.info))
         self._on_ready = on_ready
-        self._control: Path | None = None
-        self._boot = secrets.token_hex(4)
+        self.presence = Presence(self)
         self._stop_reason: asyncio.Future[str] | None = None
         self._rounds: list[asyncio.Task[None]] = []
         self._news: ActorNews | None = None
@@ -189,7 +174,7 @@ class Host:
         prepare_state_dir(state_dir)
         signals = StopSignals(self.stop, self.system.abort, self._reload_config)
         with hold_lock(state_dir), signals.captured():
-            async with self._control_socket():
+            async with self.presence.shown():
                 return await self._live(self._stop_reason)
 
     def stop(self, reason: str) -> None:
@@ -264,8 +249,8 @@ class Host:
             _log.info("ready, %s", count)
         if not actors:
             _log.warning("%s names no actor", self.config.file)
-        control = None if self._control is None else str(self._control)
-        self._on_ready(Ready(os.getpid(), control, None))
+        control = self.presence.control
+        self._on_ready(Ready(os.getpid(), None if control is None else str(control), None))
 
     async def _settled(self) -> None:
         """Wait until no declared actor is on its way: each runs, is failed, or is held."""
@@ -380,55 +365,6 @@ class Host:
         if busy:
             text = "waiting up to %g s for %s; a second signal cuts them off"
             _log.info(text, seconds, ", ".join(busy))
-
-    # ---- being found ---------------------------------------------------------------------
-
-    @asynccontextmanager
-    async def _control_socket(self) -> AsyncIterator[None]:
-        """Answer the control API for the block; a socket that cannot be had is a warning."""
-        state_dir = self.config.host.state_dir
-        try:
-            path = socket_path(state_dir, instance_id(self.config.file))
-            async with serve_control(ControlApi(HostPort(self)).app(), path):
-                self._control = path
-                write_instance(state_dir, self._instance())
-                try:
-                    yield
-                finally:
-                    remove_instance(state_dir)
-        except (OSError, StateDirError) as error:
-            if self._control is not None:
-                raise
-            _log.warning("no control socket, running without: %s", error)
-            yield
-
-    def _instance(self) -> Instance:
-        return Instance(
-            id=instance_id(self.config.file),
-            boot=self._boot,
-            pid=os.getpid(),
-            started=rfc3339(datetime.now(UTC)),
-            config=str(self.config.file),
-            control=None if self._control is None else str(self._control),
-            metrics=None,
-            version=__version__,
-            api=API_VERSION,
-        )
-
-    def record(self) -> HostRecord:
-        """Return what the host is and how it is."""
-        return HostRecord(
-            name=self.config.host.name,
-            id=instance_id(self.config.file),
-            boot=self._boot,
-            pid=os.getpid(),
-            version=__version__,
-            state=self.phase,
-            generation=self.current.number,
-            config=str(self.config.file),
-            pending_restart=self.pending_restart,
-            banner=self.reloads.banner or None,
-        )
 
 
 def _log_faults(plan: TreePlan, plugins: PluginSet) -> None:

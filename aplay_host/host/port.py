@@ -57,7 +57,7 @@ class HostPort:
 
     def host(self) -> HostRecord:
         """Return what the host is and how it is."""
-        return self._host.record()
+        return self._host.presence.record()
 
     def actors(self, addresses: Sequence[str]) -> list[ActorRow]:
         """Return the rows of these actors, or of all but the root, in tree order."""

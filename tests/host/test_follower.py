@@ -237,19 +237,19 @@ async def test_a_failure_is_shown_until_all_that_is_on_disk_runs(
     followed = await follow()
     plugin.edit("words", "PREFIX =", "PREFIX = (")
     refused = await followed.report()
-    assert followed.host.record().banner == refused.line()
+    assert followed.host.presence.record().banner == refused.line()
     async with followed.silence():
         plugin.write(unused="")
-    assert followed.host.record().banner == refused.line()
+    assert followed.host.presence.record().banner == refused.line()
     async with followed.silence():
         plugin.edit("words", "PREFIX = (", "PREFIX =")
-    assert followed.host.record().banner is None
+    assert followed.host.presence.record().banner is None
     plugin.edit("words", "PREFIX =", "PREFIX = (")
     again = await followed.report()
-    assert (again.outcome, followed.host.record().banner) == ("refused", again.line())
+    assert (again.outcome, followed.host.presence.record().banner) == ("refused", again.line())
     plugin.write(words="PREFIX = 'new '")
     await followed.committed()
-    assert followed.host.record().banner is None
+    assert followed.host.presence.record().banner is None
 
 
 async def test_each_transaction_is_told_once_and_named_after_what_became_of_it(

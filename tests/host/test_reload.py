@@ -90,7 +90,7 @@ async def test_an_edited_module_two_imports_away_reaches_the_actor_that_keeps_it
     assert await ask(served, "b") == "new b"
     assert await ask(served, "seen") == ["old a", "new b"]
     assert await ask(served, "kind") == [True, True]
-    assert served.host.record().generation == 2
+    assert served.host.presence.record().generation == 2
     row = served.host.system.ref("/tail").status()
     assert (row.generation, row.accepted, row.handled) == (2, 4, 4)
     assert served.host.system.ref("/plain").status().generation == 1
@@ -697,8 +697,8 @@ async def test_what_a_host_reads_at_its_start_only_waits_for_the_next(
     rewrite(folder, "plugins.paths", "host.drain_timeout = 7\nplugins.paths")
     report = await reload(served, config=True)
     assert report.outcome == "nothing"
-    assert served.host.record().pending_restart == ("host.drain_timeout",)
-    assert served.host.record().generation == 1
+    assert served.host.presence.record().pending_restart == ("host.drain_timeout",)
+    assert served.host.presence.record().generation == 1
 
 
 async def test_only_the_file_is_read_where_that_is_asked_for(plugin: Guest, served: Served) -> None:
@@ -769,7 +769,7 @@ async def test_what_is_watched_besides_counts_from_the_next_start(
     file = folder / "aplay.toml"
     file.write_text(f'reload.watch = ["{folder}/more"]\n{file.read_text()}')
     await reload(served)
-    assert served.host.record().pending_restart == ("reload.watch",)
+    assert served.host.presence.record().pending_restart == ("reload.watch",)
 
 
 # ---- whatever happens ----------------------------------------------------------------------

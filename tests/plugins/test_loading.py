@@ -46,7 +46,7 @@ def failure(plugins: PluginSet, use: str) -> Failure:
 
 def tried_again(plugins: PluginSet, id_: str, *pardoned: str) -> PluginSet:
     """Return the plugins of the next generation, in which the class of `id_` was tried anew."""
-    staged = plugins.stage(Renewal((), (), (id_,), {}, pardoned))
+    staged = plugins.stage(Renewal((), (), (), (id_,), {}, pardoned=pardoned))
     staged.keep()
     return staged.plugins
 

@@ -1,0 +1,90 @@
+"""How a running host is found: its control socket, and the file that says where that is."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .._version import __version__
+from ..control import (
+    API_VERSION,
+    ControlApi,
+    HostRecord,
+    Instance,
+    instance_id,
+    remove_instance,
+    rfc3339,
+    serve_control,
+    socket_path,
+    write_instance,
+)
+from ..errors import StateDirError
+from .port import HostPort
+
+if TYPE_CHECKING:
+    from .host import Host
+
+_log = logging.getLogger("aplay_host")
+
+
+class Presence:
+    """One life of a host, as others see it; `control` is its socket while there is one."""
+
+    def __init__(self, host: Host) -> None:
+        self.control: Path | None = None
+        self._host = host
+        self._boot = secrets.token_hex(4)
+
+    @asynccontextmanager
+    async def shown(self) -> AsyncIterator[None]:
+        """Answer the control API for the block; a socket that cannot be had is a warning."""
+        file, state_dir = self._host.config.file, self._host.config.host.state_dir
+        try:
+            path = socket_path(state_dir, instance_id(file))
+            async with serve_control(ControlApi(HostPort(self._host)).app(), path):
+                self.control = path
+                write_instance(state_dir, self._instance(file))
+                try:
+                    yield
+                finally:
+                    remove_instance(state_dir)
+        except (OSError, StateDirError) as error:
+            if self.control is not None:
+                raise
+            _log.warning("no control socket, running without: %s", error)
+            yield
+
+    def _instance(self, file: Path) -> Instance:
+        return Instance(
+            id=instance_id(file),
+            boot=self._boot,
+            pid=os.getpid(),
+            started=rfc3339(datetime.now(UTC)),
+            config=str(file),
+            control=None if self.control is None else str(self.control),
+            metrics=None,
+            version=__version__,
+            api=API_VERSION,
+        )
+
+    def record(self) -> HostRecord:
+        """Return what the host is and how it is."""
+        host = self._host
+        return HostRecord(
+            name=host.config.host.name,
+            id=instance_id(host.config.file),
+            boot=self._boot,
+            pid=os.getpid(),
+            version=__version__,
+            state=host.phase,
+            generation=host.current.number,
+            config=str(host.config.file),
+            pending_restart=host.pending_restart,
+            banner=host.reloads.banner or None,
+        )
