@@ -23,7 +23,7 @@ TOOLBOX = Path(__file__).parents[2] / "plugins_example/toolbox/toolbox.py"
 RINGED = """
     [actors."/echo"]
     use = "tests.host.actors:Echo"
-    mailbox = { kind = "ring", size = 2 }
+    mailbox = { kind = "loop", size = 2 }
 """
 
 
@@ -37,8 +37,8 @@ def install(folder: Path, text: str) -> None:
 
 @pytest.fixture
 def _rings(folder: Path) -> Iterator[None]:
-    """Install the example's ring under another name."""
-    install(folder, TOOLBOX.read_text("utf-8"))
+    """Install the example's ring under other names, as it may be here itself."""
+    install(folder, TOOLBOX.read_text("utf-8").replace('"ring"', '"loop"'))
     yield
     sys.modules.pop("rings", None)
 
@@ -59,7 +59,7 @@ async def test_an_actor_has_the_mailbox_that_the_file_names(serve: Serve) -> Non
     tell(host, "/echo", 5)
     assert lost(host) == [("/echo", number, "dropped") for number in range(3)]
     (row,) = HostPort(host).actors([])
-    assert (row.mailbox.kind, row.pending) == ("ring", 2)
+    assert (row.mailbox.kind, row.pending) == ("loop", 2)
     await host.system.ref("/echo").human_start()
     assert await host.system.ref("/echo").ask("x") == "x"
 
@@ -67,12 +67,12 @@ async def test_an_actor_has_the_mailbox_that_the_file_names(serve: Serve) -> Non
 @pytest.mark.usefixtures("_rings")
 async def test_code_may_name_the_kind_as_well(serve: Serve) -> None:
     host = (await serve("")).host
-    ref = await host.system.spawn(Echo, "made", mailbox={"kind": "ring", "size": 1})
+    ref = await host.system.spawn(Echo, "made", mailbox={"kind": "loop", "size": 1})
     await ref.stop()
     tell(host, "/made", 2)
     assert lost(host) == [("/made", 0, "dropped")]
-    with pytest.raises(ValueError, match='of /bad: got "rign", want one of memory, ring'):
-        await host.system.spawn(Echo, "bad", mailbox={"kind": "rign"})
+    with pytest.raises(ValueError, match='of /bad: got "lopo", want one of loop, memory'):
+        await host.system.spawn(Echo, "bad", mailbox={"kind": "lopo"})
 
 
 @pytest.mark.usefixtures("_rings")
@@ -82,8 +82,8 @@ async def test_code_may_name_the_kind_as_well(serve: Serve) -> None:
         (("size = 2", "size = 0"), '4:35: error: actors."/echo".mailbox.size: got 0, want'),
         (("size", "sise"), '4:28: error: actors."/echo".mailbox.sise: unknown key'),
         (
-            ('"ring"', '"rign"'),
-            '4:20: error: actors."/echo".mailbox.kind: no plugin offers the mailbox kind "rign"',
+            ('"loop"', '"lopo"'),
+            '4:20: error: actors."/echo".mailbox.kind: no plugin offers the mailbox kind "lopo"',
         ),
     ],
 )
@@ -116,7 +116,7 @@ def make(address, spec):
 
 @hookimpl
 def aplay_mailboxes():
-    return MailboxRegistration("ring", make, survives="nothing")
+    return MailboxRegistration("loop", make, survives="nothing")
 """
     install(folder, text)
     host = (await serve(RINGED.replace(", size = 2", ""))).host
@@ -128,7 +128,7 @@ def aplay_mailboxes():
 
 @pytest.mark.usefixtures("_rings")
 async def test_in_safe_mode_a_guests_kind_is_not_missed(folder: Path, make: Make) -> None:
-    text = '[defaults]\nmailbox = { kind = "ring", size = 2 }\n[actors.g]\nuse = "group"\n'
+    text = '[defaults]\nmailbox = { kind = "loop", size = 2 }\n[actors.g]\nuse = "group"\n'
     held: list[bool] = []
 
     def ready(told: object) -> None:
