@@ -13,6 +13,7 @@ from .disposal import dispose
 from .event import ReloadEvent
 from .generation import Former, Imports, Site
 from .hold import Hold
+from .leaks import LeakAudit
 from .probation import Probation, Verdict
 from .report import ReloadReport, ReloadTrouble
 from .transaction import Attempt, InVain, Request, Resolver, Stale, Transaction, run
@@ -55,6 +56,7 @@ class Engine:
         self._resolve = resolve
         self._imports = Imports()
         self._hold = Hold(installing, _log.warning)
+        self.leaks = LeakAudit(lambda: site.current.number)
         self._one = asyncio.Lock()
         self._former: Former | None = None
         self._probation: Probation | None = None
@@ -132,6 +134,7 @@ class Engine:
 
     def close(self) -> None:
         """End the probation, as passed, and what is under way."""
+        self.leaks.close()
         self._end_probation()
         for task in self._tasks:
             task.cancel()
@@ -162,6 +165,7 @@ class Engine:
         if tx.undo is None:
             return
         self._former = tx.undo
+        self.leaks.note(tx.undo.staged.modules, tx.base.number)
         self._spawn(dispose(tx.undo.behaviours, tx.handovers), "disposes of old code")
         self._end_probation()
         seconds = self._site.current.config.reload.probation
