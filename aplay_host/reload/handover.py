@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 
 from ..kernel import Actor
 from .cells import name_of
-from .merge import Fate, merge
+from .merge import Fate, counterparts, merge
 from .reclass import Reclass
 from .refusal import Refusal, Refused
 from .shape import Shape
@@ -124,6 +124,8 @@ def _merge_into(new: Actor, before: Before, reclass: Reclass, version: int) -> d
     if base is not None:
         base = {name: value for name, value in base.items() if name not in transient}
     merged = merge(base, ours, theirs, pair=(old, before.first))
+    for was, now in counterparts(base, ours, theirs, pair=(old, before.first)):
+        reclass.seed(was, now)
     kept = {name: ours[name] for name, fate in merged.fates.items() if fate == "kept"}
     copy = hasattr(new, "migrate") or hasattr(new, "on_reload")
     kept = reclass.convert(kept, address, copy=copy, attributes=True)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import CellType, FunctionType, MethodType
 from typing import Any, Literal
+
+from .cells import name_of
+
+_CONTAINERS = frozenset({dict, defaultdict, list, tuple})
 
 Fate = Literal["kept", "renewed", "added", "dropped", "deleted"]
 
@@ -62,6 +67,45 @@ def merge(
         elif fates[name] in ("renewed", "added"):
             state[name] = theirs[name]
     return Merged(state, fates)
+
+
+def counterparts(
+    base: object, ours: object, theirs: object, *, pair: tuple[object, object] = (None, None)
+) -> list[tuple[object, object]]:
+    """Return the live lambdas and local functions that are as in `base`, with those of `theirs`.
+
+    They have no name by which they could be found. Looked for at the same place in all three:
+    in dicts, lists and tuples, as a default factory, and in objects whose class is edited.
+    """
+    found: list[tuple[object, object]] = []
+    seen: set[int] = set()
+    waiting: list[tuple[Any, Any, Any]] = [(base, ours, theirs)]
+    while waiting:
+        start, live, new = waiting.pop()
+        if id(live) in seen or name_of(type(live)) != name_of(type(new)):
+            continue
+        seen.add(id(live))
+        if isinstance(live, FunctionType):
+            if "<" in live.__qualname__ and is_same(live, start, pair):
+                found.append((live, new))
+        elif type(live) in _CONTAINERS or type(live) is not type(new):
+            first, last = _parts(start), _parts(new)
+            waiting += [
+                (first[it], part, last[it])
+                for it, part in _parts(live).items()
+                if it in first and it in last
+            ]
+    return found
+
+
+def _parts(thing: Any) -> dict[object, Any]:
+    """Return what is in a container, or in an object of Python code, by where it is."""
+    if isinstance(thing, dict):
+        factory = {defaultdict: getattr(thing, "default_factory", None)}
+        return factory | {key: thing[key] for key in thing if isinstance(key, str | int)}
+    if isinstance(thing, list | tuple):
+        return dict(enumerate(thing))
+    return getattr(thing, "__dict__", {})
 
 
 def is_same(ours: object, base: object, pair: tuple[object, object] = (None, None)) -> bool:

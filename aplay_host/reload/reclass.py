@@ -9,16 +9,20 @@ import time
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
+from decimal import Decimal
 from enum import Enum, Flag
-from functools import partial
-from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
-from typing import Any, NoReturn, TypeVar
+from functools import partial, reduce
+from operator import or_
+from types import BuiltinMethodType, FunctionType, MethodType, ModuleType, UnionType
+from typing import Any, NoReturn, TypeVar, get_origin
+from weakref import ReferenceType, WeakSet
 
 from .cells import name_of
 from .refusal import Refusal, Refused
 from .shape import LEFT_OUT, Shape
 from .successors import NoSuccessor, Successors
-from .survey import ATOMS, CONTAINERS, FROZEN, SEQUENCES, Limit, Survey
+from .survey import ATOMS, CONTAINERS, FROZEN, SEQUENCES, WEAK, Limit, Survey, is_alias
 
 T = TypeVar("T")
 
@@ -26,6 +30,7 @@ MOST_NODES = 200_000
 MOST_SECONDS = 0.05
 
 _SCALARS = frozenset({int, float, complex, str, bytes})
+_REBUILT = (BaseException, date, timedelta, Decimal)
 _KEEP = "keep it, convert it in migrate, or name the attribute in reload_transient"
 
 
@@ -38,8 +43,9 @@ class Reclass:
     an instance of a superseded class               one of its successor, field by field
     a member of a superseded enum                   the member of that name
     a superseded class, function or module          its successor
-    a bound method, a partial                       the same of what it is made of
-    a built-in container                            a copy, where something inside changes
+    a bound method, a partial, ``list[Line]``       the same of what it is made of
+    a built-in container, a weak reference or       a copy, where something inside changes
+    container
     anything else                                   itself: nobody looks inside
     ==============================================  =========================================
 
@@ -144,6 +150,15 @@ class _Conversion:
         if kind is partial:
             keywords = {key: self._new(value) for key, value in thing.keywords.items()}
             return partial(self._new(thing.func), *map(self._new, thing.args), **keywords)
+        if kind in WEAK:
+            return self._weak(thing, kind)
+        if is_alias(thing):
+            arguments = tuple(map(self._new, thing.__args__))
+            return (
+                reduce(or_, arguments)
+                if kind is UnionType
+                else self._new(get_origin(thing))[arguments]
+            )
         if kind is BuiltinMethodType:
             return getattr(self._new(thing.__self__), thing.__name__)
         if kind is MethodType:
@@ -167,8 +182,8 @@ class _Conversion:
             made = self._container(thing, base, cls)
         elif base in _SCALARS:
             made = base.__new__(cls, *base.__getnewargs__(thing))
-        elif issubclass(base, BaseException) and not issubclass(base, BaseExceptionGroup):
-            made = base.__new__(cls, *thing.args)
+        elif issubclass(base, _REBUILT) and not issubclass(base, BaseExceptionGroup):
+            made = base.__new__(cls, *base.__reduce__(thing)[1])
         elif base is object:
             made = object.__new__(cls)
         else:
@@ -192,6 +207,14 @@ class _Conversion:
             self._unhashed.append(thing)
         return made
 
+    def _weak(self, thing: Any, kind: Any) -> Any:
+        """Make what holds weakly: a reference whole, a container empty."""
+        if kind is not ReferenceType:
+            self._unhashed.append(thing)
+            return kind()
+        target = thing()
+        return thing if target is None else kind(self._new(target), self._new(thing.__callback__))
+
     # ---- filling -------------------------------------------------------------------------
 
     def _fill(self) -> None:
@@ -209,16 +232,18 @@ class _Conversion:
 
     def _fill_hashed(self, thing: Any) -> None:
         made: Any = self._made[id(thing)][1]
-        if isinstance(thing, set):
-            parts = [self._new(part) for part in set.__iter__(thing)]
+        base: Any = next(
+            it for it in (set, WeakSet, OrderedDict, dict, type(thing)) if isinstance(thing, it)
+        )
+        if base in (set, WeakSet):
+            parts = [self._new(part) for part in base.__iter__(thing)]
             self._fill()
-            set.update(made, parts)
+            base.update(made, parts)
             return
-        pairs = [(self._new(key), self._new(value)) for key, value in dict.items(thing)]
+        pairs = [(self._new(key), self._new(value)) for key, value in base.items(thing)]
         self._fill()
-        put_in = OrderedDict.__setitem__ if isinstance(thing, OrderedDict) else dict.__setitem__
         for key, value in pairs:
-            put_in(made, key, value)
+            base.__setitem__(made, key, value)
         if isinstance(thing, defaultdict):
             made.default_factory = self._new(thing.default_factory)
 

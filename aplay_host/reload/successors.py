@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from functools import reduce
 from types import FunctionType, ModuleType
@@ -68,6 +69,13 @@ class Successors:
             raise NoSuccessor(f"module {_home(thing)} is gone")
         if isinstance(thing, ModuleType):
             return module
+        generic = (
+            vars(thing).get("__pydantic_generic_metadata__") if isinstance(thing, type) else None
+        )
+        if generic and (origin := generic["origin"]):  # a model with parameters has no name
+            return self.of(origin)[
+                tuple(self.of(it) if self.supersede(it) else it for it in generic["args"])
+            ]
         name = f"{_home(thing)}:{thing.__qualname__}"
         if "<" in thing.__qualname__:
             raise NoSuccessor(f"{name} has no name outside of the function that made it")
@@ -75,6 +83,8 @@ class Successors:
             found: Any = reduce(getattr, thing.__qualname__.split("."), module)
         except AttributeError:
             raise NoSuccessor(f"{name} is gone") from None
+        if isinstance(thing, type):
+            found = inspect.unwrap(found)  # a decorator may have put a function in its place
         if isinstance(found, type) != isinstance(thing, type) or not callable(found):
             raise NoSuccessor(f"{name} is a {type(found).__name__} now")
         if isinstance(thing, type) and solid_base(found) is not solid_base(thing):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from types import BuiltinMethodType, MethodType, ModuleType
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, get_origin
+from weakref import ReferenceType, WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from .refusal import Refusal, Refused
 from .shape import Shape
@@ -20,7 +21,9 @@ SEQUENCES = frozenset({list, deque})
 FROZEN = frozenset({tuple, frozenset})
 CONTAINERS = MAPPINGS | SEQUENCES | FROZEN | {set}
 
-Style = Literal[".name", "[key]", "[key]'s key", "{item}"]
+WEAK: frozenset[Any] = frozenset({ReferenceType, WeakSet, WeakKeyDictionary, WeakValueDictionary})
+
+Style = Literal[".name", "[key]", "[key]'s key", "{item}", "weakly"]
 Part = tuple[Style, object, object]
 """How a part is reached from what holds it, by which name, key or index, and the part."""
 
@@ -37,9 +40,10 @@ class Limit:
 class Survey:
     """One value, looked through: `changed` are the ids of all that has to be made anew.
 
-    Looks into built-in containers, bound methods, partials and instances of superseded
-    classes; everything else is taken as it is. `made` holds by id what was made anew before.
-    With `copy` every container counts as changed.
+    Looks into built-in containers, bound methods, partials, generic aliases and instances of
+    superseded classes; everything else is taken as it is. What is held weakly changes if
+    something else holds it, too. `made` holds by id what was made anew before. With `copy`
+    every container counts as changed.
     """
 
     def __init__(
@@ -73,7 +77,7 @@ class Survey:
             for style, key, part in parts:
                 if type(part) not in ATOMS:
                     self._holders.setdefault(id(part), []).append(id(thing))
-                    if id(part) not in self._seen:
+                    if style != "weakly" and id(part) not in self._seen:
                         self._seen[id(part)] = part
                         own = attributes and thing is root
                         self._came[id(part)] = (id(thing), ".name" if own else style, key)
@@ -106,6 +110,15 @@ class Survey:
             return True, ()
         if kind in CONTAINERS:
             return self._copy, _items(thing, kind)
+        if kind in WEAK:
+            held, parts = _held_weakly(thing, kind)
+            weakly: list[Part] = [("weakly", None, it) for it in held]
+            return any(id(it) in self._made for it in held), (*parts, *weakly)
+        if is_alias(thing):
+            return False, (
+                *_items(thing.__args__, tuple),
+                (".name", "__origin__", get_origin(thing)),
+            )
         if kind is partial:
             parts = [(".name", "func", thing.func), *_items(thing.args, tuple)]
             return False, (*parts, *_items(thing.keywords, dict))
@@ -133,6 +146,20 @@ class Survey:
                 if holder not in self.changed:
                     self.changed.add(holder)
                     waiting.append(holder)
+
+
+def is_alias(thing: object) -> bool:
+    """Tell whether `thing` is a class with its parameters, such as ``list[Line]``."""
+    return type(thing).__module__ in ("types", "typing") and hasattr(thing, "__args__")
+
+
+def _held_weakly(thing: Any, kind: type) -> tuple[list[object], Iterable[Part]]:
+    """Return what `thing` holds weakly, and the rest of what it holds."""
+    if kind is ReferenceType:
+        return [thing()], ((".name", "__callback__", thing.__callback__),)
+    if kind is WeakKeyDictionary:
+        return list(thing), [("[key]", key, value) for key, value in thing.items()]
+    return list(thing if kind is WeakSet else thing.values()), ()
 
 
 def _items(thing: Any, base: Any) -> Iterator[Part]:

@@ -400,3 +400,47 @@ async def test_on_reload_that_mutates_and_raises_leaves_the_old_state_intact(swa
 async def test_on_reload_must_be_a_plain_def(swap: Swap) -> None:
     found = await swap.refusal(BODY, BODY + "    async def on_reload(self, info): ...\n")
     assert found.wanted == "a plain def"
+
+
+# ---- what has no name of its own ---------------------------------------------------------
+
+NAMELESS = """
+from collections import defaultdict
+
+class Store:
+    def __init__(self, key):
+        self.key, self.items = key, []
+
+class Tail(Actor):
+    def __init__(self):
+        self.counts = defaultdict(lambda: "old")
+        self.store = Store(lambda it: (self, "old"))
+        self.rules = {"first": [lambda: "old"]}
+
+    async def msg_handler(self, msg):
+        pass
+"""
+
+
+async def test_a_lambda_that_init_makes_is_that_of_the_new_init(swap: Swap) -> None:
+    def live(it: Any) -> None:
+        it.counts["a"] += "+"
+        it.store.items.append(1)
+        it.rules["second"] = it.rules["first"]
+
+    after = await swap(NAMELESS, NAMELESS.replace('"old"', '"new"'), live)
+    assert (dict(after.counts), after.counts["b"]) == ({"a": "old+"}, "new")
+    assert after.store.items == [1]
+    assert after.store.key(1) == (after, "new")
+    assert after.rules["first"][0]() == "new"
+    assert after.rules["second"] is after.rules["first"]
+
+
+async def test_a_lambda_that_was_made_later_is_refused_with_the_path_to_it(swap: Swap) -> None:
+    later = (
+        NAMELESS + "    def more(self):\n        self.counts = defaultdict(lambda: 'more', a=1)\n"
+    )
+    with pytest.raises(Refused) as caught:
+        await swap(later, later, lambda it: it.more())
+    assert caught.value.refusal.place == "/tail.counts.default_factory"
+    assert caught.value.refusal.code == "no-successor"

@@ -6,11 +6,13 @@ import copy
 import re
 import socket
 import threading
+import weakref
 from collections import Counter, OrderedDict, defaultdict, deque
 from functools import partial
 from textwrap import dedent
 from types import ModuleType
-from typing import Any
+from typing import Any, Union
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 import pytest
 from hypothesis import given
@@ -566,3 +568,115 @@ def test_a_message_that_cannot_be_converted_is_named_by_its_type() -> None:
     with pytest.raises(Refused) as caught:
         Reclass(successors(new)).remap(old.R(1))
     assert caught.value.refusal.place == "a waiting R.at"
+
+
+# ---- what points at things weakly, or by their classes -------------------------------------
+
+
+def test_what_is_held_weakly_goes_with_what_holds_it(modules: Modules) -> None:
+    old, new = modules
+    thing, other = old.Plain(5), old.Plain(6)
+    by_key, by_value = WeakKeyDictionary({thing: [thing]}), WeakValueDictionary({"a": thing})
+    before = [thing, weakref.ref(thing, old.function), WeakSet({thing}), by_key, by_value]
+    kept, ref, found, keys, values = convert(before, new)
+    assert type(kept) is new.Plain
+    assert ref() is kept
+    assert ref.__callback__ is new.function
+    assert set(found) == {kept}
+    assert dict(keys) == {kept: [kept]}
+    assert dict(values) == {"a": kept}
+    assert set(before[2]) == {thing}
+    alone = WeakSet({other})
+    assert convert([alone, kept], new)[0] is alone
+    assert set(alone) == {other}
+
+
+def test_a_dead_reference_stays_what_it_is(modules: Modules) -> None:
+    old, new = modules
+    ref = weakref.ref(old.Plain())
+    assert convert([ref], new)[0]() is None
+
+
+def test_parameters_of_classes_are_converted() -> None:
+    text = """
+        from typing import Generic, TypeVar
+        T = TypeVar("T")
+
+        class Box(Generic[T]):
+            def __init__(self, content):
+                self.content = content
+    """
+    old, new = edit(dedent(text), dedent(text))
+    was, now = old.Box, new.Box
+    assert convert(aliases_of(was), new) == aliases_of(now)
+    untouched = list[int]
+    assert convert([untouched, was], new)[0] is untouched
+    box = convert(old.Box[int](1), new)
+    assert type(box) is new.Box
+    assert box.__orig_class__ == new.Box[int]
+
+
+def aliases_of(box: Any) -> list[Any]:
+    return [list[box], dict[str, box], box[int], box | None, Union[box, int]]  # noqa: UP007
+
+
+def test_a_model_with_parameters_becomes_the_one_of_the_new_model() -> None:
+    text = """
+        from typing import Generic, TypeVar
+        from pydantic import BaseModel
+        T = TypeVar("T")
+
+        class Line(BaseModel):
+            text: str
+
+        class Box(BaseModel, Generic[T]):
+            content: T
+
+        def box():
+            return Box[Line](content=Line(text="a"))
+    """
+    old, new = edit(dedent(text), dedent(text))
+    after = convert(old.box(), new)
+    assert type(after) is new.Box[new.Line]
+    assert type(after.content) is new.Line
+
+
+def test_a_class_that_a_decorator_put_a_function_in_front_of_is_found() -> None:
+    text = """
+        def one(cls):
+            made = []
+
+            @wraps(cls, updated=())
+            def get():
+                made.append(made[0] if made else cls())
+                return made[0]
+
+            return get
+
+        @one
+        class Only:
+            def __init__(self):
+                self.ts = 1
+    """
+    old, new = edit(dedent(text), dedent(text))
+    after = convert(old.Only(), new)
+    assert type(after) is new.Only.__wrapped__
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("import decimal\nclass R(decimal.Decimal): ...", "1.50"),
+        ("import datetime\nclass R(datetime.timedelta): ...", 3),
+    ],
+)
+def test_an_instance_of_a_number_or_time_keeps_its_value(text: str, value: Any) -> None:
+    old, new = edit(text, text)
+    after = convert(old.R(value), new)
+    assert type(after) is new.R
+    assert after == old.R(value)
+
+
+def test_an_error_of_the_system_keeps_its_file() -> None:
+    old, new = edit("class R(OSError): ...", "class R(OSError): ...")
+    assert convert(old.R(2, "no", "/file"), new).filename == "/file"
