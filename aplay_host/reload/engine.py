@@ -56,7 +56,7 @@ class Engine:
         self._resolve = resolve
         self._imports = Imports()
         self._hold = Hold(installing, _log.warning)
-        self.leaks = LeakAudit(lambda: site.current.number)
+        self.leaks = LeakAudit(lambda: site.current.number, self._leaks)
         self._one = asyncio.Lock()
         self._former: Former | None = None
         self._probation: Probation | None = None
@@ -178,6 +178,10 @@ class Engine:
         if self._probation is not None:
             self._probation.end()
             self._probation = None
+
+    def _leaks(self, text: str) -> None:
+        _log.warning("%s", text)
+        self._site.system.events.tell(ReloadEvent, Address("/"), "reload.leak", "audit", text)
 
     def _failed(self, verdict: Verdict) -> None:
         self._spawn(self.take_back(verdict), "takes a reload back")

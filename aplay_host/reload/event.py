@@ -14,6 +14,7 @@ ReloadEventType = Literal[
     "reload.refused",
     "reload.waiting",
     "reload.taken_back",
+    "reload.leak",
     "reload.watch_degraded",
 ]
 
@@ -27,6 +28,7 @@ class ReloadEvent(Event):
     =========================  ======================================  ===================
     ``reload.started``         before anything of a plan is done       empty
     ``reload.OUTCOME``         once for each transaction               the report's line
+    ``reload.leak``            when superseded code is still held      what a person reads
     ``reload.watch_degraded``  when hints fail, a lock is ignored      what a person reads
     =========================  ======================================  ===================
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -16,8 +15,6 @@ MOST_ALIVE = 3
 """So many generations may be alive before a restart is worth it; two are by design."""
 
 _KEY = "__superseded__"
-
-_log = logging.getLogger("aplay_host.reload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +51,14 @@ class LeakAudit:
     ============================================  =========================================
     ran last in the generation before `current`   alive by design: a rollback goes there
     runs again, after a rollback                  no longer superseded
-    any other that is alive                       a leak: one line of the log
+    any other that is alive                       a leak: one line for `warn`
     ============================================  =========================================
     """
 
-    def __init__(self, current: Callable[[], int], seconds: float = 60.0) -> None:
-        self._current, self._seconds = current, seconds
+    def __init__(
+        self, current: Callable[[], int], warn: Callable[[str], None], seconds: float = 60.0
+    ) -> None:
+        self._current, self._warn, self._seconds = current, warn, seconds
         self._tokens: weakref.WeakSet[_Token] = weakref.WeakSet()
         self._timer: asyncio.TimerHandle | None = None
         self._told = Leaks()
@@ -94,7 +93,7 @@ class LeakAudit:
         self._timer = None
         leaks = self.look()
         if leaks.modules and leaks != self._told:
-            _log.warning("%s", leaks.line())
+            self._warn(leaks.line())
         self._told = leaks
 
     def _alive(self) -> list[_Token]:

@@ -65,9 +65,9 @@ class Worker(Actor):
         {begins}
 
     async def msg_handler(self, msg):
+        self.items = self.items or {items}
         if msg == "versions":
             return {deps}
-        self.items = self.items or {items}
         await msg.handle(str(self.address))
 """
 STYLES = (
@@ -174,6 +174,7 @@ async def test_no_message_is_lost_doubled_or_reordered_and_the_last_good_code_se
     refs = [served.host.system.ref(at) for at in web.kind_of]
     runs = former = dict(web.disk)
     log, outcomes = Log(), defaultdict[str, int](int)
+    await asyncio.gather(*(ref.ask("versions") for ref in refs))  # each has a state
     async with sending(refs, log, rng) as sent:
         for _ in range(EDITS):
             name, kind = rng.choice(web.editable), rng.choice([*BROKEN, *["sound"] * 11, "back"])

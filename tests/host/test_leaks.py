@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aplay_host.reload import Request
+from aplay_host.reload import ReloadEvent, Request
 
 from .conftest import Serve, Served
 from .guests import Guest
@@ -79,6 +79,8 @@ async def test_a_minute_after_a_commit_what_holds_old_code_is_named_once(
     module: Any = sys.modules["guest.tail"]
     waits = module.Tail.wait(None)
     task = asyncio.create_task(waits, name="forgotten")
+    events: list[str] = []
+    served.host.system.events.subscribe((ReloadEvent,), lambda it: events.append(it.type))
     held = [sys.modules["guest.words"]]
     await reload(plugin, served, 1)
     await asyncio.sleep(61)
@@ -99,6 +101,7 @@ async def test_a_minute_after_a_commit_what_holds_old_code_is_named_once(
     assert [one for one in caplog.messages if "superseded" in one][1:] == [
         served.host.reloads.leaks.look().line()
     ]
+    assert events.count("reload.leak") == 2
     assert caplog.messages[-1].endswith("restart recommended")
     task.cancel()
     await asyncio.wait([task])
