@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import lifecycle
+from .address import Address
 from .errors import BadAddress, Busy
 from .events import Replaced
 from .exchange import Build, CellView, Remap, Staged, plan_mail, put_in, stage
@@ -181,12 +182,12 @@ class Quiesce:
         `prepare_children` send, set or spawn waits for the swap; asking raises. Raises what
         they raise. An actor without an instance gets only the spec, and makes its own.
         """
-        for cell in self._members:
-            if cell.address == address:
-                staged = stage(cell, spec or cell.spec, build)
-                self._staged.append(staged)
-                return staged
-        raise BadAddress(f"{address} is not one of the held actors")
+        cell = self._system.cell_at(Address(address))
+        if cell is None or cell not in self._members:
+            raise BadAddress(f"{address} is not one of the held actors")
+        staged = stage(cell, spec or cell.spec, build)
+        self._staged.append(staged)
+        return staged
 
     def swap(
         self,

@@ -109,8 +109,10 @@ class Exchange:
 
     def _packages(self, modules: dict[str, ModuleType]) -> dict[str, dict[str, Any]]:
         """Return the attributes of the packages in scope: importing into them sets some."""
-        covered = {name: _vars(modules[name]) for name in modules if self._finder.covers(name)}
-        return {name: found for name, found in covered.items() if "__path__" in found}
+        packages = {
+            name: found for name, it in modules.items() if "__path__" in (found := _vars(it))
+        }
+        return {name: packages[name] for name in filter(self._finder.covers, packages)}
 
     def _stage(self, modules: dict[str, ModuleType], attributes: dict[str, dict[str, Any]]) -> None:
         for name in {**modules, **sys.modules}:

@@ -54,11 +54,14 @@ class Loader:
         then nothing of the guest's is left in the process that can be taken back; so a later
         call runs its modules anew. Only ``KeyboardInterrupt`` passes, after the same.
         """
-        _look_again()
+        module = target.partition(":")[0]
+        is_there = module in sys.modules  # then none of its code runs, which could end us
+        if not is_there:
+            _look_again()
         with self.finder.in_place():
-            if self._quarantine is None:
+            if is_there or self._quarantine is None:
                 return self._exchange(id_, target, guest, accept)
-            stamp = self.finder.stamp(target.partition(":")[0])
+            stamp = self.finder.stamp(module)
             with self._quarantine.guarding(id_, stamp) as refused:
                 if refused is not None:
                     return refused
@@ -75,9 +78,8 @@ class Loader:
         """Import the modules `names` into `exchange`, which the caller keeps or drops.
 
         Returns the first failure; the modules after it are not run. `whose` tells the guest
-        that a module belongs to.
+        that a module belongs to. Who calls has looked at the files a moment ago.
         """
-        _look_again()
 
         def run() -> Failure | None:
             for name in names:

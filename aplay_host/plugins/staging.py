@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import linecache
-import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -70,7 +69,8 @@ class StagedPlugins:
         exchange.take(renewal.superseded)
         try:
             self.failure = load(exchange, renewal.order) or exchange.run(look_up)
-            self.modules = exchange.run(lambda: _present(renewal.superseded))
+            new = exchange.modules()
+            self.modules = {name: new.get(name) for name in renewal.superseded}
         except BaseException:
             self.drop()
             raise
@@ -141,7 +141,3 @@ def show_sources(finder: ScopeFinder, modules: Collection[str]) -> None:
         if found is not None and found.origin and found.source is not None:
             lines = found.source.decode("utf-8", "replace").splitlines(keepends=True)
             linecache.cache[found.origin] = (len(found.source), None, lines, found.origin)
-
-
-def _present(names: Iterable[str]) -> dict[str, ModuleType | None]:
-    return {name: sys.modules.get(name) for name in names}

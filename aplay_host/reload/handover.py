@@ -24,17 +24,12 @@ _KERNELS = frozenset({"_cell", "_detached"})
 class Before:
     """What a behaviour was, and how it would begin again.
 
-    `base` is the state of `first`, a behaviour of the old class that has just been made; both
-    are None when its ``__init__`` raises now.
+    `first` is a behaviour of the old class that has just been made: its state is what the old
+    code begins with. None when its ``__init__`` raises now.
     """
 
     behaviour: Actor
     first: Actor | None = None
-
-    @property
-    def base(self) -> dict[str, Any] | None:
-        """The state in which the old code begins."""
-        return None if self.first is None else state_of(self.first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +56,9 @@ class Handover:
     notes: tuple[str, ...] = ()
 
 
-def state_of(behaviour: Actor) -> dict[str, Any]:
+def state_of(behaviour: Actor, shape_of: Callable[[type], Shape] = Shape.of) -> dict[str, Any]:
     """Return the attributes that a behaviour has of its own, less the kernel's."""
-    found = Shape.of(type(behaviour)).values(behaviour).items()
+    found = shape_of(type(behaviour)).values(behaviour).items()
     return {name: value for name, value in found if name not in _KERNELS}
 
 
@@ -115,21 +110,24 @@ def tell_reload(new: Actor, info: ReloadInfo) -> None:
 def _merge_into(new: Actor, before: Before, reclass: Reclass, version: int) -> dict[str, Fate]:
     old, address = before.behaviour, str(new.address)
     transient = frozenset(getattr(new, "reload_transient", ()))
-    ours = {name: value for name, value in state_of(old).items() if name not in transient}
-    theirs = state_of(new)
+
+    def carried(behaviour: Actor) -> dict[str, Any]:
+        state = state_of(behaviour, reclass.shape_of)
+        return {name: value for name, value in state.items() if name not in transient}
+
+    ours, theirs = carried(old), state_of(new, reclass.shape_of)
     if version != _version(new):
         ours = reclass.copier().convert(ours, address, copy=True, attributes=True)
         ours = _migrate(new, ours, version, address)
-    base = before.base
-    if base is not None:
-        base = {name: value for name, value in base.items() if name not in transient}
+    base = None if before.first is None else carried(before.first)
     merged = merge(base, ours, theirs, pair=(old, before.first))
-    for was, now in counterparts(base, ours, theirs, pair=(old, before.first)):
-        reclass.seed(was, now)
     kept = {name: ours[name] for name, fate in merged.fates.items() if fate == "kept"}
-    copy = hasattr(new, "migrate") or hasattr(new, "on_reload")
-    kept = reclass.convert(kept, address, copy=copy, attributes=True)
-    shape = Shape.of(type(new))
+    if kept:
+        for was, now in counterparts(base, kept, theirs, pair=(old, before.first)):
+            reclass.seed(was, now)
+        copy = hasattr(new, "migrate") or hasattr(new, "on_reload")
+        kept = reclass.convert(kept, address, copy=copy, attributes=True)
+    shape = reclass.shape_of(type(new))
     shape.clear(new, theirs.keys() - merged.state.keys())
     shape.fill(new, kept)
     return merged.fates
