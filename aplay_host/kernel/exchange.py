@@ -127,19 +127,39 @@ def stage(cell: ActorCell, spec: ActorSpec, build: Build | None) -> Staged:
         return Staged(cell, spec, outbox)  # its next start makes the instance
     try:
         with outbox.recording():
-            behaviour = spec.cls.__new__(spec.cls)
-            behaviour._cell = cell
-            if build is None:
-                spec.cls.__init__(behaviour, **spec.kwargs)
-            else:
-                build(behaviour)
-            if overrides(spec.cls, "prepare_children"):
-                _run_at_once(behaviour)
+            behaviour = _make(cell, spec, build)
             handler = compose_handler(cell, behaviour, spec)
     except BaseException:
         outbox.drop()
         raise
     return Staged(cell, spec, outbox, behaviour, handler, outbox.declared_by(cell))
+
+
+def rehearse(cell: ActorCell) -> Actor:
+    """Return an instance as the present spec of `cell` makes it now; it can never act.
+
+    What its code sends, sets or spawns is dropped. Raises whatever that raises.
+    """
+    outbox = Outbox(cell.system)
+    try:
+        with outbox.recording():
+            behaviour = _make(cell, cell.spec, None)
+    finally:
+        outbox.drop()
+    detach(behaviour)
+    return behaviour
+
+
+def _make(cell: ActorCell, spec: ActorSpec, build: Build | None) -> Actor:
+    behaviour = spec.cls.__new__(spec.cls)
+    behaviour._cell = cell
+    if build is None:
+        spec.cls.__init__(behaviour, **spec.kwargs)
+    else:
+        build(behaviour)
+    if overrides(spec.cls, "prepare_children"):
+        _run_at_once(behaviour)
+    return behaviour
 
 
 def _run_at_once(behaviour: Actor) -> None:

@@ -11,11 +11,12 @@ from . import lifecycle
 from .address import Address
 from .errors import BadAddress, Busy
 from .events import Replaced
-from .exchange import Build, CellView, Remap, Staged, plan_mail, put_in, stage
+from .exchange import Build, CellView, Remap, Staged, plan_mail, put_in, rehearse, stage
 from .op import refuse_self_wait
 from .turn import current_turn
 
 if TYPE_CHECKING:
+    from .actor import Actor
     from .cell import ActorCell
     from .mail import Mail
     from .spec import ActorSpec
@@ -59,7 +60,7 @@ class Quiesce:
         self._entered = False
         self._seconds = deadline
         self._on_busy = on_busy
-        self._staged: list[Staged] = []
+        self._staged: dict[Staged, None] = {}
         self._swapped: list[ActorCell] = []
 
     # ---- entering and leaving ------------------------------------------------------------
@@ -182,12 +183,23 @@ class Quiesce:
         `prepare_children` send, set or spawn waits for the swap; asking raises. Raises what
         they raise. An actor without an instance gets only the spec, and makes its own.
         """
+        cell = self._member(address)
+        staged = stage(cell, spec or cell.spec, build)
+        self._staged[staged] = None
+        return staged
+
+    def rehearse(self, address: str) -> Actor:
+        """Make what the present spec begins with, to compare with; it can never act.
+
+        What its code sends, sets or spawns is dropped. Raises what that raises.
+        """
+        return rehearse(self._member(address))
+
+    def _member(self, address: str) -> ActorCell:
         cell = self._system.cell_at(Address(address))
         if cell is None or cell not in self._members:
             raise BadAddress(f"{address} is not one of the held actors")
-        staged = stage(cell, spec or cell.spec, build)
-        self._staged.append(staged)
-        return staged
+        return cell
 
     def swap(
         self,
@@ -216,7 +228,7 @@ class Quiesce:
         ended: list[str] = []
         undeclared = {}
         for one, mail in plans:  # from here on nothing can fail
-            self._staged.remove(one)
+            del self._staged[one]
             self._swapped.append(one.cell)
             self._end_probation(one.cell, give_back=give_back)
             undeclared[one.cell] = one.undeclared()

@@ -19,8 +19,8 @@ MISSING: Final = object()
 class Exchange:
     """The modules of one transaction, from their first line until they take their places.
 
-    Made just before guests' code runs, which is what `run` does. Nobody else sees the new
-    modules until `keep`; `drop` puts all that was journaled back, by identity:
+    Guests' code runs in `run`; what is around it is noted before its first line. Nobody else
+    sees the new modules until `keep`; `drop` puts all that was journaled back, by identity:
 
     ================================================  ==========  ==========
     what the code changed                             `keep`      `drop`
@@ -40,7 +40,7 @@ class Exchange:
 
     def __init__(self, finder: ScopeFinder) -> None:
         self._finder = finder
-        self._surroundings = Surroundings()
+        self._surroundings: Surroundings | None = None
         self._places: dict[tuple[int, str], _Place] = {}
 
     def take(self, names: Iterable[str]) -> None:
@@ -54,8 +54,9 @@ class Exchange:
 
     def run(self, action: Callable[[], T]) -> T:
         """Call `action` with what is staged in place, stage what it imports; errors pass."""
-        for place in self._places.values():
-            _put(place.where, place.key, place.new)
+        if self._surroundings is None:
+            self._surroundings = Surroundings()
+        self.keep()
         table, modules = sys.modules, dict(sys.modules)
         attributes = {name: dict(found) for name, found in self._packages(modules).items()}
         try:
@@ -80,7 +81,8 @@ class Exchange:
     def drop(self) -> None:
         """Undo everything, as far as it can be."""
         self.put_back()
-        self._surroundings.restore()
+        if self._surroundings is not None:
+            self._surroundings.restore()
 
     def reversed(self) -> Exchange:
         """Return one in which what this has put in its place goes, and what was there comes."""
@@ -99,20 +101,18 @@ class Exchange:
 
     def left(self) -> tuple[str, ...]:
         """Return what the code has begun or changed and a `keep` leaves so, as text."""
-        return self._surroundings.left()
+        return () if self._surroundings is None else self._surroundings.left()
 
     def robbery(self) -> Failure | None:
         """Return the failure of code that took away what the imports of others need."""
-        lost = self._surroundings.lost()
+        lost = "" if self._surroundings is None else self._surroundings.lost()
         message = f"its import takes something out of {lost}, which others need"
         return Failure("import", "took-away", message) if lost else None
 
     def _packages(self, modules: dict[str, ModuleType]) -> dict[str, dict[str, Any]]:
         """Return the attributes of the packages in scope: importing into them sets some."""
-        packages = {
-            name: found for name, it in modules.items() if "__path__" in (found := _vars(it))
-        }
-        return {name: packages[name] for name in filter(self._finder.covers, packages)}
+        found = {name: _vars(modules[name]) for name in filter(self._finder.covers, modules)}
+        return {name: attributes for name, attributes in found.items() if "__path__" in attributes}
 
     def _stage(self, modules: dict[str, ModuleType], attributes: dict[str, dict[str, Any]]) -> None:
         for name in {**modules, **sys.modules}:

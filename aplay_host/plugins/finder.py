@@ -27,11 +27,13 @@ _STANDARD_LIBRARY = os.path.dirname(os.path.realpath(os.__file__))
 class Located:
     """A module in scope that was imported, or tried: its file, its source and the hash of it.
 
-    `origin` is None for a namespace package; `digest` is None where there is no `source`.
+    `origin` is None for a namespace package, and so is `root`, the first package on the way to
+    it or its file; `digest` is None where there is no `source`.
     """
 
     name: str
     origin: str | None
+    root: str | None
     digest: str | None
     source: bytes | None = field(default=None, repr=False)
 
@@ -179,7 +181,8 @@ class ScopeFinder:
             digest = digest_of(source)
             spec.loader = _Loader(spec.name, spec.origin, source, self)
         self.missing.discard(spec.name)
-        self.located[spec.name] = Located(spec.name, spec.origin, digest, source)
+        root = _root(spec.name, spec.origin) if spec.origin else None
+        self.located[spec.name] = Located(spec.name, spec.origin, root, digest, source)
 
     def _ask_the_others(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -240,7 +243,7 @@ class ScopeFinder:
 
         For each module that was located this is the first package on the way to it.
         """
-        found = {_root(one.name, one.origin) for one in self.located.values() if one.origin}
+        found = {one.root for one in self.located.values() if one.root}
         kept: list[str] = []
         for root in sorted(found):
             if not kept or not root.startswith(kept[-1] + os.sep):
@@ -266,8 +269,7 @@ class ScopeFinder:
 
     def root_of(self, module: str) -> str | None:
         """Return which one of `roots` the file of `module` is in, None where it has none."""
-        file = self.file_of(module)
-        return _root(module, file) if file else None
+        return self.located[module].root if module in self.located else None
 
     def is_loaded(self, module: str) -> bool:
         """Tell whether code of the package that `module` is in was loaded from here."""

@@ -17,6 +17,7 @@ from signal import signal as set_signal  # whatever a guest makes of signal.sign
 LISTS = ((sys, "path"), (sys, "meta_path"), (sys, "path_hooks"))
 """What everybody's imports need; importing may add to it, and take nothing away."""
 OTHER_LISTS = ((warnings, "filters"), (logging.root, "handlers"))
+SIGNALS = frozenset(signal.valid_signals())
 NAMES = ((sys, "stdout"), (sys, "stderr"), (sys, "excepthook"), (signal, "signal"))
 
 
@@ -27,7 +28,7 @@ class Surroundings:
         self._lists = [(it, name, getattr(it, name)) for it, name in (*LISTS, *OTHER_LISTS)]
         self._contents = [list(one) for _, _, one in self._lists]
         self._names = [(owner, name, getattr(owner, name)) for owner, name in NAMES]
-        self._signals = {one: getsignal(one) for one in signal.valid_signals()}
+        self._signals = {one: getsignal(one) for one in SIGNALS}
         self._threads = set(threading.enumerate())
         self._at_exit = _count_exit_handlers()
         self._environment = dict(os.environ)

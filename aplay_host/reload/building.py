@@ -45,7 +45,7 @@ def first_of(quiet: Quiesce, view: CellView) -> Actor | None:
     if view.behaviour is None:
         return None
     try:
-        return quiet.stage(view.address).behaviour
+        return quiet.rehearse(view.address)
     except Exception:
         return None
 

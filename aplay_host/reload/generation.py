@@ -96,12 +96,11 @@ class Imports:
 
     def graph(self, located: Iterable[Located]) -> ImportGraph:
         """Return who imports whom among these modules; forgets all others."""
-        found = {}
+        known, self._known = self._known, {}
         for one in located:
             key = one.name, one.digest
-            found[key] = self._known.get(key) or _imports(one)
-        self._known = found
-        return ImportGraph({name: imports for (name, _), imports in found.items()})
+            self._known[key] = known[key] if key in known else _imports(one)
+        return ImportGraph({name: imports for (name, _), imports in self._known.items()})
 
 
 def _imports(one: Located) -> tuple[Import, ...]:

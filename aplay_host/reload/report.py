@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from .declared import KeyChange
@@ -53,12 +53,19 @@ class ReloadReport:
 
     def line(self) -> str:
         """Return the one line that people read."""
-        return report_line(asdict(self))
+        plan = self.plan and {
+            "changed": [{"path": it.path} for it in self.plan.changed],
+            "affected": [{"step": it.step} for it in self.plan.affected],
+            "cells": self.plan.cells,
+            "config": self.plan.config,
+        }
+        # Of a large plan the whole JSON takes longer than the reload.
+        return report_line(asdict(replace(self, plan=None)) | {"plan": plan})
 
     @property
     def exit_code(self) -> int:
         """The exit code of a command that led to this."""
-        return exit_code_of(asdict(self))
+        return exit_code_of(asdict(replace(self, plan=None)))
 
 
 def exit_code_of(report: Mapping[str, Any]) -> int:
