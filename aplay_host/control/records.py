@@ -251,6 +251,7 @@ class PluginRow:
     """One entry point of an installed package; `door` is ``actor`` or ``plugin``.
 
     `version` is the loaded one, `installed_version` None where it is no longer installed.
+    `cure` is what to do about a bad state, None where there is nothing or the reason tells it.
     `file` and `root`, the folder or the single file that holds its code, are known once it is
     loaded, and so is `import_ms`; `project` is the folder of an editable installation.
     `actors` are the addresses that run the class, `hooks` the plugin's places in the orders of
@@ -266,6 +267,7 @@ class PluginRow:
     state: str
     flags: tuple[str, ...]
     reason: ReasonRow | None
+    cure: str | None
     target: str
     file: str | None
     editable: bool
@@ -298,6 +300,7 @@ class PluginRow:
             state=entry.state,
             flags=entry.all_flags,
             reason=None if reason is None else ReasonRow.of(reason),
+            cure=entry.cure or None,
             target=entry.target,
             file=entry.file,
             editable=entry.editable,

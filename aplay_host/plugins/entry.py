@@ -21,7 +21,9 @@ State = Literal[
 Stamp = tuple[int, int]
 """One installation of a distribution: the inode of its metadata, and what tells its version
 and files from others; of use in one process only."""
-BAD_STATES: tuple[State, ...] = ("broken", "quarantined", "incompatible", "failed")
+UNLOADED: tuple[State, ...] = ("quarantined", "incompatible", "failed")
+"""The states of what was to be loaded and is not; it can be tried once more."""
+BAD_STATES: tuple[State, ...] = ("broken", *UNLOADED)
 """The states for which a strict host does not start."""
 
 GROUPS: dict[str, Door] = {"aplay_host.actors": "actor", "aplay_host.plugins": "plugin"}
@@ -149,6 +151,16 @@ class Entry:
         """The flags, with ``stale`` and ``orphaned``, which follow from `restart`."""
         kind = self.restart.type if self.restart else ""
         return (*self.flags, kind) if kind in ("stale", "orphaned") else self.flags
+
+    @property
+    def cure(self) -> str:
+        """What to do about a bad state; empty in the other ones, and where the reason tells."""
+        if self.state not in BAD_STATES or (self.reason and "; run `" in self.reason.message):
+            return ""
+        if self.state == "broken":
+            return f"pip install --force-reinstall {self.dist}"
+        mend = f"correct it, then: aplay-host reload --plugin {self.dist}"
+        return "" if self.state == "quarantined" else mend
 
     @property
     def module(self) -> str:

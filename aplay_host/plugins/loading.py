@@ -31,18 +31,19 @@ class Loader:
     """Imports guests' code for one host.
 
     `finder` knows what is theirs. `quarantine`, where there is one, remembers over the death
-    of the process whose code was running. `seconds` is the limit for each module.
+    of the process whose code was running. `seconds`
+    is the limit for each module, `IMPORT_SECONDS` where it is not given.
     """
 
     def __init__(
         self,
         finder: ScopeFinder,
         quarantine: Quarantine | None = None,
-        seconds: float = IMPORT_SECONDS,
+        seconds: float | None = None,
     ) -> None:
         self.finder = finder
         self._quarantine = quarantine
-        self._alarm = Alarm(seconds)
+        self._alarm = Alarm(IMPORT_SECONDS if seconds is None else seconds)
         finder.on_module = self._alarm.again
 
     def load(

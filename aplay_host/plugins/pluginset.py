@@ -16,7 +16,7 @@ from .answers import check_actor
 from .catalog import Catalog, NotOffered, Offer
 from .clashes import BUILT_IN, KindOffer, plan_kinds
 from .compatibility import PHASE as HOOKS_PHASE
-from .entry import BAD_STATES, Entry, State
+from .entry import BAD_STATES, UNLOADED, Entry, Reason, State
 from .failure import Failure, attempt
 from .finder import ScopeFinder
 from .guest import Guest
@@ -110,6 +110,12 @@ class PluginSet:
             return ()
         bad = [one for one in self.rows() if one.state in BAD_STATES]
         return tuple(f"{one.id}: {one.reason.line() if one.reason else one.state}" for one in bad)
+
+    def failures(self) -> dict[str, Reason]:
+        """Return why what was to be loaded is not, by the id of the plugin or the offer."""
+        rows = ((one.id, one.reason) for one in self.rows() if one.state in UNLOADED)
+        offers = {id_: it for id_, it in self._actors.items() if isinstance(it, Failure)}
+        return {id_: reason for id_, reason in rows if reason} | offers
 
     def update(self, found: Iterable[Entry]) -> InstalledChange:
         """Take over what a new scan `found`, and return what differs from the one before.
@@ -374,7 +380,7 @@ def _is_due(entry: Entry, renewal: Renewal) -> bool:
     """Tell whether a hook plugin is to be loaded anew, or tried once more."""
     if entry.state == "active":
         return entry.module in renewal.superseded
-    return entry.state in ("failed", "incompatible") and entry.module in renewal.tried
+    return entry.state in UNLOADED and entry.module in renewal.tried
 
 
 def _same(one: str, other: Path) -> bool:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .generation import Generation, Site, pending_restart
     from .graph import Import, ImportGraph, imports_of
     from .handover import Before, Handover, ReloadInfo, hand_over, state_of, tell_reload
-    from .look import Change, Roots, Snapshot, SourceFile, digest_of, dirty, place
+    from .look import Change, Roots, Snapshot, SourceFile, dirty, place
     from .lookout import Lookout
     from .plan import ReloadPlan, plan_reload
     from .reclass import Reclass
@@ -60,7 +60,6 @@ __all__ = [
     "SourceFile",
     "Successors",
     "Transaction",
-    "digest_of",
     "dirty",
     "exit_code_of",
     "hand_over",
@@ -91,7 +90,7 @@ __getattr__ = lazy(
             "state_of",
             "tell_reload",
         ),
-        "look": ("Change", "Roots", "Snapshot", "SourceFile", "digest_of", "dirty", "place"),
+        "look": ("Change", "Roots", "Snapshot", "SourceFile", "dirty", "place"),
         "lookout": ("Lookout",),
         "plan": ("ReloadPlan", "plan_reload"),
         "reclass": ("Reclass",),

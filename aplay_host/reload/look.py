@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 from typing import NamedTuple
+
+from ..plugins import digest_of
 
 SUFFIXES = (".py", *EXTENSION_SUFFIXES)
 _SKIPPED = {"__pycache__", "node_modules"}
@@ -133,9 +135,12 @@ def dirty(committed: Mapping[str, str], snapshot: Snapshot) -> Change:
     )
 
 
-def digest_of(source: bytes) -> str:
-    """Return the hash of a file's bytes, the same that the finder remembers of a module."""
-    return hashlib.blake2b(source, digest_size=16).hexdigest()
+def digest_at(file: Path) -> str | None:
+    """Return the hash of a file's bytes, None where it cannot be read."""
+    try:
+        return digest_of(file.read_bytes())
+    except OSError:
+        return None
 
 
 def place(path: str) -> str:

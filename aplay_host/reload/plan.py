@@ -89,7 +89,7 @@ class ReloadPlan:
     @property
     def is_empty(self) -> bool:
         """Tell whether there is nothing to do."""
-        return not (self.affected or self.cells or self.config or self.refusals)
+        return not (self.affected or self.cells or self.config or self.refusals or self.tried)
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -104,6 +104,12 @@ class ReloadPlan:
     def superseded(self) -> tuple[str, ...]:
         """The modules whose present objects are replaced, or go."""
         return tuple(it.module for it in self.affected if it.step != "retry")
+
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """The modules of what could not be loaded, and may be now."""
+        steps: tuple[Affected | PluginStep, ...] = (*self.affected, *self.plugins)
+        return tuple(it.module for it in steps if it.step == "retry")
 
     def lines(self) -> list[str]:
         """Return the plan as text, one line for each thing."""

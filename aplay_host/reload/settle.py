@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 
-from .look import SourceFile, Stamp, digest_of, is_fresh, unreadable
+from ..plugins import digest_of
+from .look import SourceFile, Stamp, is_fresh, unreadable
 
 _POLL_SECONDS = 0.005
 _PATIENCE_SECONDS = 10.0

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from ..config import HostConfig, Resolve, load_config, plan_tree
 from ..errors import BadAddress, ConfigError
@@ -20,13 +19,13 @@ from ..kernel import (
     TreePlan,
 )
 from ..plugins import (
+    UNLOADED,
     Catalog,
     Entry,
     Offer,
     PluginSet,
     Renewal,
     StagedPlugins,
-    digest_of,
     entries_named,
     place_of,
     show_sources,
@@ -46,6 +45,7 @@ from .generation import (
 )
 from .handover import Handover
 from .hold import Hold
+from .look import digest_at
 from .plan import PluginStep, ReloadPlan, plan_reload
 from .reclass import Reclass
 from .refusal import Refusal, Refused
@@ -53,8 +53,6 @@ from .report import RESTART, VETO, ReloadOutcome, ReloadReport, ReloadTrouble
 from .running import FileChange
 from .successors import Successors
 from .wording import bad_config, failed_import
-
-UNLOADED = ("failed", "quarantined")
 
 _log = logging.getLogger("aplay_host.reload")
 
@@ -183,7 +181,7 @@ async def run(tx: Transaction) -> ReloadReport:
         if tx.staged is not None and tx.former is None:
             tx.staged.drop()
     begin(tx, found)
-    return tx.report("committed")
+    return tx.report("committed", _still_failed(tx, found))
 
 
 def refuse_what_was_in_vain(tx: Transaction) -> None:
@@ -197,13 +195,6 @@ def _read_config(config: HostConfig) -> HostConfig:
         return load_config(config.file)
     except ConfigError as error:
         raise bad_config(error) from None
-
-
-def _digest_at(file: Path) -> str | None:
-    try:
-        return digest_of(file.read_bytes())
-    except OSError:
-        return None
 
 
 async def prepare(tx: Transaction, found: ReloadPlan) -> None:
@@ -234,7 +225,7 @@ async def look(tx: Transaction) -> None:
     except Refused as error:
         tx.attempt = (error.refusal.place, error.refusal.got)
         raise
-    tx.attempt = (_digest_at(tx.base.config.file),)
+    tx.attempt = (digest_at(tx.base.config.file),)
     if not names:
         tx.config = _read_config(tx.base.config)
 
@@ -256,15 +247,15 @@ async def plan(tx: Transaction) -> ReloadPlan:
     if users:
         because = {address: f"{id_} is tried again" for address, id_ in users.items()}
         found = plan_reload(now, changes, graph, cells, declared=declared, because=because)
-        found = replace(found, plugins=steps)
-    tx.plan = found
-    return found
+    tx.plan = replace(found, plugins=steps)
+    return tx.plan
 
 
 def _tried_again(tx: Transaction) -> Iterator[PluginStep]:
-    """Yield the classes that could not be loaded, of those that are asked for by name."""
-    named = [it.id for it in tx.wanted if it.door == "actor" and it.state in UNLOADED]
-    for id_ in (*tx.request.retry, *named):
+    """Yield what could not be loaded, of that which is asked for by name."""
+    named = [it for it in tx.wanted if it.state in UNLOADED]
+    yield from (PluginStep(it.id, "retry", it.module) for it in named if it.door == "plugin")
+    for id_ in (*tx.request.retry, *(it.id for it in named if it.door == "actor")):
         offer = tx.base.plugins.catalog.find(id_)
         if isinstance(offer, Offer):
             yield PluginStep(id_, "retry", offer.target.partition(":")[0])
@@ -339,7 +330,7 @@ def stage(tx: Transaction, found: ReloadPlan) -> None:
     renewal = Renewal(
         found.order,
         found.superseded,
-        tuple(it.module for it in found.affected if it.step == "retry"),
+        found.tried,
         tuple(it.id for it in found.plugins),
         {file.path: file.source for file in tx.disk.values() if file and file.source is not None},
         upgraded_among(found.changed, tx.base.plugins),
@@ -435,6 +426,14 @@ def begin(tx: Transaction, found: ReloadPlan) -> None:
     nodes = tuple(node for node in tx.tree.nodes if node.address in new)
     if nodes:
         system.create_task(system.plant(TreePlan(nodes)), "starts what is new in aplay.toml")
+
+
+def _still_failed(tx: Transaction, found: ReloadPlan) -> ReloadTrouble | None:
+    """Return why the first of what was tried again is not there, None where all of it is."""
+    failures = tx.site.current.plugins.failures()
+    ids = (it.id for it in found.plugins if it.step == "retry")
+    first = next((failures[id_] for id_ in ids if id_ in failures), None)
+    return ReloadTrouble.of(failed_import(first).refusal) if first else None
 
 
 def _busy(tx: Transaction, error: Busy) -> ReloadTrouble:

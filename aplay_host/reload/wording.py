@@ -5,14 +5,14 @@ from __future__ import annotations
 import traceback
 
 from ..errors import ConfigError
-from ..plugins import Failure, guest_traceback
+from ..plugins import Reason, guest_traceback
 from .refusal import Refusal, Refused
 from .report import BAD_CONFIG
 
 CURE = "correct it and save again"
 
 
-def failed_import(failure: Failure) -> Refused:
+def failed_import(failure: Reason) -> Refused:
     """Return the refusal for modules that could not be imported, or are not as they must be."""
     got = f"{failure.type}: {failure.message}".removesuffix(": ")
     place = failure.place or failure.phase

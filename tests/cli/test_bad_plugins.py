@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from typing import Any
 
@@ -108,24 +109,98 @@ def shared_good(shared: Project) -> Project:
     return shared
 
 
-def test_strict_start_reports_all_bad_plugins_and_exits_1(project: Project) -> None:
-    bad = {
-        "raises": "raise ValueError('boom')",
-        "exits": "import sys; sys.exit(3)",
-        "needs": "import no_such_jwt",
-        "fitless": "from aplay_host import hookimpl\n@hookimpl\ndef aplay_on_moon(): ...",
-    }
-    for name, source in bad.items():
-        points = f"[aplay_host.plugins]\n{name} = {name}\n"
-        site = project.folder / "site-packages"
-        dist(site, name, files={f"{name}.py": source}, entry_points=points)
-    dist(site, "torn", entry_points="[aplay_host.plugins]\nrubbish\n")
-    project.write("", head="")
-    ended = project.run("serve", "--strict", "-o", "json")
+ACTORS, PLUGINS = "aplay_host.actors", "aplay_host.plugins"
+HOOK = "from aplay_host import hookimpl\n@hookimpl\n"
+BROKEN: dict[str, tuple[str, str]] = {  # by name: what the metadata say, and the module
+    "raises": (f"[{ACTORS}]\nraises = raises:A", "raise ValueError('boom')"),
+    "exits": (f"[{PLUGINS}]\nexits = exits", "import sys\nsys.exit(3)"),
+    "hangs": (f"[{ACTORS}]\nhangs = hangs:A", "import time\ntime.sleep(30)"),
+    "needs": (f"[{PLUGINS}]\nneeds = needs", "import no_such_jwt"),
+    "argues": (f"[{PLUGINS}]\nargues = argues", f"{HOOK}def aplay_before_reload(pla): ..."),
+    "waits": (f"[{PLUGINS}]\nwaits = waits", f"{HOOK}async def aplay_actors(host): ..."),
+    "twice": (f"[{ACTORS}]\ntwice = twice:A\ntwice = twice:B", GOOD),
+    "torn": (f"[{ACTORS}]\ntorn = torn:A\nto", GOOD),
+    "latin": (f"[{ACTORS}]\n# caf\xe9\nlatin = latin:A", GOOD),
+    "nowhere": (f"[{ACTORS}]\nnowhere = nowhere.mod:A", ""),
+}
+
+
+@pytest.fixture
+def ten(project: Project) -> Project:
+    """Ten broken packages and a sound one; an actor for each one whose door has names."""
+    site = project.folder / "site-packages"
+    for name, (points, source) in BROKEN.items():
+        files = {f"{name}.py": source} if source else {}
+        metadata = dist(site, name, files=files, entry_points=points.encode("latin-1"))
+        if name == "torn":
+            (metadata / "RECORD").unlink()
+            for path in (*metadata.iterdir(), metadata):
+                os.utime(path, (1_000_000_000, 1_000_000_000))
+    project.install("good", "good = good:A", {"good.py": GOOD})
+    # A module may take 5 s; in these hosts one second.
+    (site / "sitecustomize.py").write_text(
+        "from aplay_host.plugins import loading\nloading.IMPORT_SECONDS = 1.0\n"
+    )
+    project.write("".join(f'[actors."/{it}"]\nuse = "{it}"\n' for it in NAMED), head="")
+    return project
+
+
+NAMED = ("good", "hangs", "nowhere", "raises")
+
+
+PIP = "pip install --force-reinstall {}"
+MEND = "correct it, then: aplay-host reload --plugin {}"
+TOLD = {  # by name: state, what the reason says, and the cure where that does not say it
+    "raises": ("failed", "import: ValueError: boom (raises.py:1)", MEND),
+    "exits": ("failed", "import: SystemExit: 3 (exits.py:2)", MEND),
+    "hangs": ("failed", "import: ImportTimeout: not done after 1 s (hangs.py:2)", MEND),
+    "needs": ("failed", 'import: needs "no_such_jwt", not installed; not among', MEND),
+    "argues": ("incompatible", 'no such argument; did you mean "plan"? (argues.py:2)', MEND),
+    "waits": ("incompatible", '"async def"; this hook wants "def" (waits.py:2)', MEND),
+    "twice": ("broken", '"twice" is there twice in [aplay_host.actors]', PIP),
+    "torn": ("broken", 'metadata: got "to", want "name = module:object"', PIP),
+    "latin": ("broken", "metadata: byte 0xe9 is not UTF-8", PIP),
+    "nowhere": ("failed", "incomplete; run `pip install --force-reinstall nowhere`", ""),
+}
+
+
+def test_ten_broken_packages_at_once_are_told_with_their_cures_and_stop_nobody(
+    ten: Project,
+) -> None:
+    served = ten.serve()
+    assert served.ask("/good", 1) == 1
+    lines = {line.partition(" ")[0]: line for line in ten.run("plugins", "list").out.splitlines()}
+    rows = {row["dist"]: row for row in plugins(ten).values()}
+    for name, (state, reason, cure) in TOLD.items():
+        line = lines[rows[name]["id"]]
+        assert (rows[name]["state"], rows[name]["cure"]) == (state, cure.format(name) or None)
+        assert reason in line
+        assert cure.format(name) in line
+    assert {served.row(f"/{name}")["state"] for name in NAMED if name != "good"} == {"failed"}
+    assert served.ask("/good", 2) == 2
+    end(served)
+
+
+def test_what_cures_a_bad_plugin_is_what_the_list_says(ten: Project) -> None:
+    served, site = ten.serve(), ten.folder / "site-packages"
+    (site / "raises.py").write_text(GOOD)
+    (site / "no_such_jwt.py").write_text("")
+    (site / "argues.py").write_text(f"{HOOK}def aplay_before_reload(plan): ...")
+    for name in ("raises", "needs", "argues"):
+        done = ten.run("reload", "--plugin", name)
+        assert done.code == 0, done
+        assert plugins(ten)[f"{name}/{name}"]["state"] == "active"
+    assert served.ask("/raises", 1) == 1
+    end(served)
+
+
+def test_strict_start_reports_all_bad_plugins_and_exits_1(ten: Project) -> None:
+    ended = ten.run("serve", "--strict", "-o", "json")
     assert (ended.code, ended.out) == (1, "")
     (line,) = [line for line in ended.err.splitlines() if line.startswith("{")]
     told = json.loads(line)["detail"].splitlines()
     assert told[0] == "strict, and these plugins are bad:"
-    assert [one.partition(":")[0] for one in told[1:]] == [
-        *("exits/exits", "fitless/fitless", "needs/needs", "raises/raises", "torn"),
-    ]
+    assert len(told) == 1 + len(TOLD)
+    for name, (_, reason, _) in TOLD.items():
+        (line,) = [one for one in told if one.partition(":")[0].partition("/")[0] == name]
+        assert reason in line

@@ -18,7 +18,18 @@ def aplay_dead_letter(letter): ...
 
 
 FIELDS = {
-    *("id", "door", "dist", "name", "version", "installed_version", "state", "flags", "reason"),
+    *(
+        "id",
+        "door",
+        "dist",
+        "name",
+        "version",
+        "installed_version",
+        "state",
+        "flags",
+        "reason",
+        "cure",
+    ),
     *("target", "file", "editable", "project", "root", "import_ms", "actors", "hooks", "dropped"),
 }
 

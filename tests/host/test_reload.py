@@ -299,9 +299,15 @@ async def test_an_actor_whose_plugin_could_not_be_loaded_starts_once_it_can(
     assert served.host.faults == {}
 
 
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what the log tells of each reload."""
+    return [one for one in caplog.messages if one.startswith("reload #")]
+
+
 async def test_a_start_tries_again_to_load_the_class_of_an_actor_that_has_none(
-    plugin: Guest, serve: Serve, folder: Path
+    plugin: Guest, serve: Serve, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     plugin.write(plain="import guest_needs")
     plugin.edit("words", "old", "never run")
     served = await serve(
@@ -321,6 +327,8 @@ async def test_a_start_tries_again_to_load_the_class_of_an_actor_that_has_none(
     (still,) = (await port.start(["/plain"], 5.0)).results
     assert still.problem
     assert "ZeroDivisionError" in still.problem["detail"]
+    told = "STILL FAILED guest/plain.py:2: ZeroDivisionError: division by zero"
+    assert [line.rpartition(" · ")[2] for line in lines(caplog)][-1] == told
     plugin.write(plain=PLAIN)
     (done,) = (await port.start(["/plain"], 5.0)).results
     assert (done.changed, done.state, done.problem) == (True, "running", None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aplay_host.reload import Change, Roots, Snapshot, SourceFile, digest_of, dirty, place
+from aplay_host.reload import Change, Roots, Snapshot, SourceFile, dirty, place
 from aplay_host.reload.look import (
     Stamp,
     is_fresh,
@@ -192,7 +192,3 @@ def test_a_file_is_found_by_any_path_that_leads_to_it(tmp_path: Path) -> None:
     seen = Snapshot({path: file(path)})
     assert seen.find(str(tmp_path / "link" / "__init__.py")) is seen.files[path]
     assert seen.find(str(tmp_path / "other.py")) is None
-
-
-def test_the_digest_is_the_one_that_the_finder_remembers() -> None:
-    assert digest_of(b"x = 1\n") == "1de70bc15d424d4453e6c531451e490b"

@@ -36,6 +36,8 @@ def _note(row: dict[str, Any]) -> str:
     notes = list(row["flags"])
     if row["reason"]:
         notes.append(reason_line(row))
+    if row["cure"]:
+        notes.append(row["cure"])
     if row["actors"]:
         notes.append(f"runs as {', '.join(row['actors'])}")
     if row["editable"]:

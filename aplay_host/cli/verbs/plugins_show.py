@@ -37,6 +37,8 @@ def _facts(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "target", row["target"]
     if row["reason"]:
         yield "reason", reason_line(row)
+    if row["cure"]:
+        yield "cure", row["cure"]
     if row["flags"]:
         yield "flags", ", ".join(row["flags"])
     if row["actors"]:
