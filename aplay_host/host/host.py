@@ -140,6 +140,7 @@ class Host:
 
     def commit(self, generation: Generation) -> None:
         """Make `generation` the one that runs."""
+        generation.plugins.update(self.plugins.found)  # a former one does not know the newest
         before, self.current = self.plugins.hooks, generation
         hooks = self.plugins.hooks
         before.report = hooks.report = self.plugins.degrade

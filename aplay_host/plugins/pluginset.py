@@ -45,9 +45,9 @@ class PluginSet:
     """The plugins of one host.
 
     Two sets in one process share imported modules and nothing else. `catalog` is the current
-    one: states change and names are added by putting another in its place. `hooks` are the
-    calls to those that are loaded, `mailboxes` the kinds that they and the host offer, and
-    `finder` knows where their code is. `on_failure` is told every hook that fails, after its
+    one: states change and names are added by putting another in its place; `found` is the scan
+    that it was made of. `hooks` are the calls to those that are loaded, `mailboxes` the kinds
+    that they and the host offer, and `finder` knows where their code is. `on_failure` is told every hook that fails, after its
     plugin was marked ``degraded``; `options` makes what a plugin that is a class with ``Options``
     is called with.
     With a `state_dir`, whose lock the caller holds, a plugin that ends the process while it is
@@ -63,6 +63,7 @@ class PluginSet:
         state_dir: Path | None = None,
     ) -> None:
         self.catalog = catalog
+        self.found = catalog.entries
         self.finder = ScopeFinder()
         self._take_into_scope()
         self._installations = Installations(catalog.entries, self.finder)
@@ -124,6 +125,9 @@ class PluginSet:
         can be loaded from now on; hooks are not, before the next start.
         """
         found = tuple(found)
+        if found is self.found:
+            return InstalledChange()
+        self.found = found
         change = self._installations.update(found)
         after = Catalog(plan_entries(self.rows(), found, change, self._stays), self._settings)
         for dist, entry in used(one for one in after.entries if one.state == "found").items():

@@ -1,4 +1,4 @@
-"""pip at work while a host runs: what the host says, and that its actors run on."""
+"""pip at work while a host runs: what the host says, what it runs, and that its actors run on."""
 
 from __future__ import annotations
 
@@ -29,6 +29,126 @@ def row(project: Project, id_: str = "acme/acme.a") -> dict[str, Any]:
     """Return the row of one entry, empty while there is none."""
     rows = project.run("plugins", "list", "-o", "json").data
     return next((one for one in rows if one["id"] == id_), {})
+
+
+COUNTER = """
+from aplay_host import Actor
+VERSION = {version!r}
+class A(Actor):
+    count = 0
+    async def msg_handler(self, msg):
+        self.count += 1
+        return [VERSION, self.count]
+"""
+TREE = '[actors."/a"]\nuse = "acme.a"\n'
+
+
+def counter(env: Environment, version: str, tail: str = "") -> None:
+    """Install a wheel with an actor that counts what it is asked."""
+    files = {"acme/__init__.py": "", "acme/mod.py": COUNTER.format(version=version) + tail}
+    points = f"[aplay_host.actors]\nacme.a = acme.mod:A\nacme.v{version[0]} = acme.mod:A\n"
+    env.install(env.wheel("acme", version, files, points))
+
+
+def test_upgrade_marks_stale_and_reload_keeps_state_and_mailbox(
+    project: Project, env: Environment
+) -> None:
+    counter(env, "1.0")
+    project.write(TREE, head="")
+    served = project.serve()
+    assert served.ask("/a", "x") == ["1.0", 1]
+    counter(env, "2.0")
+    until(lambda: row(project)["flags"] == ["stale"])
+    assert project.run("reload", "-o", "json").data["outcome"] == "nothing"
+    project.run("stop", "/a")
+    served.send("/a", "waits")
+    done = project.run("reload", "--plugin", "acme")
+    assert done.code == 0, done
+    project.run("start", "/a")
+    assert served.ask("/a", "x") == ["2.0", 3]
+    now = row(project)
+    assert (now["state"], now["version"], now["flags"]) == ("active", "2.0", [])
+    assert (now["installed_version"], now["reason"]) == ("2.0", None)
+    assert row(project, "acme/acme.v1") == {}
+    assert row(project, "acme/acme.v2")["state"] == "found"
+    assert project.run("reload", "--plugin", "acme", "-o", "json").data["outcome"] == "nothing"
+    env.uninstall("acme")
+    until(lambda: row(project)["flags"] == ["orphaned"])
+    assert project.run("rollback").code == 0
+    assert served.ask("/a", "x") == ["1.0", 4]
+    assert row(project)["flags"] == ["orphaned"]
+
+
+def test_failed_upgrade_keeps_the_old_code_running(project: Project, env: Environment) -> None:
+    counter(env, "1.0")
+    project.write(TREE, head="")
+    served = project.serve()
+    assert served.ask("/a", "x") == ["1.0", 1]
+    counter(env, "2.0", "1 / 0\n")
+    until(lambda: row(project)["flags"] == ["stale"])
+    refused = project.run("reload", "--plugin", "acme", "-o", "json")
+    assert (refused.code, refused.data["outcome"]) == (1, "refused")
+    assert served.ask("/a", "x") == ["1.0", 2]
+    assert (row(project)["version"], row(project)["flags"]) == ("1.0", ["stale"])
+    counter(env, "3.0")
+    until(lambda: row(project)["installed_version"] == "3.0")
+    assert project.run("reload", "--plugin", "acme").code == 0
+    assert served.ask("/a", "x") == ["3.0", 3]
+
+
+@pytest.mark.parametrize("follows", [True, False], ids=["reload", "plain"])
+@pytest.mark.parametrize("editable", [True, False], ids=["editable", "wheel"])
+def test_package_never_seen_before_comes_is_upgraded_and_goes(
+    project: Project, env: Environment, *, editable: bool, follows: bool
+) -> None:
+    def install(version: str) -> None:
+        if editable:
+            env.install("-e", env.project("home", "acme", version))
+        else:
+            env.install(env.actor_wheel("acme", version))
+
+    def reload(*options: str) -> None:
+        """Do by hand what a host that follows files does by itself."""
+        if not follows:
+            done = project.run("reload", *options)
+            assert done.code == 0, done
+
+    def is_now(*facts: object) -> bool:
+        one = row(project)
+        keys = ("state", "version", "installed_version", "flags", "reason", "editable")
+        return [one.get(key) for key in keys] == [*facts, editable]
+
+    place = env.folder / "home/src" if editable else env.site
+    file = project.write("", head="")
+    served = project.serve(*(["--reload"] if follows else []))
+    assert row(project) == {}
+    install("1.0")
+    until(lambda: is_now("found", "1.0", "1.0", [], None))
+    file.write_text(TREE)
+    reload("--config")
+    until(lambda: project.run("status", "/a").code == 0)
+    assert served.ask("/a", "version") == "1.0"
+    assert is_now("active", "1.0", "1.0", [], None)
+    assert row(project)["file"] == str(place / "acme/mod.py")
+
+    install("1.1")
+    if not follows:
+        until(lambda: row(project)["flags"] == ["stale"])
+        reason = row(project)["reason"]
+        assert reason["message"].startswith("1.0 is loaded, 1.1 is installed; to run it: ")
+        assert served.ask("/a", "version") == "1.0"
+    reload("--plugin", "acme")
+    until(lambda: is_now("active", "1.1", "1.1", [], None))
+    assert served.ask("/a", "version") == "1.1"
+
+    env.uninstall("acme")
+    until(lambda: row(project)["flags"] == ["orphaned"])
+    gone = row(project)
+    assert (gone["state"], gone["installed_version"]) == ("active", None)
+    assert gone["reason"]["message"].endswith("; what is loaded runs on")
+    assert served.ask("/a", "version") == "1.1"
+    served.signal(signal.SIGTERM)
+    assert served.wait() == 0
 
 
 def test_running_host_tells_what_pip_did_and_its_actors_run_on(
