@@ -47,9 +47,9 @@ class PluginSet:
     Two sets in one process share imported modules and nothing else. `catalog` is the current
     one: states change and names are added by putting another in its place; `found` is the scan
     that it was made of. `hooks` are the calls to those that are loaded, `mailboxes` the kinds
-    that they and the host offer, and `finder` knows where their code is. `on_failure` is told every hook that fails, after its
-    plugin was marked ``degraded``; `options` makes what a plugin that is a class with ``Options``
-    is called with.
+    that they and the host offer, and `finder` knows where their code is. `on_failure` is told
+    every hook that fails, after its plugin was marked ``degraded``; `options` makes what a plugin
+    that is a class with ``Options`` is called with.
     With a `state_dir`, whose lock the caller holds, a plugin that ends the process while it is
     imported is left alone after the second time.
     """

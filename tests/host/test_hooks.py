@@ -116,6 +116,75 @@ async def test_health_that_hangs_is_a_failed_check_not_a_hung_probe(
     assert report.checks[1].detail.endswith("aplay_health: not done after 2 s")
 
 
+RUDE = {
+    "blocks": "time.sleep(0.06)",
+    "exits": "raise SystemExit",
+    "hangs": "await asyncio.sleep(1e9)",
+    "ignores": "await deaf()",
+    "raises": "raise ValueError('no')",
+}
+EVERY_HOOK = """
+    import time
+    async def deaf():
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + 30
+        while loop.time() < ends:
+            try:
+                await asyncio.sleep(ends - loop.time())
+            except asyncio.CancelledError:
+                pass
+    async def act(hook):
+        told.append((hook, asyncio.get_running_loop().time()))
+        {body}
+    @hookimpl
+    async def aplay_host_started(): await act("host started")
+    @hookimpl
+    async def aplay_host_stopping(): await act("host stopping")
+    @hookimpl
+    async def aplay_actor_started(): await act("actor started")
+    @hookimpl
+    async def aplay_actor_failed(): await act("actor failed")
+    @hookimpl
+    async def aplay_dead_letter(): await act("dead letter")
+    @hookimpl
+    async def aplay_health(): await act("health")
+"""
+
+
+async def test_rude_hooks_make_no_other_late_by_more_than_their_limits_and_stop_no_actor(
+    serve: Serve, folder: Path
+) -> None:
+    for name, body in {"able": "", **RUDE, "sound": ""}.items():
+        install(folder, name, EVERY_HOOK.format(body=body))
+    now = asyncio.get_running_loop().time
+    served = await serve(ECHO)
+    # Called one after another, by name: 10 s for who hangs, 10 and 1 for who ignores the end.
+    assert sorted(module("sound").told) == [("actor started", 0.0), ("host started", 21.0)]
+    module("sound").told.clear()
+    echo, began = served.host.system.ref("/echo"), now()
+    assert await echo.ask("up") == "up"
+    with pytest.raises(ValueError, match="no such thing"):
+        await echo.ask({"raise": "ValueError"})
+    served.host.system.ref("/nobody").tell_nowait("lost")
+    assert now() == began, "no message waits for a plugin"
+    await asyncio.sleep(10)
+    told = module("sound").told
+    assert told[:2] == [("actor failed", began), ("dead letter", began)]
+    first_round = next(at - began for hook, at in told if hook == "health")
+    assert first_round == 2 + 2 + 1, "each has 2 s, and who ignores the end one more"
+    assert echo.state == "running"
+    assert await echo.ask("up") == "up"
+    began = now()
+    assert await served.stop() == 0
+    ends = [one[-1] for one in (module("sound").told, module("able").told)]
+    # The last one first: 5 s for who hangs, 5 and 1 for who ignores the end.
+    assert ends == [("host stopping", began), ("host stopping", began + 11)]
+    rows = {one.dist: one.flags for one in served.host.plugins.rows() if one.door == "plugin"}
+    assert {name for name in RUDE if rows[name]} == RUDE.keys() - {"blocks"}
+    assert rows["able"] == rows["sound"] == ()
+    await asyncio.sleep(60)  # until those that ignored it have ended after all
+
+
 async def test_critical_check_that_fails_makes_the_host_not_ready(
     serve: Serve, folder: Path
 ) -> None:
