@@ -352,14 +352,19 @@ def _is_library(origin: str | None) -> bool:
 
 
 def _root(name: str, origin: str) -> str:
-    """Return the first package on the way to the module `name`, or its file."""
-    file = os.path.realpath(origin)
-    is_package = os.path.basename(file).startswith("__init__.")
-    way = [os.path.dirname(file)]
-    for _ in range(name.count(".") - (not is_package)):
+    """Return the first package on the way to the module `name`, or its file.
+
+    The directory that the link of a file leads to counts as the package if it has its name; one
+    with another name may hold anything.
+    """
+    file, packages = os.path.realpath(origin), name.split(".")
+    if not os.path.basename(origin).startswith("__init__."):
+        packages.pop()
+    way = [file]
+    for package in reversed(packages):
         way.insert(0, os.path.dirname(way[0]))
-    if not is_package and "." not in name:
-        return file
+        if os.path.islink(origin) and os.path.basename(way[0]) != package:
+            return file
     return next((one for one in way if os.path.exists(os.path.join(one, "__init__.py"))), file)
 
 

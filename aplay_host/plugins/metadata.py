@@ -111,7 +111,7 @@ class Metadata:
             message = f"got {len(content):,} bytes, want at most {MOST_BYTES:,}"
             return [self._entry("", door, "", Reason("metadata", "too-large", message, file))]
         try:
-            lines = list(parse_entry_points(content.decode()))
+            lines = list(parse_entry_points(content.decode("utf-8-sig")))
             fault = _fault(lines, file)
         except UnicodeDecodeError as error:
             number = content.count(b"\n", 0, error.start) + 1

@@ -97,6 +97,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
 def test_the_way_to_a_published_plugin_is_as_the_page_says(terminal: Terminal) -> None:
     way = [one for one in blocks(page=PAGE) if one.file or one.language == "console"]
     assert len(way) >= 10
+    assert {one.language for one in blocks(page=PAGE)} == {"console", "python", "toml"}
     for block in way:
         if block.file:
             terminal.write(block)

@@ -509,6 +509,12 @@ def test_huge_entry_points_are_broken_and_not_read(site: Site) -> None:
     assert (row.id, row.state, row.reason and row.reason.type) == ("huge", "broken", "too-large")
 
 
+def test_byte_order_mark_hides_nothing(site: Site) -> None:
+    site.dist("marked", "\ufeff[aplay_host.actors]\na = marked:A\n")
+    (row,) = site.scan()
+    assert (row.id, row.state) == ("marked/a", "found")
+
+
 def test_windows_line_ends_and_a_group_in_capitals(site: Site) -> None:
     site.dist("crlf", b"[aplay_host.actors]\r\na = crlf:A\r\n")
     site.dist("loud", "[APLAY_HOST.Actors]\na = loud:A\n")

@@ -95,6 +95,29 @@ def test_nested_namespace_watches_only_its_package(site: Site) -> None:
     assert finder.covers("big.corp.mine.anything")
 
 
+@pytest.mark.parametrize(
+    ("target", "root"),
+    [
+        ("crowd/__init__.py", "crowd/__init__.py"),
+        ("crowd/start.py", "crowd/start.py"),
+        ("crowd/acme/__init__.py", "crowd/acme"),
+    ],
+)
+def test_file_that_is_a_link_does_not_make_a_directory_of_others_a_root(
+    site: Site, tmp_path: Path, target: str, root: str
+) -> None:
+    file = tmp_path / target
+    file.parent.mkdir(parents=True)
+    file.write_text("")
+    (tmp_path / "crowd/__init__.py").touch()
+    (tmp_path / "crowd/huge.py").write_text("")
+    site.write({"acme/mod.py": ""})
+    (site.path / "acme/__init__.py").symlink_to(file)
+    finder = finding("acme.mod")
+    importlib.import_module("acme")
+    assert finder.roots() == (str(tmp_path / root),)
+
+
 def test_failed_first_import_has_a_root(site: Site) -> None:
     site.write({"acme/__init__.py": "", "acme/mod.py": "x = (", "single.py": "raise ValueError"})
     finder = finding("acme.mod", "single")

@@ -520,6 +520,8 @@ SPECS: dict[str, Callable[..., Any]] = {
 def test_every_hook_has_rule_example_heading_test_and_user() -> None:
     assert set(SPECS) == set(HOOK_RULES)
     assert len(SPECS) == 12
+    parameters = [one for it in SPECS.values() for one in inspect.signature(it).parameters.values()]
+    assert [one.name for one in parameters if one.annotation is one.empty] == []
     assert {name for name in SPECS if "::\n\n" not in (SPECS[name].__doc__ or "")} == set()
     page = (ROOT / "docs" / "hooks.md").read_text("utf-8")
     assert set(re.findall(r"^## (\w+)$", page, re.MULTILINE)) == set(SPECS)
