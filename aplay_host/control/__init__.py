@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         write_instance,
     )
     from .jsonable import dump, plain
+    from .pluginrow import PluginRow, ReasonRow
     from .port import ControlPort
     from .records import (
         ActorDetail,
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
         InHandRow,
         MailboxRow,
         OptionRow,
-        PluginRow,
-        ReasonRow,
         SendReport,
         SendResult,
         SourceRow,
@@ -115,6 +114,7 @@ __getattr__ = lazy(
             "dump",
             "plain",
         ),
+        "pluginrow": ("PluginRow", "ReasonRow"),
         "port": ("ControlPort",),
         "records": (
             "ActorDetail",
@@ -128,8 +128,6 @@ __getattr__ = lazy(
             "InHandRow",
             "MailboxRow",
             "OptionRow",
-            "PluginRow",
-            "ReasonRow",
             "SendReport",
             "SendResult",
             "SourceRow",

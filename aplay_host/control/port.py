@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .pluginrow import PluginRow
 from .records import (
     ActorDetail,
     ActorRow,
     AskReport,
     HealthReport,
     HostRecord,
-    PluginRow,
     SendReport,
     TreeRow,
     VerbReport,
