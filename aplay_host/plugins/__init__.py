@@ -13,7 +13,7 @@ from .._door import lazy
 if TYPE_CHECKING:
     from .catalog import Catalog, NotOffered, Offer
     from .discovery import Installed, look, scan, signature
-    from .entry import BAD_STATES, UNLOADED, Door, Entry, Reason, State, canonical, canonical_id
+    from .entry import BAD_STATES, Door, Entry, Reason, State, canonical, canonical_id
     from .failure import Failure, guest_traceback
     from .finder import Located, ScopeFinder, digest_of
     from .guest import place_of
@@ -43,7 +43,6 @@ __all__ = [
     "BAD_STATES",
     "HOOK_RULES",
     "SAFE_MODE",
-    "UNLOADED",
     "ActorFailure",
     "ActorRegistration",
     "Catalog",
@@ -94,16 +93,7 @@ __getattr__ = lazy(
     {
         "catalog": ("Catalog", "NotOffered", "Offer"),
         "discovery": ("Installed", "look", "scan", "signature"),
-        "entry": (
-            "BAD_STATES",
-            "UNLOADED",
-            "Door",
-            "Entry",
-            "Reason",
-            "State",
-            "canonical",
-            "canonical_id",
-        ),
+        "entry": ("BAD_STATES", "Door", "Entry", "Reason", "State", "canonical", "canonical_id"),
         "failure": ("Failure", "guest_traceback"),
         "finder": ("Located", "ScopeFinder", "digest_of"),
         "guest": ("place_of",),

@@ -116,9 +116,10 @@ class Entry:
     it is, `import_ms` what loading it took. The flag ``degraded`` means that a hook of an active
     plugin failed; `reason` then tells the last time.
 
-    `restart` says why nothing but a restart of the host brings what is installed now; its type
-    is ``stale`` (loaded from other files), ``orphaned`` (loaded, and no longer installed) or
-    ``late`` (it came in a way, or at a time, at which it cannot be loaded).
+    `restart` says why what is installed now does not run by itself, and what brings it; its type
+    is ``stale`` (loaded from other files), ``orphaned`` (loaded, and no longer installed),
+    ``late`` (it came in a way in which it cannot be loaded) or ``waits`` (hooks that came while
+    the host ran, and that a reload brings).
     `installed_version` is told where it differs from `version`, and `moved_to`, the directory
     below which the modules are now, where that is another.
     """
@@ -151,6 +152,12 @@ class Entry:
         """The flags, with ``stale`` and ``orphaned``, which follow from `restart`."""
         kind = self.restart.type if self.restart else ""
         return (*self.flags, kind) if kind in ("stale", "orphaned") else self.flags
+
+    @property
+    def can_be_tried(self) -> bool:
+        """Tell whether it may be loaded when it is asked for by name: it is not, or waits."""
+        waits = self.restart is not None and self.restart.type == "waits"
+        return waits or (self.state in UNLOADED and self.restart is None)
 
     @property
     def cure(self) -> str:

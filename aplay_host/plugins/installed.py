@@ -175,7 +175,8 @@ class Installations:
                 PHASE, "late", f"restart needed: {entry.dist} installs an import hook", hook
             )
         if entry.door == "plugin":
-            return Reason(PHASE, "late", "restart needed: hooks are loaded when the host starts")
+            cure = f"aplay-host reload --plugin {entry.dist}"
+            return Reason(PHASE, "waits", f"not loaded yet; to have its hooks: {cure}")
         return None
 
     def astray(self, entry: Entry, file: str | None) -> str:

@@ -122,7 +122,7 @@ class PluginSet:
         """Take over what a new scan `found`, and return what differs from the one before.
 
         What is loaded runs on, and its entries tell what is installed instead. Actors that came
-        can be loaded from now on; hooks are not, before the next start.
+        can be loaded from now on; hooks wait until they are asked for by name.
         """
         found = tuple(found)
         if found is self.found:
@@ -274,10 +274,10 @@ class PluginSet:
         got = self._loader.load(entry.id, entry.target, guest, accept_here)
         took = round((time.perf_counter() - began) * 1000)
         if isinstance(got, Failure):
-            self._put(entry, state=_state_after(got), reason=got)
+            self._put(entry, state=_state_after(got), reason=got, restart=None)
         else:
             facts = {"import_ms": took, **self._where(entry)}
-            self._put(entry, state="active", reason=None, flags=(), **facts)
+            self._put(entry, state="active", reason=None, restart=None, flags=(), **facts)
         return got
 
     def _where(self, entry: Entry) -> dict[str, str | None]:
@@ -384,7 +384,7 @@ def _is_due(entry: Entry, renewal: Renewal) -> bool:
     """Tell whether a hook plugin is to be loaded anew, or tried once more."""
     if entry.state == "active":
         return entry.module in renewal.superseded
-    return entry.state in UNLOADED and entry.module in renewal.tried
+    return entry.can_be_tried and entry.module in renewal.tried
 
 
 def _same(one: str, other: Path) -> bool:

@@ -39,8 +39,8 @@ class ReloadReport:
 
     ``generation_to`` is the number that runs now, or the one that was not reached. `modules`
     were run anew; `config` are the keys of aplay.toml that changed; `phases_s` the seconds
-    that each step took. What was committed has an `error` where something was tried again that
-    cannot be loaded.
+    that each step took. What was committed has an `error` where something was tried that cannot
+    be loaded.
     """
 
     outcome: ReloadOutcome
@@ -102,7 +102,7 @@ def report_line(report: Mapping[str, Any]) -> str:
             )
             took = f"{1000 * sum(times.values()):.0f} ms" + (f" ({parts})" if parts else "")
             error = report["error"]
-            end = f"STILL FAILED {error['place']}: {error['got']}" if error else "ok"
+            end = f"NOT LOADED {error['place']}: {error['got']}" if error else "ok"
             return f"{head} {_what(report['plan'])} · {took} · {end}"
         case "waiting":
             error = report["error"]

@@ -19,7 +19,6 @@ from ..kernel import (
     TreePlan,
 )
 from ..plugins import (
-    UNLOADED,
     Catalog,
     Entry,
     Offer,
@@ -252,8 +251,10 @@ async def plan(tx: Transaction) -> ReloadPlan:
 
 
 def _tried_again(tx: Transaction) -> Iterator[PluginStep]:
-    """Yield what could not be loaded, of that which is asked for by name."""
-    named = [it for it in tx.wanted if it.state in UNLOADED]
+    """Yield what is not loaded, of that which is asked for by name; all hooks that wait."""
+    rows = tx.base.plugins.rows() if tx.request.by_itself else ()
+    named = [it for it in tx.wanted if it.can_be_tried]
+    named += [it for it in rows if it.state == "found" and it.can_be_tried]
     yield from (PluginStep(it.id, "retry", it.module) for it in named if it.door == "plugin")
     for id_ in (*tx.request.retry, *(it.id for it in named if it.door == "actor")):
         offer = tx.base.plugins.catalog.find(id_)

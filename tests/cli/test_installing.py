@@ -151,6 +151,49 @@ def test_package_never_seen_before_comes_is_upgraded_and_goes(
     assert served.wait() == 0
 
 
+HOOKS = """
+from aplay_host import hookimpl
+VERSION = {version!r}
+@hookimpl
+def aplay_host_started(host):
+    print("hooks", VERSION, "told")
+"""
+
+
+@pytest.mark.parametrize("follows", [True, False], ids=["reload", "plain"])
+def test_hooks_that_come_while_a_host_runs_are_called_once_they_are_asked_for(
+    project: Project, env: Environment, *, follows: bool
+) -> None:
+    def install(version: str, more: str = "") -> None:
+        files = {"acme.py": HOOKS.format(version=version) + more}
+        points = "[aplay_host.plugins]\nacme = acme\n"
+        env.install(env.wheel("acme", version, files, points))
+
+    def reload() -> None:
+        if not follows:
+            assert project.run("reload", "--plugin", "acme").code == 0
+
+    project.write("", head="")
+    served = project.serve(*(["--reload"] if follows else []))
+    install("1.0", "1 / 0\n")
+    until(lambda: row(project, "acme/acme") != {})
+    if not follows:
+        waiting = row(project, "acme/acme")
+        assert (waiting["state"], waiting["reason"]["type"]) == ("found", "waits")
+    reload()
+    until(lambda: row(project, "acme/acme")["state"] == "failed")
+    install("1.1")
+    if not follows:
+        until(lambda: row(project, "acme/acme")["state"] == "found")
+    reload()
+    until(lambda: row(project, "acme/acme")["state"] == "active")
+    now = row(project, "acme/acme")
+    assert (now["version"], now["installed_version"], now["reason"]) == ("1.1", "1.1", None)
+    served.signal(signal.SIGTERM)
+    out, _ = served.process.communicate(timeout=60)
+    assert out.count("hooks 1.1 told") == 1
+
+
 def test_running_host_tells_what_pip_did_and_its_actors_run_on(
     project: Project, env: Environment
 ) -> None:

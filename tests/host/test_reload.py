@@ -327,7 +327,7 @@ async def test_a_start_tries_again_to_load_the_class_of_an_actor_that_has_none(
     (still,) = (await port.start(["/plain"], 5.0)).results
     assert still.problem
     assert "ZeroDivisionError" in still.problem["detail"]
-    told = "STILL FAILED guest/plain.py:2: ZeroDivisionError: division by zero"
+    told = "NOT LOADED guest/plain.py:2: ZeroDivisionError: division by zero"
     assert [line.rpartition(" · ")[2] for line in lines(caplog)][-1] == told
     plugin.write(plain=PLAIN)
     (done,) = (await port.start(["/plain"], 5.0)).results

@@ -160,11 +160,11 @@ def test_import_hook_is_not_run_and_asks_for_a_restart(looks: Looks) -> None:
     assert looks.again() == (row,)
 
 
-def test_hooks_that_came_wait_for_the_next_start(looks: Looks) -> None:
+def test_hooks_that_came_wait_until_they_are_asked_for(looks: Looks) -> None:
     looks.site.hooks("guard", "raise SystemExit")
     (row,) = looks.again()
-    text = "restart needed: hooks are loaded when the host starts"
-    assert (row.state, restart(row)) == ("found", ("late", text))
+    text = "not loaded yet; to have its hooks: aplay-host reload --plugin guard"
+    assert (row.state, restart(row)) == ("found", ("waits", text))
 
 
 def test_moved_source_is_not_loaded_from_where_it_was(looks: Looks, tmp_path: Path) -> None:
