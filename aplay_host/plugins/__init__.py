@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     )
     from .settings import SAFE_MODE, PluginSettings
     from .spelling import suggest
-    from .staging import Renewal, StagedPlugins, show_sources
+    from .staging import Renewal, StagedPlugins
     from .surroundings import Surroundings
 
 __all__ = [
@@ -83,7 +83,6 @@ __all__ = [
     "look",
     "place_of",
     "scan",
-    "show_sources",
     "signature",
     "suggest",
 ]
@@ -117,6 +116,6 @@ __getattr__ = lazy(
         "settings": ("SAFE_MODE", "PluginSettings"),
         "spelling": ("suggest",),
         "surroundings": ("Surroundings",),
-        "staging": ("Renewal", "StagedPlugins", "show_sources"),
+        "staging": ("Renewal", "StagedPlugins"),
     },
 )

@@ -7,6 +7,7 @@ finders that belong to it know. So nothing here knows of wheels, ``.pth`` files 
 from __future__ import annotations
 
 import hashlib
+import linecache
 import os
 import sys
 import time
@@ -69,9 +70,10 @@ class ScopeFinder:
     It asks the others where a module is, reads and compiles the source itself (``.pyc``
     files, which may be out of date unnoticed, are neither read nor written), and remembers:
     `located` by name, in the order of the first look, and `missing`, the names in scope that
-    nobody found. `read` gives the source for a path. `on_module` is called before the code
-    of each module in scope runs; `slowest` is the one whose own code took longest since that
-    was last reset, with its seconds, which include the libraries that it imports.
+    nobody found. Tracebacks show the lines that `located` has. `read` gives the source for a
+    path. `on_module` is called before the code of each module in scope runs; `slowest` is the
+    one whose own code took longest since that was last reset, with its seconds, which include
+    the libraries that it imports.
 
     Names come into scope by `add`. It is active between `install` and `remove`, and inside
     of `in_place`.
@@ -182,7 +184,9 @@ class ScopeFinder:
             spec.loader = _Loader(spec.name, spec.origin, source, self)
         self.missing.discard(spec.name)
         root = _root(spec.name, spec.origin) if spec.origin else None
-        self.located[spec.name] = Located(spec.name, spec.origin, root, digest, source)
+        found = Located(spec.name, spec.origin, root, digest, source)
+        self.located[spec.name] = found
+        _show(found)
 
     def _ask_the_others(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -205,6 +209,9 @@ class ScopeFinder:
 
     def go_back(self, noted: Noted) -> None:
         """Know what was known then, and nothing that was found out since."""
+        for name, found in noted.located.items():
+            if self.located.get(name) is not found:
+                _show(found)
         self.located = dict(noted.located)
         self.missing, self._foreign = set(noted.missing), set(noted.foreign)
 
@@ -315,6 +322,13 @@ def _hold_submodules(package: ModuleType) -> None:
         for name, module in tuple(sys.modules.items()):
             if name.startswith(head) and "." not in name[len(head) :]:
                 setattr(package, name[len(head) :], module)
+
+
+def _show(found: Located) -> None:
+    """Let tracebacks show the lines of a module as it was found, whatever is on disk by then."""
+    if found.origin and found.source is not None:
+        lines = found.source.decode("utf-8", "replace").splitlines(keepends=True)
+        linecache.cache[found.origin] = (len(found.source), None, lines, found.origin)
 
 
 def _prefixes(module: str) -> Iterator[str]:

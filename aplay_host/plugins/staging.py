@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import linecache
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
@@ -132,12 +131,3 @@ class StagedPlugins:
         if self._exchange is None:
             raise RuntimeError("this staging has ended")
         return self._exchange
-
-
-def show_sources(finder: ScopeFinder, modules: Collection[str]) -> None:
-    """Let tracebacks show the lines that run, whatever is on disk by then."""
-    for name in modules:
-        found = finder.located.get(name)
-        if found is not None and found.origin and found.source is not None:
-            lines = found.source.decode("utf-8", "replace").splitlines(keepends=True)
-            linecache.cache[found.origin] = (len(found.source), None, lines, found.origin)

@@ -27,7 +27,6 @@ from ..plugins import (
     StagedPlugins,
     entries_named,
     place_of,
-    show_sources,
 )
 from .building import build, first_of
 from .disk import OnDisk, changes_of, in_question, look_at, upgraded_among
@@ -414,9 +413,8 @@ def swap(tx: Transaction, quiet: Quiesce) -> None:
 
 
 def begin(tx: Transaction, found: ReloadPlan) -> None:
-    """After the commit: start what is new or had failed, end what is gone, show the sources."""
+    """After the commit: start what is new or had failed, end what is gone."""
     system = tx.site.system
-    show_sources(tx.site.current.plugins.finder, found.order)
     for step in found.cells:
         ref = system.ref(step.address)
         if step.action == "remove":

@@ -406,12 +406,38 @@ async def test_a_file_that_is_deleted_while_actors_need_it_is_refused(
 async def test_a_traceback_shows_the_lines_that_run_whatever_is_on_disk(
     plugin: Guest, served: Served
 ) -> None:
+    file = str(plugin.folder / "words.py")
     plugin.edit("words", "PREFIX", "# one line more\nPREFIX")
+    assert first_line_in_tracebacks(file) == "PREFIX = 'old '"
     assert (await reload(served)).outcome == "committed"
     plugin.write(words="nothing of this runs")
-    file = str(plugin.folder / "words.py")
+    assert first_line_in_tracebacks(file) == "# one line more"
+    await rollback(served)
+    assert first_line_in_tracebacks(file) == "PREFIX = 'old '"
+
+
+def first_line_in_tracebacks(file: str) -> str:
     linecache.checkcache(file)
-    assert linecache.getline(file, 1) == "# one line more\n"
+    return linecache.getline(file, 1).rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [("words", "PREFIX = 'old '", "PREFIX = nobody"), ("tail", "= 3", "= nobody")],
+    ids=["import", "init"],
+)
+async def test_the_traceback_of_a_refusal_shows_the_lines_that_were_tried(
+    plugin: Guest, served: Served, module: str, old: str, new: str
+) -> None:
+    file = str(plugin.folder / f"{module}.py")
+    before = first_line_in_tracebacks(file)
+    plugin.edit("words", "PREFIX", "\n\nPREFIX")
+    assert (await reload(served)).outcome == "committed"
+    plugin.edit(module, old, new)
+    report = await reload(served)
+    assert report.error is not None
+    assert new in report.error.traceback
+    assert first_line_in_tracebacks(file) == ("" if module == "words" else before)
 
 
 async def test_the_old_code_is_told_what_was_handed_over(plugin: Guest, served: Served) -> None:
