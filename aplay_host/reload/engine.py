@@ -44,7 +44,8 @@ class Engine:
     """Makes transactions on `site`; `resolve` tells what a ``use`` means to some plugins.
 
     Every report but those of dry runs and of nothing done is logged, and told as a `ReloadEvent`.
-    `banner` is the line of the newest failure, until all that is on disk runs; else it is empty.
+    `banner` is the line of the newest failure or rollback, until a reload has found that all that
+    is on disk runs; else it is empty.
     `installing` tells whether an installer is at work, which is waited for as git is.
     """
 
@@ -105,7 +106,10 @@ class Engine:
             if self._former is None:
                 number = self._site.current.number
                 return ReloadReport("refused", number, number + 1, error=NOTHING_BEFORE)
-            return self._told(await self._carry_out(request, self._former), request)
+            report = self._told(await self._carry_out(request, self._former), request)
+            if report.outcome == "committed":
+                self.banner = report.line()
+            return report
 
     def forget_refusals(self) -> None:
         """Try what was refused or taken back again, though it is the same: all else may not be."""
@@ -207,7 +211,8 @@ class Engine:
 
 
 def log_report(report: ReloadReport) -> None:
-    """Log the one line, and below it the traceback of the code that raised."""
-    text = report.error.traceback.rstrip() if report.error else ""
+    """Log the one line, and below it the traceback of the code that raised, or the notes."""
+    notes = report.plan.notes if report.plan else ()
+    text = report.error.traceback.rstrip() if report.error else "\n".join(notes)
     level = logging.INFO if report.outcome == "committed" else logging.WARNING
     _log.log(level, "%s", report.line(), extra={"traceback": text})

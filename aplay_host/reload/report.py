@@ -40,7 +40,8 @@ class ReloadReport:
     ``generation_to`` is the number that runs now, or the one that was not reached. `modules`
     were run anew; `config` are the keys of aplay.toml that changed; `phases_s` the seconds
     that each step took. What was committed has an `error` where something was tried that cannot
-    be loaded.
+    be loaded. `code_of` is the number under which the code ran before that a
+    rollback, by hand or by probation, has brought back.
     """
 
     outcome: ReloadOutcome
@@ -51,6 +52,7 @@ class ReloadReport:
     config: tuple[KeyChange, ...] = ()
     phases_s: Mapping[str, float] = field(default_factory=dict)
     error: ReloadTrouble | None = None
+    code_of: int | None = None
 
     def line(self) -> str:
         """Return the one line that people read."""
@@ -103,17 +105,25 @@ def report_line(report: Mapping[str, Any]) -> str:
             took = f"{1000 * sum(times.values()):.0f} ms" + (f" ({parts})" if parts else "")
             error = report["error"]
             end = f"NOT LOADED {error['place']}: {error['got']}" if error else "ok"
-            return f"{head} {_what(report['plan'])} · {took} · {end}"
+            if report["code_of"] is not None:
+                head = f"rollback #{report['generation_to']}"
+            return f"{head} {_what(report['plan'])} · {took} · {end}{_back(report)}"
         case "waiting":
             error = report["error"]
             return f"{head} WAITING {error['place']} {error['got']} · {still}, {error['cure']}"
         case "taken_back":
-            error, came, runs = report["error"], report["generation_from"], report["generation_to"]
+            error, came = report["error"], report["generation_from"]
             failed = f"reload #{came} TAKEN BACK after {error['got']} on {error['place']}"
-            return f"{failed} · running #{runs} = code of #{came - 1}"
+            return f"{failed}{_back(report)}"
         case _:
             error = report["error"]
             return f"{head} REFUSED {error['place']}: {error['got']} · {still}"
+
+
+def _back(report: Mapping[str, Any]) -> str:
+    """Return whose code runs now, where that is not new."""
+    runs, code = report["generation_to"], report["code_of"]
+    return "" if code is None else f" · running #{runs} = code of #{code}"
 
 
 def _what(plan: Mapping[str, Any] | None) -> str:

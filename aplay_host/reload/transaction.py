@@ -149,6 +149,7 @@ class Transaction:
             self.plan.config if self.plan and done else (),
             dict(self.phases),
             error,
+            self.former.generation.number if self.former and outcome == "committed" else None,
         )
 
 

@@ -66,6 +66,7 @@ def test_report_has_the_fields_of_the_contract(project: Project, served: Served)
         "config",
         "phases_s",
         "error",
+        "code_of",
     }
     assert (data["outcome"], data["generation_from"], data["generation_to"]) == ("committed", 1, 2)
     assert (data["modules"], data["config"], data["error"]) == (["adder"], [], None)
@@ -122,9 +123,22 @@ def test_rollback_runs_the_code_before_and_a_second_one_the_newest(
     back = project.run("rollback", "-o", "json")
     assert back.document["schema"] == "aplay.rollback/1"
     assert (back.code, back.data["outcome"], back.data["generation_to"]) == (0, "committed", 3)
+    assert back.data["code_of"] == 1
     assert served.ask("/adder", None) == 11
-    assert project.run("rollback").code == 0
+    again = project.run("rollback")
+    assert again.code == 0
+    assert again.out.startswith("rollback #4 adder.py → 1 module, 1 actor · ")
+    assert again.out.endswith(" · ok · running #4 = code of #2\n")
     assert served.ask("/adder", None) == 21
+
+
+def test_a_rollback_is_shown_until_what_is_on_disk_runs(project: Project, served: Served) -> None:
+    write(project, ADDER.replace("STEP = 1", "STEP = 10"))
+    assert project.run("reload").code == 0
+    line = project.run("rollback").out.strip()
+    assert project.run("status").out.splitlines()[1] == line
+    assert project.run("reload").code == 0
+    assert "rollback" not in project.run("status").out
 
 
 def test_the_file_alone_is_read_again_by_a_flag_and_by_hup(

@@ -459,7 +459,9 @@ async def test_the_old_code_is_told_what_was_handed_over(plugin: Guest, served: 
         assert await old.told == {"seen", "told"}
 
 
-async def test_the_report_tells_what_else_came_of_it(plugin: Guest, served: Served) -> None:
+async def test_the_report_and_the_log_tell_what_else_came_of_it(
+    plugin: Guest, served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
     plugin.edit(
         "tail",
         "    async def msg_handler(self, msg):\n",
@@ -491,8 +493,10 @@ async def test_the_report_tells_what_else_came_of_it(plugin: Guest, served: Serv
         if self.calls == 2:
             raise ValueError('only once')""",
     )
+    caplog.set_level(logging.INFO, "aplay_host.reload")
     report = await reload(served)
     assert report.plan is not None
+    assert vars(caplog.records[-1])["traceback"] == "\n".join(report.plan.notes)
     slow, ended = report.plan.notes
     assert slow.startswith("/tail: __init__ took ")
     assert ended == "task /tail by hand ended, and nobody has begun it again"
