@@ -29,7 +29,7 @@ class Probation:
     ==============================================  ==============================
     an actor                                        then
     ==============================================  ==============================
-    fails its first three messages                  `failed` is told, once
+    fails its first three messages, asks included   `failed` is told, once
     becomes failed before it has handled any        `failed` is told, once
     has handled a message                           nothing more can come of it
     time is up, or `end`                            what was set aside has failed
@@ -63,9 +63,8 @@ class Probation:
         self._watch_no_more()
         for address in self._handled:
             cell = self._system.cell_at(address)
-            trial = None if cell is None else cell.probation
-            if cell is not None and trial and cell.generation == self._generation:
-                trial.settle()
+            if cell is not None and cell.probation and cell.generation == self._generation:
+                cell.probation.settle()
         self._handled = {}
 
     def _watch_no_more(self) -> None:
@@ -78,7 +77,7 @@ class Probation:
         if not self._ends or address not in self._handled:
             return
         if isinstance(event, MessageFailed):
-            if event.directive == "set aside":
+            if self._is_one_of_the_first(event):
                 self._failures[address] += 1
                 if self._failures[address] == MOST_FAILURES:
                     self._tell(address, event.error)
@@ -89,6 +88,12 @@ class Probation:
             newest = event.history[-1]
             text = f"it failed: {newest.type}: {newest.text} ({newest.where})"
             self._give(address, text, "")
+
+    def _is_one_of_the_first(self, event: MessageFailed) -> bool:
+        """Tell whether a message failed, not a start or a task, before any was handled."""
+        cell = self._system.cell_at(event.address)
+        is_message = event.message_type is not None and isinstance(event.error, Exception)
+        return is_message and cell is not None and cell.probation is not None
 
     def _tell(self, address: Address, error: BaseException) -> None:
         frames = traceback.extract_tb(error.__traceback__)

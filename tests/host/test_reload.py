@@ -575,6 +575,27 @@ async def test_code_that_fails_its_first_messages_is_taken_back_and_they_run_on_
     assert (status.failed, status.handled, status.pending) == (0, 6, 0)
 
 
+async def test_three_asks_that_fail_take_new_code_back_too(plugin: Guest, served: Served) -> None:
+    heard = await fails_at_once(plugin, served, "a")
+    for _ in range(2):
+        with pytest.raises(AttributeError, match="GONE"):
+            await ask(served, "b")
+    async with asyncio.timeout(60):
+        assert (await heard.get()).outcome == "taken_back"
+    assert await ask(served, "seen") == ["old a"]
+    status = served.host.system.ref("/tail").status()
+    assert (status.failed, status.handled) == (2, 2)
+
+
+async def test_an_ask_that_is_handled_ends_the_probation(plugin: Guest, served: Served) -> None:
+    heard = await fails_at_once(plugin, served, "a", "b")
+    assert await ask(served, "seen") == []
+    served.host.system.ref("/tail").tell_nowait("c")
+    assert await ask(served, "seen") == []
+    assert (served.host.current.number, heard.empty()) == (2, True)
+    assert served.host.system.ref("/tail").status().failed == 3
+
+
 async def fails_at_once(plugin: Guest, served: Served, *texts: str) -> asyncio.Queue[Any]:
     """Commit code that fails on every message, and send these; return what is reported."""
     plugin.edit("parse", "return words.PREFIX", "return words.GONE")
