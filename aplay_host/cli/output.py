@@ -41,6 +41,13 @@ def print_host(answer: Answer) -> None:
     """Print the line that says which host answered, and what it wants to be seen."""
     print(host_line(answer))
     print_banner(answer)
+    print_pending(answer)
+
+
+def print_pending(answer: Answer) -> None:
+    """Print which keys of aplay.toml count from the next start, if there are any."""
+    if keys := answer.document["host"]["pending_restart"]:
+        print(f"aplay.toml: {visible(', '.join(keys))}: counts from the next start of the host")
 
 
 def print_banner(answer: Answer) -> None:

@@ -34,4 +34,5 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     lines += [f"{it['action']} {it['address']}: {it['reason']}" for it in plan["cells"]]
     lines += [f"{it['key']}: {it['before']!r} → {it['after']!r}" for it in plan["config"]]
     lines += [f"restart needed: {it['module']}: {it['why']}" for it in plan["restart"]]
+    lines += plan["notes"]
     return lines or ["nothing to do: what is on disk runs"]

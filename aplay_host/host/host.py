@@ -141,7 +141,10 @@ class Host:
     def commit(self, generation: Generation) -> None:
         """Make `generation` the one that runs."""
         generation.plugins.update(self.plugins.found)  # a former one does not know the newest
+        waited = self.pending_restart
         before, self.current = self.plugins.hooks, generation
+        if new := [key for key in self.pending_restart if key not in waited]:
+            _log.warning("aplay.toml: %s: counts from the next start", ", ".join(new))
         hooks = self.plugins.hooks
         before.report = hooks.report = self.plugins.degrade
         self.origins = declared_origins(generation.config, self.plugins.catalog)

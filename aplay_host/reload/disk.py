@@ -103,6 +103,12 @@ def upgraded_among(changes: Iterable[FileChange], plugins: PluginSet) -> frozens
     return frozenset(it.dist for it in owners if it is not None and is_upgraded(it))
 
 
+def upgrades_left(plugins: PluginSet) -> list[str]:
+    """Return what to tell of each distribution that is upgraded and was not asked for."""
+    rows = [it for it in plugins.rows() if is_upgraded(it)]
+    return sorted({f"{it.dist}: {it.restart.message}" for it in rows if it.restart is not None})
+
+
 def is_upgraded(entry: Entry) -> bool:
     """Tell whether a distribution is loaded, and another version installed in its place."""
     return "stale" in entry.all_flags and entry.moved_to is None

@@ -29,7 +29,7 @@ from ..plugins import (
     place_of,
 )
 from .building import build, first_of
-from .disk import OnDisk, changes_of, in_question, look_at, upgraded_among
+from .disk import OnDisk, changes_of, in_question, look_at, upgraded_among, upgrades_left
 from .event import ReloadEvent
 from .generation import (
     NO_TREE,
@@ -246,6 +246,8 @@ async def plan(tx: Transaction) -> ReloadPlan:
     if users:
         because = {address: f"{id_} is tried again" for address, id_ in users.items()}
         found = plan_reload(now, changes, graph, cells, declared=declared, because=because)
+    if not (tx.wanted or tx.request.config or tx.request.by_itself):
+        tx.notes += upgrades_left(plugins)
     tx.plan = replace(found, plugins=steps)
     return tx.plan
 

@@ -213,6 +213,9 @@ def test_running_host_tells_what_pip_did_and_its_actors_run_on(
     text = project.run("plugins", "list").out
     assert "1.0 → 1.1" in text
     assert "stale · installed: 1.0 is loaded, 1.1 is installed; to run it: aplay-host" in text
+    left = "acme: 1.0 is loaded, 1.1 is installed; to run it: aplay-host reload --plugin acme\n"
+    assert project.run("reload").out == f"reload: nothing has changed, still running #1\n  {left}"
+    assert project.run("reload", "--dry-run").out == left
     assert served.ask("/a", "version") == "1.0"
     env.install("-e", env.project("home", "other", "2.0"))
     until(lambda: row(project, "other/other.a") != {})

@@ -141,6 +141,16 @@ def test_a_rollback_is_shown_until_what_is_on_disk_runs(project: Project, served
     assert "rollback" not in project.run("status").out
 
 
+def test_what_waits_for_the_next_start_is_said_by_reload_and_status(
+    project: Project, served: Served
+) -> None:
+    file = project.folder / "aplay.toml"
+    file.write_text(f"host.drain_timeout = 7\n{file.read_text()}")
+    line = "aplay.toml: host.drain_timeout: counts from the next start of the host"
+    assert project.run("reload").out.splitlines()[1:] == [line]
+    assert project.run("status").out.splitlines()[1] == line
+
+
 def test_the_file_alone_is_read_again_by_a_flag_and_by_hup(
     project: Project, served: Served
 ) -> None:

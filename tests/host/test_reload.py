@@ -751,10 +751,12 @@ async def test_the_file_and_the_code_commit_together_or_not_at_all(
 
 
 async def test_what_a_host_reads_at_its_start_only_waits_for_the_next(
-    plugin: Guest, served: Served, folder: Path
+    plugin: Guest, served: Served, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     rewrite(folder, "plugins.paths", "host.drain_timeout = 7\nplugins.paths")
     report = await reload(served, config=True)
+    text = "aplay.toml: host.drain_timeout: counts from the next start"
+    assert caplog.messages[-1] == text
     assert report.outcome == "nothing"
     assert served.host.presence.record().pending_restart == ("host.drain_timeout",)
     assert served.host.presence.record().generation == 1

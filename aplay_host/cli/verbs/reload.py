@@ -9,7 +9,7 @@ import click
 from ...reload import exit_code_of
 from ..client import Client
 from ..options import Common, common_options
-from ..output import print_json
+from ..output import print_json, print_pending
 from ..reports import print_report
 
 
@@ -31,4 +31,5 @@ def command(common: Common, plugins: tuple[str, ...], config_alone: bool, dry_ru
         print_json(answer.body)
     else:
         print_report(answer.data, dry_run=dry_run)
+        print_pending(answer)
     return exit_code_of(answer.data)
