@@ -38,7 +38,7 @@ class Guest:
         if self.dist is None:
             return f'no module "{module}"; is its directory in [plugins] paths?'
         cure = f"pip install --force-reinstall {self.dist}"
-        return f'no module "{module}", the package is incomplete; run `{cure}`'
+        return f'no module "{module}"; correct the import or, if a file is lost, run `{cure}`'
 
     def _requirement(self, module: str) -> str:
         """Return what the metadata says about `module`; empty where there is none."""

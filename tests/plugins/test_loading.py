@@ -154,11 +154,11 @@ def test_missing_requirement_is_told_from_missing_own_module(site: Site) -> None
         "(needy/mod.py:1)"
     )
     assert failure(plugins, "partial").line() == (
-        'import: no module "partial.lost", the package is incomplete; '
+        'import: no module "partial.lost"; correct the import or, if a file is lost, '
         "run `pip install --force-reinstall partial` (partial/mod.py:2)"
     )
     assert failure(plugins, "gone").line() == (
-        'import: no module "gone", the package is incomplete; '
+        'import: no module "gone"; correct the import or, if a file is lost, '
         "run `pip install --force-reinstall gone`"
     )
     assert failure(plugins, "nowhere:A").line() == (
