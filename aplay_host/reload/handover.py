@@ -89,10 +89,10 @@ def hand_over(new: Actor, before: Before, reclass: Reclass) -> Handover:
         note = f"{address} is a {name_of(type(new))} now and begins empty"
         return Handover(address, "empty", version, {}, (note,))
     reclass.seed(old, new)
-    fates = _merge_into(new, before, reclass, version)
-    missing = before.first is None
-    note = f"{address}: the old __init__ raises by now, so every live value was kept"
-    return Handover(address, "merge", version, fates, (note,) if missing else ())
+    fates, notes = _merge_into(new, before, reclass, version)
+    if before.first is None:
+        notes = (f"{address}: the old __init__ raises by now, so every live value was kept",)
+    return Handover(address, "merge", version, fates, notes)
 
 
 def tell_reload(new: Actor, info: ReloadInfo) -> None:
@@ -107,7 +107,9 @@ def tell_reload(new: Actor, info: ReloadInfo) -> None:
         _refuse("on_reload", address, "an async def", "a plain def", "write it without async")
 
 
-def _merge_into(new: Actor, before: Before, reclass: Reclass, version: int) -> dict[str, Fate]:
+def _merge_into(
+    new: Actor, before: Before, reclass: Reclass, version: int
+) -> tuple[dict[str, Fate], tuple[str, ...]]:
     old, address = before.behaviour, str(new.address)
     transient = frozenset(getattr(new, "reload_transient", ()))
 
@@ -130,7 +132,17 @@ def _merge_into(new: Actor, before: Before, reclass: Reclass, version: int) -> d
     shape = reclass.shape_of(type(new))
     shape.clear(new, theirs.keys() - merged.state.keys())
     shape.fill(new, kept)
-    return merged.fates
+    left = [name for name in kept if name in (base or {}) and name not in theirs]
+    return merged.fates, _renamed(address, left, merged.fates)
+
+
+def _renamed(address: str, left: list[str], fates: Mapping[str, Fate]) -> tuple[str, ...]:
+    """Return what to tell where values are kept that nothing sets any more, and others begin."""
+    begun = [name for name, fate in fates.items() if fate == "added"]
+    if not (left and begun):
+        return ()
+    names = f"{', '.join(left)} is kept, and {', '.join(begun)} begins anew"
+    return (f"{address}: {names}; where that is a new name, write state_version and migrate",)
 
 
 def _version(behaviour: Actor) -> int:

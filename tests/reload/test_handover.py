@@ -121,6 +121,28 @@ async def test_a_changed_default_takes_effect_and_what_the_actor_did_stays(swap:
     assert swap.report.way == "merge"
 
 
+async def test_what_looks_renamed_is_noted(swap: Swap) -> None:
+    def live(tail: Any) -> None:
+        tail.gone = 5
+
+    new = await swap(BODY, BODY.replace("gone", "fresh"), live)
+    assert (new.fresh, new.gone) == (1, 5)
+    (note,) = swap.report.notes
+    assert note == (
+        "/tail: gone is kept, and fresh begins anew; "
+        "where that is a new name, write state_version and migrate"
+    )
+
+
+@pytest.mark.parametrize("new", ["self.gone = 1", "pass"], ids=["same", "no more"])
+async def test_what_is_not_renamed_is_not_noted(swap: Swap, new: str) -> None:
+    def live(tail: Any) -> None:
+        tail.gone = 5
+
+    await swap(BODY, BODY.replace("self.gone = 1", new).replace("= {}", "= {1: 2}"), live)
+    assert swap.report.notes == ()
+
+
 async def test_arguments_of_the_actor_are_those_of_both_beginnings(swap: Swap) -> None:
     new = await swap(BODY, BODY.replace("step\n", "step * 2\n"), step=4)
     assert new.step == 8
