@@ -100,12 +100,15 @@ class ScopeFinder:
         for prefix in _prefixes(module) if module.partition(".")[0] != _OWN else ():
             self._prefixes[prefix] = wherever or self._prefixes.get(prefix, False)
 
-    def add_place(self, path: str) -> None:
-        """Take the modules in a folder into scope, or the one package or module at `path`."""
+    def add_place(self, path: str, *, wherever: bool = True) -> None:
+        """Take the modules in a folder into scope, or the one package or module at `path`.
+
+        `wherever` is that of `add`.
+        """
         below = sorted(os.listdir(path)) if os.path.isdir(path) and not _is_package(path) else None
         for one in [path] if below is None else [os.path.join(path, name) for name in below]:
             if _is_package(one) or one.endswith(".py"):
-                self.add(_name_of(one))
+                self.add(_name_of(one), wherever=wherever)
 
     def covers(self, name: str) -> bool:
         """Tell whether the module `name` is in scope, as far as it is known.

@@ -80,10 +80,11 @@ class PluginSet:
         self._loader = Loader(self.finder, Quarantine(state_dir) if state_dir else None)
 
     def add_paths(self) -> None:
-        """Make what lies in ``[plugins] paths`` importable, after everything else."""
+        """Make what lies in ``[plugins] paths`` importable after all else, and followed."""
         for path in map(str, self._settings.paths):
             if path not in sys.path:
                 sys.path.append(path)
+            self.finder.add_place(path, wherever=False)
 
     def open(self) -> None:
         """Add the paths, and be asked for guests' modules at any time until `close`.
@@ -193,6 +194,7 @@ class PluginSet:
 
         What could not be loaded before and still cannot is no failure.
         """
+        self.add_paths()  # what came to lie there since is in scope, too
         self._loader.pardon(renewal.pardoned)
         after = copy.copy(self)
         after._actors = dict(self._actors)

@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 def plugin(folder: Path) -> Iterator[Guest]:
     """A package in that folder, whose modules are gone after the test."""
     yield Guest(folder)
-    for name in [one for one in sys.modules if one.partition(".")[0] == "guest"]:
+    for name in [one for one in sys.modules if one.startswith("guest")]:
         del sys.modules[name]
 
 

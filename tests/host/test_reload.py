@@ -96,6 +96,19 @@ async def test_an_edited_module_two_imports_away_reaches_the_actor_that_keeps_it
     assert served.host.system.ref("/plain").status().generation == 1
 
 
+async def test_a_module_beside_that_comes_later_in_a_folder_of_paths_is_followed(
+    plugin: Guest, served: Served, folder: Path
+) -> None:
+    beside = folder / "guest_beside.py"
+    beside.write_text("def loud(text): return text.upper()\n")
+    plugin.edit("plain", "return msg", "from guest_beside import loud; return loud(msg)")
+    assert (await reload(served)).outcome == "committed"
+    assert await ask(served, "a", "/plain") == "A"
+    beside.write_text("def loud(text): return text + '!'\n")
+    assert "guest_beside" in (await reload(served)).modules
+    assert await ask(served, "a", "/plain") == "a!"
+
+
 async def test_an_edited_default_takes_effect(plugin: Guest, served: Served) -> None:
     plugin.edit("tail", "self.limit = 3", "self.limit = 4")
     assert (await reload(served)).outcome == "committed"
@@ -336,7 +349,6 @@ async def test_a_start_tries_again_to_load_the_class_of_an_actor_that_has_none(
     assert ref.status().handled == 2
     assert await ask(served, "too", "/other") == "too"
     assert served.host.faults == {}
-    del sys.modules["guest_needs"]
 
 
 async def test_hundred_plugin_reloads_leave_one_generation_alive(
