@@ -33,9 +33,11 @@ async def look_at(
     """Return what is on disk for each of these modules, None where nothing is.
 
     Waits until nobody is at work on them or on `config`, the path of aplay.toml; nothing that
-    is half written is taken. Raises `Refused` when that lasts, and for what cannot be read.
+    is half written is taken. Where a writer had to be waited for, perhaps one that nobody can
+    see, two readings have to agree. Raises `Refused` when that lasts, and for what cannot be read.
     """
     names, roots = tuple(names), (*plugins.finder.roots(), config)
+    before: Mapping[str, SourceFile] = {}
     try:
         async with asyncio.timeout(PATIENCE):
             while True:
@@ -43,8 +45,9 @@ async def look_at(
                 paths = _paths(plugins, names)
                 texts = {path: size for path, size in paths.values() if size is not None}
                 settled = await read_settled({**texts, config: 0})
-                is_whole = not settled.waited and settled.gone <= {config}
-                if is_whole and hold.undisturbed(roots) == marks:
+                is_whole = not settled.waited or settled.files == before
+                before = settled.files
+                if is_whole and settled.gone <= {config} and hold.undisturbed(roots) == marks:
                     return {
                         name: _on_disk(paths[name][0], settled.files) if name in paths else None
                         for name in names

@@ -22,7 +22,7 @@ from aplay_host.errors import ConfigError
 from aplay_host.host.port import HostPort
 from aplay_host.kernel import MessageFailed, Started
 from aplay_host.plugins import Verdict
-from aplay_host.reload import ReloadEvent, ReloadReport, Request, transaction
+from aplay_host.reload import ReloadEvent, ReloadReport, Request, settle, transaction
 from aplay_host.reload.hold import Hold
 
 from .conftest import Serve, Served
@@ -197,6 +197,20 @@ async def test_a_file_that_is_being_written_is_taken_when_it_is_whole(
             assert not begun.done()
     assert (await begun).outcome == "committed"
     assert await ask(served, "a") == "new and whole a"
+
+
+async def test_a_file_that_loses_most_of_its_text_is_taken(plugin: Guest, served: Served) -> None:
+    plugin.write(parse="def parse(msg): return 'new'")
+    assert (await reload(served)).outcome == "committed"
+    assert await ask(served, "a") == "new"
+
+
+async def test_where_nobody_can_tell_of_writers_files_are_taken_all_the_same(
+    plugin: Guest, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "writer_open", lambda descriptor: None)
+    plugin.edit("words", "old", "new")
+    assert (await reload(served)).outcome == "committed"
 
 
 async def test_while_an_installer_is_at_work_for_too_long_nothing_is_read(
