@@ -46,7 +46,9 @@ def first_of(quiet: Quiesce, view: CellView) -> Actor | None:
         return None
     try:
         return quiet.rehearse(view.address)
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a guest's sys.exit() is no end of the host
         return None
 
 
@@ -64,9 +66,9 @@ def build(tx: Transaction, quiet: Quiesce, view: CellView, first: Actor | None) 
     made = len(tx.handovers)
     try:
         staged = quiet.stage(view.address, spec=spec, build=fill)
-    except (Refused, Busy):
+    except (Refused, Busy, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise raised(error, view.address) from error
     watch.lap("prepare_children")
     if staged.behaviour is not None:

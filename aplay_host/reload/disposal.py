@@ -39,5 +39,5 @@ async def _dispose(address: str, old: Actor, names: frozenset[str]) -> None:
     try:
         async with asyncio.timeout(DISPOSE_SECONDS):
             await old.on_dispose(names)  # type: ignore[attr-defined]  # it is optional
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         _log.exception("%s: on_dispose of the old code: %s", address, type(error).__name__)

@@ -44,11 +44,11 @@ def imports_of(source: bytes, module: str, *, is_package: bool) -> tuple[Import,
     under ``if TYPE_CHECKING``    none
     ============================  =====================================================
 
-    Source that cannot be parsed imports nothing: it never ran.
+    Source that cannot be parsed imports nothing, as far as anybody can see.
     """
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     package = module if is_package else module.rpartition(".")[0]
     nodes = list(_what_runs(tree))
@@ -59,9 +59,9 @@ def imports_of(source: bytes, module: str, *, is_package: bool) -> tuple[Import,
             bound.setdefault(name, set()).add(target)
             found.setdefault(target, Import(target, statement, getattr(node, "lineno", 0)))
     for node in nodes:
-        for target in _used(node, bound):
+        for target, statement in _used(node, bound):
             if target not in found:
-                found[target] = Import(target, ast.unparse(node), getattr(node, "lineno", 0))
+                found[target] = Import(target, statement, getattr(node, "lineno", 0))
     return tuple(found.values())
 
 
@@ -148,15 +148,15 @@ def _resolve(name: str, package: str) -> str:
     return ".".join([*parts[: len(parts) - level + 1], *filter(None, [below])])
 
 
-def _used(node: ast.AST, bound: Mapping[str, set[str]]) -> Iterator[str]:
-    """Yield what an attribute of an imported name may be, if that name is a package."""
+def _used(node: ast.AST, bound: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
+    """Yield what an attribute of an imported name may be, if that is a package, and its text."""
     chain: list[str] = []
     while isinstance(node, ast.Attribute):
         chain.insert(0, node.attr)
         node = node.value
     if chain and isinstance(node, ast.Name):
         for target in sorted(bound.get(node.id, ())):
-            yield ".".join([target, *chain])
+            yield ".".join([target, *chain]), ".".join([node.id, *chain])
 
 
 def _targets(target: str, known: Collection[str]) -> Iterator[str]:

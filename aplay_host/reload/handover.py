@@ -14,6 +14,7 @@ from .merge import Fate, counterparts, merge
 from .reclass import Reclass
 from .refusal import Refusal, Refused
 from .shape import Shape
+from .wording import told
 
 T = TypeVar("T")
 
@@ -171,9 +172,11 @@ def _ask(call: Callable[[], T], address: str, hook: str) -> T:
     """Call one of the actor's own hooks; its error is a refusal that names the line."""
     try:
         return call()
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a guest's sys.exit() is no end of the host
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        got = f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
+        got = f"{told(error)} ({frame.filename}:{frame.lineno})"
         _refuse(hook, address, got, "a return without an error", f"correct {hook} and save again")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ..kernel import ActorSystem, Address, Event, MessageFailed, Quarantined
 from ..plugins import guest_traceback
 from .refusal import Refusal
+from .wording import told
 
 MOST_FAILURES = 3
 
@@ -99,7 +100,7 @@ class Probation:
         frames = traceback.extract_tb(error.__traceback__)
         place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
         count = f"{MOST_FAILURES} of {MOST_FAILURES} messages failed"
-        text = f"{count}: {type(error).__name__}: {error}{place}"
+        text = f"{count}: {told(error)}{place}"
         self._give(address, text, guest_traceback(error))
 
     def _give(self, address: Address, got: str, text: str) -> None:

@@ -306,7 +306,7 @@ def compile_changed(tx: Transaction) -> None:
             continue
         try:
             compile(file.source, file.path, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             place = place_of(change.module, file.path, getattr(error, "lineno", None) or 1)
             text = f"{type(error).__name__}: {getattr(error, 'msg', None) or error}"
             cure = "correct it and save again"

@@ -21,11 +21,19 @@ def failed_import(failure: Reason) -> Refused:
     return Refused(refusal, failure.traceback)
 
 
-def raised(error: Exception, address: str) -> Refused:
+def told(error: BaseException) -> str:
+    """Return the type and the text of an error, which a guest may have written."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return f"{type(error).__name__}, whose text cannot be made"
+
+
+def raised(error: BaseException, address: str) -> Refused:
     """Return the refusal for a new behaviour that could not be built."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else address
-    got = f"{type(error).__name__}: {error}, while {address} was made anew"
+    got = f"{told(error)}, while {address} was made anew"
     wanted = "an __init__ and a prepare_children that do not raise"
     return Refused(Refusal("init", where, got, wanted, CURE), guest_traceback(error))
 

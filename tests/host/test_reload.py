@@ -147,6 +147,14 @@ BROKEN = {
     "raised": ("parse", "def parse", "1 / 0\n\ndef parse", "guest/parse.py:4", "ZeroDivisionError"),
     "exits": ("words", "PREFIX", "raise SystemExit(3)\nPREFIX", "guest/words.py:1", "SystemExit"),
     "init": ("tail", "self.limit = 3", "self.limit = nobody", "tail.py:15", "NameError"),
+    "init exits": ("tail", "self.limit = 3", "raise SystemExit(3)", "tail.py:15", "SystemExit: 3"),
+    "too deep": (
+        "words",
+        "'old '",
+        "+".join(["''"] * 5000),
+        "guest/words.py:1",
+        "RecursionError",
+    ),
     "class": ("tail", "class Tail(Actor)", "class Tail", "check", "not-an-actor"),
     "gone": ("tail", "class Tail(Actor)", "class Other(Actor)", "import", "missing-attribute"),
     "field": ("tail", "text: str", "text: str\n    at: int", "/tail.seen[0].at", "a new field"),
@@ -157,7 +165,46 @@ BROKEN = {
         "/tail",
         "ValueError: no",
     ),
+    "reload exits": (
+        "tail",
+        "    async def",
+        "    def on_reload(self, info):\n        raise SystemExit(3)\n\n    async def",
+        "/tail",
+        "SystemExit: 3",
+    ),
+    "no text": (
+        "tail",
+        "self.limit = 3",
+        "raise type('Mute', (Exception,), {'__str__': None})",
+        "tail.py:15",
+        "Mute, whose text cannot be made",
+    ),
 }
+
+
+EXITING = """
+    import sys
+    from aplay_host import Actor
+
+    class Tail(Actor):
+        def __init__(self):
+            if hasattr(sys, "guests_may_not_begin"):
+                sys.exit(3)
+
+        async def on_dispose(self, names):
+            sys.exit(4)
+"""
+
+
+async def test_old_code_that_exits_ends_neither_the_reload_nor_the_host(
+    plugin: Guest, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin.write(tail=EXITING)
+    assert (await reload(served)).outcome == "committed"
+    monkeypatch.setattr(sys, "guests_may_not_begin", True, raising=False)
+    plugin.write(tail=EXITING.replace("sys.exit(3)", "self.limit = 4"))
+    assert (await reload(served)).outcome == "committed"
+    assert await ask(served, "x", "/plain") == "x"
 
 
 @pytest.mark.parametrize("case", BROKEN)

@@ -73,6 +73,12 @@ def test_what_only_a_type_checker_sees_is_no_import(test: str) -> None:
     assert targets(f"if {test}:\n    import a\nelse:\n    import b\n") == ["b"]
 
 
+def test_a_source_too_deep_to_be_looked_through_keeps_nobody_from_looking_at_the_others() -> None:
+    assert targets("import a\nx = " + "+".join(["1"] * 5000)) == []
+    name = "a" + ".b" * 990
+    assert targets(f"import a\n{name}")[:2] == ["a", name]
+
+
 def test_an_import_is_told_with_its_line_and_as_it_is_written() -> None:
     source = b"import os\n\nfrom .models import (\n    Line,\n    Other as O,\n)\n"
     found = imports_of(source, "pkg.parse", is_package=False)
