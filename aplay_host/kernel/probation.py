@@ -68,6 +68,7 @@ class Probation:
         begun = (number for number, one in enumerate(self._begun) if one is message)
         if (place := next(begun, None)) is None or not isinstance(error, Exception):
             return False
+        self._begun[place] = self  # the same message may have been begun once more
         # It has begun, so no envelope wants to know more.
         insort(self._failed, (place, unwrap(message), error), key=itemgetter(0))
         self._cell.taken -= 1

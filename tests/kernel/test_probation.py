@@ -63,6 +63,14 @@ async def test_the_third_message_that_is_set_aside_closes_the_gate(system: Actor
     check_account(system)
 
 
+async def test_the_same_message_sent_twice_comes_back_in_its_places(system: ActorSystem) -> None:
+    ref, seen = await break_it(system)
+    await fail(ref, 1, 2, 1, 2)
+    await exchange(system, Old, give_back=True)
+    await settle()
+    assert [number for word, number in seen if word == "old"] == [1, 2, 1, 2]
+
+
 async def test_without_a_verdict_the_gate_opens_by_itself_after_half_a_minute(
     system: ActorSystem,
 ) -> None:
