@@ -264,14 +264,19 @@ class Quiesce:
 
 
 async def idle(cell: ActorCell) -> None:
-    """Wait until what `cell` has in hand now is over; the next messages may have begun."""
+    """Wait until what `cell` has in hand now is over; the next messages may have begun.
+
+    A stop that is under way is waited for as well.
+    """
     hands = cell.hands
-    if hands:
+    if hands or cell.state == "stopping":
         refuse_self_wait(cell, current_turn())
         for hand in hands:
             hand.retire()
     while not set(hands).isdisjoint(cell.hands):  # one that is left behind is no hand any more
         await cell.next_change()
+    while cell.state == "stopping" and (steering := cell.steering) is not None:
+        await asyncio.wait({steering})
 
 
 def _has_been_at_it(cell: ActorCell) -> bool:

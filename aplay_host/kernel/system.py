@@ -321,7 +321,7 @@ class ActorSystem:
         return Quiesce(self, cells, deadline, on_busy)
 
     async def idle(self, address: str) -> None:
-        """Wait until what the actor has in hand now is over; mail goes on behind it.
+        """Wait until what the actor has in hand now, or its stop, is over; mail goes on behind it.
 
         Raises `SelfWait` within its own handler.
         """

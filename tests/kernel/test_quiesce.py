@@ -420,6 +420,15 @@ async def test_idle_ends_while_the_actor_restarts(system: ActorSystem) -> None:
     await restarting
 
 
+async def test_idle_ends_when_a_stop_that_is_under_way_is_over(system: ActorSystem) -> None:
+    stage_ = Stage(system)
+    await stage_.bring("stopping")
+    waiting = await begin(system.idle("/a"))
+    assert not waiting.done()
+    await stage_.finish()
+    await waiting
+
+
 async def test_idle_ends_when_a_handler_is_left_behind(either: ActorSystem) -> None:
     end = asyncio.Event()
 
