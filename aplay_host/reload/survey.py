@@ -82,8 +82,8 @@ class Survey:
                         own = attributes and thing is root
                         self._came[id(part)] = (id(thing), ".name" if own else style, key)
                         waiting.append(part)
-            if len(self._seen) > limit.nodes:
-                self.refuse_size(f"holds more than {limit.nodes} objects")
+                if len(self._seen) > limit.nodes:
+                    self.refuse_size(f"holds more than {limit.nodes} objects")
             if limit.clock() > ends:
                 self.refuse_size(f"takes more than {limit.seconds:g} s to look through")
         self._spread()

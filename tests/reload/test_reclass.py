@@ -19,6 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aplay_host.reload import Reclass, Refusal, Refused, Successors
+from aplay_host.reload.shape import Shape
+from aplay_host.reload.survey import Limit, Survey
 
 from .sources import Sources, successors
 
@@ -524,6 +526,14 @@ def test_too_many_objects_are_refused() -> None:
     with pytest.raises(Refused, match=r"more than 10 objects.*define get_state") as caught:
         reclass.convert([old.A() for _ in range(10)], "/tail")
     assert caught.value.refusal.code == "state-too-large"
+
+
+def test_no_more_is_looked_at_of_a_container_than_is_allowed() -> None:
+    _, new = edit("class A: ...", "class A: ...")
+    survey = Survey("/tail", successors(new), {}, Shape.of, copy=False)
+    with pytest.raises(Refused, match="more than 10 objects"):
+        survey.explore([[] for _ in range(1000)], Limit(10, 60, lambda: 0.0), attributes=False)
+    assert len(survey._seen) == 11
 
 
 def test_atoms_are_not_counted_as_objects() -> None:
