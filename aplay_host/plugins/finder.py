@@ -12,9 +12,11 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import decode_source
+from io import StringIO
 from itertools import accumulate
 from types import CodeType, ModuleType
 
@@ -328,10 +330,14 @@ def _hold_submodules(package: ModuleType) -> None:
 
 
 def _show(found: Located) -> None:
-    """Let tracebacks show the lines of a module as it was found, whatever is on disk by then."""
+    """Let tracebacks show the lines of a module as it was found, whatever is on disk by then.
+
+    A module that was tried in vain, and cannot be decoded, has none.
+    """
     if found.origin and found.source is not None:
-        lines = found.source.decode("utf-8", "replace").splitlines(keepends=True)
-        linecache.cache[found.origin] = (len(found.source), None, lines, found.origin)
+        with suppress(SyntaxError, UnicodeError):
+            lines = list(StringIO(decode_source(found.source)))
+            linecache.cache[found.origin] = (len(found.source), None, lines, found.origin)
 
 
 def _prefixes(module: str) -> Iterator[str]:
