@@ -443,5 +443,6 @@ def _busy(tx: Transaction, error: Busy) -> ReloadTrouble:
     address = error.addresses[0]
     hands = tx.site.system.look_inside(address).in_hand
     at_work = f"busy {hands[0].seconds:.1f} s in {hands[0].where}" if hands else str(error)
-    cure = "tried again when idle"
+    by_hand = tx.former is not None and not tx.request.give_back
+    cure = "try again when it is idle" if by_hand else "tried again when idle"
     return ReloadTrouble.of(Refusal("busy", address, at_work, "an idle actor", cure))

@@ -348,6 +348,34 @@ async def test_an_actor_that_is_busy_for_too_long_lets_the_reload_wait(
     assert await ask(served, release, "/plain") == "newer"
 
 
+STOPS_SLOWLY = """
+    import asyncio
+    from aplay_host import Actor
+
+    class Plain(Actor):
+        async def msg_handler(self, msg):
+            return msg
+
+        async def on_stop(self, reason):
+            await asyncio.sleep(4)
+"""
+
+
+async def test_an_actor_that_is_stopping_is_waited_for_and_not_asked_again_and_again(
+    plugin: Guest, served: Served
+) -> None:
+    plugin.write(plain=STOPS_SLOWLY)
+    assert (await reload(served)).outcome == "committed"
+    stopping = served.host.system.ref("/plain").stop()
+    plugin.edit("plain", "return msg", "return 'new'")
+    heard = heard_from(served)
+    assert (await reload(served)).outcome == "waiting"
+    await stopping
+    async with asyncio.timeout(60):
+        outcomes = [(await heard.get()).outcome for _ in range(2)]
+    assert outcomes == ["waiting", "committed"]
+
+
 async def test_an_actor_whose_plugin_could_not_be_loaded_starts_once_it_can(
     plugin: Guest, serve: Serve, folder: Path
 ) -> None:
@@ -513,6 +541,24 @@ async def test_the_traceback_of_a_refusal_shows_the_lines_that_were_tried(
     assert first_line_in_tracebacks(file) == ("" if module == "words" else before)
 
 
+async def test_the_lines_of_the_first_generation_are_known_as_python_counts_them(
+    plugin: Guest, serve: Serve, folder: Path
+) -> None:
+    plugin.write(plain="# coding: latin-1\n\f\n# \xe9\n" + dedent(PLAIN))
+    text = (plugin.folder / "plain.py").read_text("utf-8")
+    (plugin.folder / "plain.py").write_text(text, "latin-1")
+    await serve(
+        f"""
+        plugins.paths = ["{folder}"]
+        actors."/plain".use = "guest.plain:Plain"
+        """
+    )
+    plugin.write(plain="nothing of this runs")
+    file = str(plugin.folder / "plain.py")
+    linecache.checkcache(file)
+    assert [linecache.getline(file, line) for line in (2, 3)] == ["\f\n", "# \xe9\n"]
+
+
 async def test_the_old_code_is_told_what_was_handed_over(plugin: Guest, served: Served) -> None:
     plugin.edit(
         "tail",
@@ -608,6 +654,20 @@ async def test_a_rollback_runs_the_old_modules_with_the_state_as_it_is_now(
     assert (again.outcome, again.generation_to) == ("committed", 4)
     assert {name: sys.modules[name] for name in before} == after
     assert await ask(served, "d") == "new d"
+
+
+async def test_a_rollback_that_finds_an_actor_busy_leaves_the_next_try_to_who_asked(
+    plugin: Guest, served: Served
+) -> None:
+    plugin.edit("plain", "return msg", "await msg.wait()")
+    assert (await reload(served)).outcome == "committed"
+    release = asyncio.Event()
+    await served.host.system.ref("/plain").tell(release)
+    await asyncio.sleep(0.1)
+    report = await served.host.reloads.rollback()
+    assert report.outcome == "waiting"
+    assert report.line().endswith("try again when it is idle")
+    release.set()
 
 
 async def test_after_a_rollback_the_disk_is_what_is_not_running(
