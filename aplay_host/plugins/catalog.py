@@ -66,6 +66,10 @@ class Catalog:
         """Return a catalog with `entries` in addition; the settings hold for them too."""
         return Catalog((*self.entries, *entries), self.settings)
 
+    def is_as(self, other: Catalog) -> bool:
+        """Tell whether `other` has the same in the same states, whatever hooks failed since."""
+        return self is other or [*map(_unmarked, self.entries)] == [*map(_unmarked, other.entries)]
+
     def entry(self, door: Door, id_: str) -> Entry | None:
         """Return the entry ``dist/name`` of `door`, one that is shadowed excepted."""
         same = (one for one in self.entries if one.door == door and one.id == id_)
@@ -142,6 +146,10 @@ def _admitted(settings: PluginSettings, entry: Entry) -> Entry:
         return entry
     reason = plan_admission(settings, entry)
     return replace(entry, state="disabled", reason=reason) if reason else entry
+
+
+def _unmarked(entry: Entry) -> Entry:
+    return replace(entry, reason=None, flags=()) if "degraded" in entry.flags else entry
 
 
 def _is_offered(entry: Entry) -> bool:

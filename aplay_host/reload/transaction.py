@@ -374,12 +374,16 @@ async def quiesce(tx: Transaction, found: ReloadPlan) -> None:
             addresses, deadline=terms.drain_timeout, on_busy=terms.on_busy
         ) as quiet:
             tx.phases["drain"] = round(time.perf_counter() - began, 6)
-            if tx.site.current is not tx.base or tx.base.plugins.catalog is not tx.catalog:
+            if tx.site.current is not tx.base or not _is_as_planned(tx):
                 raise Stale
             with tx.timed("swap"):
                 swap(tx, quiet)
     except BadAddress:
         raise Stale from None  # it was removed meanwhile
+
+
+def _is_as_planned(tx: Transaction) -> bool:
+    return tx.catalog is not None and tx.base.plugins.catalog.is_as(tx.catalog)
 
 
 def swap(tx: Transaction, quiet: Quiesce) -> None:

@@ -241,6 +241,7 @@ def aplay_before_reload(plan):
         ("return Veto('not now')", "able/words.py", "refused"),
         ("return Veto('not now')", "baker/hooks.py", "committed"),
         ("raise ValueError('oh')", "able/words.py", "committed"),
+        ("raise ValueError(object())", "able/words.py", "committed"),
     ],
 )
 async def test_a_veto_counts_unless_it_is_about_the_plugin_itself_or_an_error(
