@@ -212,13 +212,23 @@ class ScopeFinder:
         """Return what has been found out so far."""
         return Noted(dict(self.located), set(self.missing), set(self._foreign))
 
-    def go_back(self, noted: Noted) -> None:
-        """Know what was known then, and nothing that was found out since."""
-        for name, found in noted.located.items():
-            if self.located.get(name) is not found:
-                _show(found)
-        self.located = dict(noted.located)
-        self.missing, self._foreign = set(noted.missing), set(noted.foreign)
+    def shift(self, before: Noted, after: Noted) -> None:
+        """Know of `after` what differs from `before`; what was found out meanwhile stays known."""
+        located = dict[str, Located]()
+        for name in dict.fromkeys((*after.located, *self.located)):
+            was, now = before.located.get(name), after.located.get(name)
+            found = self.located.get(name) if was is now else now
+            if found is not None:
+                located[name] = found
+                if found is not self.located.get(name):
+                    _show(found)
+        self.located = located
+        self.missing = self.missing - (before.missing - after.missing) | (
+            after.missing - before.missing
+        )
+        self._foreign = self._foreign - (before.foreign - after.foreign) | (
+            after.foreign - before.foreign
+        )
 
     def forget(self, names: Iterable[str]) -> None:
         """Know nothing of the modules `names` any more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -71,12 +71,13 @@ class StagedPlugins:
             new = exchange.modules()
             self.modules = {name: new.get(name) for name in renewal.superseded}
         except BaseException:
+            self._after = self._finder.noted()
             self.drop()
             raise
         finally:
             self._finder.read = read
         self._after = self._finder.noted()
-        self._finder.go_back(self._before)
+        self._finder.shift(self._after, self._before)
         lost = [name for name in renewal.order if self.modules.get(name) is None]
         if self.failure is None and lost:
             text = f"{lost[0]} is not among the loaded modules after its import"
@@ -94,33 +95,37 @@ class StagedPlugins:
 
     def take_out(self, names: Iterable[str]) -> None:
         """Have more modules go, those that came to depend on what goes; they are imported anew."""
-        self._needed().take(names)
-        self.modules.update(dict.fromkeys(names))
+        gone = {one: self._finder.located[one] for one in names}
+        self._needed().take(gone)
+        self.modules.update(dict.fromkeys(gone))
+        stay = {it: one for it, one in self._after.located.items() if it not in gone}
+        self._before = replace(self._before, located=self._before.located | gone)
+        self._after = replace(self._after, located=stay)
 
     def within(self, action: Callable[[], T]) -> T:
         """Call `action` with the new modules in place; what it imports is among them then."""
-        self._finder.go_back(self._after)
+        self._finder.shift(self._before, self._after)
         try:
             return self._needed().run(action)
         finally:
             self._after = self._finder.noted()
-            self._finder.go_back(self._before)
+            self._finder.shift(self._after, self._before)
 
     def keep(self) -> None:
         """Put the new modules in the places of the old ones."""
         self._needed().keep()
-        self._finder.go_back(self._after)
+        self._finder.shift(self._before, self._after)
 
     def put_back(self) -> None:
         """Undo `keep`; what is staged stays so."""
         self._needed().put_back()
-        self._finder.go_back(self._before)
+        self._finder.shift(self._after, self._before)
 
     def drop(self) -> None:
         """Let the old modules be where they were; a second call does nothing."""
         if self._exchange is not None:
             self._exchange.drop()
-            self._finder.go_back(self._before)
+            self._finder.shift(self._after, self._before)
             self._exchange = None
 
     def forget(self) -> None:

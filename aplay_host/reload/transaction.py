@@ -112,6 +112,7 @@ class Transaction:
     config: HostConfig | None = None
     wanted: tuple[Entry, ...] = ()
     catalog: Catalog | None = None
+    located: frozenset[str] = frozenset()
     disk: dict[str, OnDisk | None] = field(default_factory=dict)
     plan: ReloadPlan | None = None
     staged: StagedPlugins | None = None
@@ -235,6 +236,7 @@ async def plan(tx: Transaction) -> ReloadPlan:
     await look(tx)
     declared = declared_in(tx.config) if tx.config else None
     now, plugins = running(tx.base), tx.base.plugins
+    tx.located = frozenset(plugins.finder.located)
     changes = changes_of(now, tx.disk, plugins)
     digests = {name: file.digest for name, file in tx.disk.items() if file is not None}
     tx.attempt += tuple((it.kind, it.path, digests.get(it.module)) for it in changes)
@@ -268,6 +270,7 @@ def plan_back(tx: Transaction, former: Former) -> ReloadPlan:
     """Decide what going back to `former` would do; its modules are there already."""
     now, plugins = running(tx.base), tx.base.plugins
     tx.catalog, tx.staged = plugins.catalog, former.staged
+    tx.located = frozenset(plugins.finder.located)
     tx.tree = former.generation.tree
     tx.specs = {node.address: node.spec for node in tx.tree.nodes if node.spec is not None}
     cells = [CellView.of(cell) for cell in tx.site.system.cells()]
@@ -383,7 +386,10 @@ async def quiesce(tx: Transaction, found: ReloadPlan) -> None:
 
 
 def _is_as_planned(tx: Transaction) -> bool:
-    return tx.catalog is not None and tx.base.plugins.catalog.is_as(tx.catalog)
+    """Tell whether the same plugins are there, and nothing was imported since it was planned."""
+    plugins = tx.base.plugins
+    same = tx.catalog is not None and plugins.catalog.is_as(tx.catalog)
+    return same and plugins.finder.located.keys() == tx.located
 
 
 def swap(tx: Transaction, quiet: Quiesce) -> None:
