@@ -21,7 +21,7 @@ async def dispose(behaviours: Mapping[Address, Actor], handovers: Iterable[Hando
     of what ``get_state`` handed over all, and none where the new one began empty.
     """
     ways = {one.address: one for one in handovers}
-    found = {at: one for at, one in behaviours.items() if hasattr(one, "on_dispose")}
+    found = {at: one for at, one in behaviours.items() if hasattr(type(one), "on_dispose")}
     calls = [_dispose(str(at), one, handed_over(one, ways.get(at))) for at, one in found.items()]
     await asyncio.gather(*calls)
 

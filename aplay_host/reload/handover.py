@@ -81,10 +81,10 @@ def hand_over(new: Actor, before: Before, reclass: Reclass) -> Handover:
     """
     old, address = before.behaviour, str(new.address)
     version = _version(old)
-    if hasattr(old, "get_state") and hasattr(new, "set_state"):
-        state = _ask(old.get_state, address, "get_state")
+    if hasattr(type(old), "get_state") and hasattr(type(new), "set_state"):
+        state = _ask(old.get_state, address, "get_state")  # type: ignore[attr-defined]  # it is optional
         state = _migrate(new, state, version, address)
-        _ask(lambda: new.set_state(state), address, "set_state")
+        _ask(lambda: new.set_state(state), address, "set_state")  # type: ignore[attr-defined]
         return Handover(address, "set_state", version, {})
     if name_of(type(old)) != name_of(type(new)):
         note = f"{address} is a {name_of(type(new))} now and begins empty"
@@ -98,11 +98,10 @@ def hand_over(new: Actor, before: Before, reclass: Reclass) -> Handover:
 
 def tell_reload(new: Actor, info: ReloadInfo) -> None:
     """Call ``on_reload`` where there is one; raises `Refused` when it raises."""
-    on_reload = getattr(new, "on_reload", None)
-    if on_reload is None:
+    if not hasattr(type(new), "on_reload"):
         return
     address = str(new.address)
-    result = _ask(lambda: on_reload(info), address, "on_reload")
+    result = _ask(lambda: new.on_reload(info), address, "on_reload")  # type: ignore[attr-defined]
     if inspect.iscoroutine(result):
         result.close()
         _refuse("on_reload", address, "an async def", "a plain def", "write it without async")
@@ -112,7 +111,7 @@ def _merge_into(
     new: Actor, before: Before, reclass: Reclass, version: int
 ) -> tuple[dict[str, Fate], tuple[str, ...]]:
     old, address = before.behaviour, str(new.address)
-    transient = frozenset(getattr(new, "reload_transient", ()))
+    transient = frozenset(getattr(type(new), "reload_transient", ()))
 
     def carried(behaviour: Actor) -> dict[str, Any]:
         state = state_of(behaviour, reclass.shape_of)
@@ -128,7 +127,7 @@ def _merge_into(
     if kept:
         for was, now in counterparts(base, kept, theirs, pair=(old, before.first)):
             reclass.seed(was, now)
-        copy = hasattr(new, "migrate") or hasattr(new, "on_reload")
+        copy = hasattr(type(new), "migrate") or hasattr(type(new), "on_reload")
         kept = reclass.convert(kept, address, copy=copy, attributes=True)
     shape = reclass.shape_of(type(new))
     shape.clear(new, theirs.keys() - merged.state.keys())
@@ -147,7 +146,7 @@ def _renamed(address: str, left: list[str], fates: Mapping[str, Fate]) -> tuple[
 
 
 def _version(behaviour: Actor) -> int:
-    version: int = getattr(behaviour, "state_version", 1)
+    version: int = getattr(type(behaviour), "state_version", 1)
     return version
 
 

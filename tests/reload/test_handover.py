@@ -385,6 +385,12 @@ async def test_a_state_hook_that_raises_is_a_refusal(swap: Swap, hook: str) -> N
     assert "TypeError" in found.got
 
 
+async def test_hooks_are_those_of_the_class_whatever_its_instances_answer(swap: Swap) -> None:
+    proxy = BODY + "    def __getattr__(self, name): return lambda *args: 1 / 0\n"
+    new = await swap(proxy, proxy, lambda old: old.seen.append(1))
+    assert (vars(new)["seen"], swap.report.way) == ([1], "merge")
+
+
 # ---- on_reload ---------------------------------------------------------------------------
 
 
