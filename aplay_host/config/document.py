@@ -128,15 +128,15 @@ class Document:
         return slice(0, 1)
 
 
-def read_document(path: Path) -> Document:
-    """Read and parse `path`; nothing is validated.
+def read_document(path: Path, content: bytes | None = None) -> Document:
+    """Read and parse `path`, or the `content` that was read of it; nothing is validated.
 
     Raises `ConfigError` with one problem when the file cannot be read, is not UTF-8 or is
     not TOML: a syntax error is the only mistake that comes alone.
     """
     path = Path(os.path.abspath(path))
     try:
-        content = path.read_bytes()
+        content = path.read_bytes() if content is None else content
     except OSError as error:
         message = f"cannot be read: {(error.strerror or str(error)).lower()}"
         problem = Problem(_shown(path), 0, 0, 0, "", "unreadable", message)

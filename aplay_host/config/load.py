@@ -47,14 +47,14 @@ class HostConfig:
         return self.document.place_of(("actors", key_of(self.document, address), *keys))
 
 
-def load_config(path: Path) -> HostConfig:
-    """Read and check `path`.
+def load_config(path: Path, content: bytes | None = None) -> HostConfig:
+    """Read and check `path`, or the `content` that was read of it.
 
     Raises `ConfigError` with every mistake, in the order of the file; a file that cannot
     be read or is no TOML has just that one, and any other error has as `sound` the
     `HostConfig` of the file without its mistakes.
     """
-    document = read_document(path)
+    document = read_document(path, content)
     config, mistakes = _checked(document, document.data)
     if config is None:
         sound = _sound(document, mistakes)

@@ -29,10 +29,10 @@ class OnDisk:
 
 async def look_at(
     plugins: PluginSet, names: Iterable[str], config: str, hold: Hold
-) -> dict[str, OnDisk | None]:
-    """Return what is on disk for each of these modules, None where nothing is.
+) -> tuple[dict[str, OnDisk | None], bytes | None]:
+    """Return what is on disk for each of these modules, None where nothing is, and aplay.toml.
 
-    Waits until nobody is at work on them or on `config`, the path of aplay.toml; nothing that
+    Waits until nobody is at work on them or on `config`, the path of that; nothing that
     is half written is taken. Where a writer had to be waited for, perhaps one that nobody can
     see, two readings have to agree. Raises `Refused` when that lasts, and for what cannot be read.
     """
@@ -48,10 +48,11 @@ async def look_at(
                 is_whole = not settled.waited or settled.files == before
                 before = settled.files
                 if is_whole and settled.gone <= {config} and hold.undisturbed(roots) == marks:
-                    return {
+                    disk = {
                         name: _on_disk(paths[name][0], settled.files) if name in paths else None
                         for name in names
                     }
+                    return disk, settled.files[config].source if config in settled.files else None
     except TimeoutError:
         got = f"git, an installer or an editor has been at work for {PATIENCE:g} s"
         cure = "wait until it has done, then: aplay-host reload"

@@ -190,11 +190,15 @@ def refuse_what_was_in_vain(tx: Transaction) -> None:
         raise InVain
 
 
-def _read_config(config: HostConfig) -> HostConfig:
+def _read_config(file: Path, content: bytes | None) -> HostConfig:
+    """Return what aplay.toml says, of which `content` was read, None where that was impossible."""
     try:
-        return load_config(config.file)
+        config = load_config(file, content)
     except ConfigError as error:
         raise bad_config(error) from None
+    if content is None:
+        raise Stale  # it is there now
+    return config
 
 
 async def prepare(tx: Transaction, found: ReloadPlan) -> None:
@@ -221,13 +225,13 @@ async def look(tx: Transaction) -> None:
         upgraded = tx.request.by_itself
         modules = in_question(running(tx.base), plugins, tx.wanted, upgraded=upgraded)
     try:
-        tx.disk = await look_at(plugins, modules, str(tx.base.config.file), tx.hold)
+        tx.disk, toml = await look_at(plugins, modules, str(tx.base.config.file), tx.hold)
     except Refused as error:
         tx.attempt = (error.refusal.place, error.refusal.got)
         raise
-    tx.attempt = (digest_at(tx.base.config.file),)
+    tx.attempt = (None if toml is None else digest_of(toml),)
     if not names:
-        tx.config = _read_config(tx.base.config)
+        tx.config = _read_config(tx.base.config.file, toml)
 
 
 async def plan(tx: Transaction) -> ReloadPlan:

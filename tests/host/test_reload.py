@@ -23,7 +23,7 @@ from aplay_host.errors import ConfigError
 from aplay_host.host.port import HostPort
 from aplay_host.kernel import MessageFailed, Started
 from aplay_host.plugins import Verdict
-from aplay_host.reload import ReloadEvent, ReloadReport, Request, settle, transaction
+from aplay_host.reload import ReloadEvent, ReloadReport, Request, disk, settle, transaction
 from aplay_host.reload.hold import Hold
 
 from .conftest import Serve, Served
@@ -934,6 +934,24 @@ async def test_the_file_and_the_code_commit_together_or_not_at_all(
     assert (await reload(served)).outcome == "committed"
     assert await ask(served, "b") == "new b"
     assert served.host.system.ref("/tail").status().spec.max_tasks == 2
+
+
+async def test_the_file_is_what_was_read_when_it_was_whole(
+    served: Served, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "aplay.toml"
+    file.write_text(file.read_text() + 'actors."/new".use = "guest.plain:Plain"\n')
+
+    async def read(sizes: dict[str, int]) -> settle.Settled:
+        settled = await settle.read_settled(sizes)
+        file.write_text("")  # somebody begins to write it once more
+        return settled
+
+    monkeypatch.setattr(disk, "read_settled", read)
+    assert (await reload(served)).outcome == "committed"
+    await asyncio.sleep(0)
+    assert await ask(served, "x", "/new") == "x"
+    assert await ask(served, "x") == "old x"
 
 
 async def test_what_a_host_reads_at_its_start_only_waits_for_the_next(
