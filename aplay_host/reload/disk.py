@@ -45,7 +45,7 @@ async def look_at(
                 paths = _paths(plugins, names)
                 texts = {path: size for path, size in paths.values() if size is not None}
                 settled = await read_settled({**texts, config: 0})
-                is_whole = not settled.waited or settled.files == before
+                is_whole = not settled.waited or (settled.files == before and not settled.is_open)
                 before = settled.files
                 if is_whole and settled.gone <= {config} and hold.undisturbed(roots) == marks:
                     disk = {

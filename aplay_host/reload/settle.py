@@ -36,12 +36,14 @@ class Sighting:
 class Settled:
     """Files that were read whole; what is `gone` was deleted or renamed meanwhile.
 
-    `waited` tells that a writer was waited for, so that other files may be others by now.
+    `waited` tells that a writer was waited for, so that other files may be others by now, and
+    `is_open` that one has not closed its file, which was taken because nothing came any more.
     """
 
     files: Mapping[str, SourceFile]
     gone: frozenset[str]
     waited: bool
+    is_open: bool = False
 
 
 def writer_open(descriptor: int) -> bool | None:
@@ -98,7 +100,8 @@ async def read_settled(
             settling.judge(path, seen, clock())
         if not settling.pending:
             given_up = any(one.problem for one in settling.files.values())
-            return Settled(settling.files, frozenset(settling.gone), waited and not given_up)
+            gone, open_ = frozenset(settling.gone), settling.is_open
+            return Settled(settling.files, gone, waited and not given_up, open_)
         waited = True
         await asyncio.sleep(_POLL_SECONDS)
 
@@ -110,6 +113,7 @@ class _Settling:
         self.pending = dict(sizes)
         self.files: dict[str, SourceFile] = {}
         self.gone: set[str] = set()
+        self.is_open = False
         self._deadline = began + _PATIENCE_SECONDS
         self._quiet: dict[str, tuple[Stamp, float]] = {}
 
@@ -119,6 +123,7 @@ class _Settling:
             self.gone.add(path)
         elif now - self._since(path, seen.file.stamp, now) >= self._quiet_needed(path, seen):
             self.files[path] = seen.file
+            self.is_open |= bool(seen.writing)
         elif now > self._deadline:
             self.files[path] = unreadable(path, "somebody is still writing it", seen.file.stamp)
         else:

@@ -247,6 +247,18 @@ async def test_a_file_that_is_being_written_is_taken_when_it_is_whole(
     assert await ask(served, "a") == "new and whole a"
 
 
+async def test_a_file_that_nothing_is_written_to_is_waited_for_until_it_is_closed(
+    plugin: Guest, served: Served
+) -> None:
+    with (plugin.folder / "words.py").open("w") as stream:
+        begun = asyncio.create_task(reload(served))
+        await asyncio.sleep(2)
+        assert not begun.done()
+        stream.write("PREFIX = 'new '")
+    assert (await begun).outcome == "committed"
+    assert await ask(served, "a") == "new a"
+
+
 async def test_a_file_that_loses_most_of_its_text_is_taken(plugin: Guest, served: Served) -> None:
     plugin.write(parse="def parse(msg): return 'new'")
     assert (await reload(served)).outcome == "committed"
