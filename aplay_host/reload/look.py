@@ -9,10 +9,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
 from typing import NamedTuple
-
-from ..plugins import digest_of
 
 SUFFIXES = (".py", *EXTENSION_SUFFIXES)
 _SKIPPED = {"__pycache__", "node_modules"}
@@ -133,14 +130,6 @@ def dirty(committed: Mapping[str, str], snapshot: Snapshot) -> Change:
         ),
         removed=tuple(sorted(committed.keys() - disk.keys())),
     )
-
-
-def digest_at(file: Path) -> str | None:
-    """Return the hash of a file's bytes, None where it cannot be read."""
-    try:
-        return digest_of(file.read_bytes())
-    except OSError:
-        return None
 
 
 def place(path: str) -> str:

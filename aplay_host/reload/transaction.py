@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ..config import HostConfig, Resolve, load_config, plan_tree
 from ..errors import BadAddress, ConfigError
@@ -25,6 +26,7 @@ from ..plugins import (
     PluginSet,
     Renewal,
     StagedPlugins,
+    digest_of,
     entries_named,
     place_of,
 )
@@ -43,7 +45,6 @@ from .generation import (
 )
 from .handover import Handover
 from .hold import Hold
-from .look import digest_at
 from .plan import PluginStep, ReloadPlan, plan_reload
 from .reclass import Reclass
 from .refusal import Refusal, Refused
