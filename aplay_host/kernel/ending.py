@@ -11,7 +11,6 @@ from . import lifecycle
 from .events import Abandoned, Removed, SystemStopped, SystemStopping
 from .hooks import place_of
 from .status import ShutdownReport
-from .teardown import finish, let_hands_finish
 
 if TYPE_CHECKING:
     from .address import Address
@@ -94,7 +93,7 @@ class Ending:
     def begin(self) -> None:
         """Begin to shut down, unless that has begun; before the system is open, remember it."""
         if self._system.unsteered is not None:
-            self._system.root.want("gone")
+            lifecycle.end(self._system.root, "shutdown")
         elif self._ending is None:
             self._end_by(SHUTDOWN_SECONDS, self.abort)
 
@@ -106,8 +105,7 @@ class Ending:
         self._aborted = True
         self._end_by(LAST_SECOND, self._leave_behind)
         for cell in (*self._system.cells(), self._system.root):
-            if cell is not self._system.root:
-                lifecycle.remove(cell, "shutdown")
+            lifecycle.end(cell, "shutdown")
             for hand in cell.hands:
                 hand.cancel()
             for task in cell.tasks:
@@ -130,35 +128,10 @@ class Ending:
             self.cut = 0  # what an earlier stop cut or left behind is not this one's doing
             running = {task: text for task, text in self._abandoned.items() if not task.done()}
             self._abandoned = running
-            self._close_root()
+            lifecycle.end(self._system.root, "shutdown")
             self._ending = self._system.create_task(self._shut_down(), "shutdown")
             self._system.events.tell(SystemStopping, self._system.root.address)
         return self._ending
-
-    def _close_root(self) -> None:
-        """Let the root begin no message any more, and end it after all others."""
-        root = self._system.root
-        root.reason = "shutdown"
-        root.want("gone")
-        if root.state == "starting":
-            root.cut_hook()
-        elif root.state in lifecycle.ALIVE:
-            root.enter("stopping")
-            root.curtail()
-            root.bury_requests("shutdown")
-        if root.steering is None:
-            root.steering = self._system.create_task(self._end_root(), "/ lifecycle")
-
-    async def _end_root(self) -> None:
-        root = self._system.root
-        try:
-            seconds = await let_hands_finish(root)
-            for cell in reversed(tuple((root.children or {}).values())):
-                await lifecycle.remove(cell, "shutdown")
-            await finish(root, "shutdown", seconds)
-            root.bury_all("shutdown")
-        finally:
-            root.steering = None
 
     async def _shut_down(self) -> ShutdownReport:
         if (steering := self._system.root.steering) is not None:
@@ -167,7 +140,6 @@ class Ending:
         self._time_up.cancel()
         self._system.deadlines.close()
         await self._system.drivers.close()
-        self._system.root.enter("stopped")
         clean = not self.cut and not self._abandoned
         dead = self._system.dead_letters.counts["shutdown"]
         report = ShutdownReport(clean, tuple(self._abandoned.values()), dead)
@@ -184,7 +156,7 @@ class Ending:
                 hand.abandon()
             if cell.steering is not None:
                 cell.steering.cancel()
-            if cell is self._system.root:
-                continue
-            self._system.registry.forget(cell, "shutdown")
-            self._system.events.tell(Removed, cell.address, "shutdown")
+            if cell.state != "removed":
+                self._system.registry.forget(cell, "shutdown")
+                if cell.parent is not None:
+                    self._system.events.tell(Removed, cell.address, "shutdown")

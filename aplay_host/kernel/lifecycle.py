@@ -70,12 +70,18 @@ def remove(cell: ActorCell, reason: str = "removed") -> Op:
     """End the actor and its children for good; waiting mail becomes dead letters."""
     if cell.parent is None and cell.system.ending.comes_with_root:
         cell.system.ending.begin()
-    elif cell.wanted != "gone":
+    else:
+        end(cell, reason)
+    return Op(cell)
+
+
+def end(cell: ActorCell, reason: str) -> None:
+    """Do as `remove`; to end the root in this way does not end its system."""
+    if cell.wanted != "gone":
         cell.reason = reason
         if cell.system.quiet is not None:
             cell.system.quiet.leave(cell)
         _want(cell, "gone")
-    return Op(cell)
 
 
 def start_now(cell: ActorCell) -> bool:

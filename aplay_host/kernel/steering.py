@@ -250,5 +250,6 @@ async def _remove(cell: ActorCell) -> None:
     if cell.box is not None:
         await cell.box.close(ends - cell.system.now(), reason)
     cell.system.registry.forget(cell, reason)
-    cell.system.events.tell(Removed, cell.address, reason)
+    if cell.parent is not None:  # of the root's end the system tells
+        cell.system.events.tell(Removed, cell.address, reason)
     tell_watchers(cell, reason)

@@ -114,6 +114,7 @@ class ActorSystem:
         unsteered, self.unsteered = self.unsteered, None
         if self.root.wanted == "gone":  # it was stopped before it began
             self.ending.begin()
+            self.root.steer()
             return
         if not lifecycle.start_now(self.root):
             lifecycle.start(self.root)

@@ -246,7 +246,7 @@ def listen(system: ActorSystem, *kinds: type[Event]) -> list[Any]:
 
 def check_account(system: ActorSystem) -> None:
     """Check the equation for every actor and for the system, as they are right now."""
-    for status in (*system.tree(), system.ref("/").status(), system.status()):
+    for status in (*system.tree(), system.root.status(), system.status()):
         counts = counts_of(status)
         assert min(counts) >= 0, status
         assert counts[0] == sum(counts[1:]), status

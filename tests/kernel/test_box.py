@@ -20,6 +20,7 @@ from aplay_host.kernel import (
     Depth,
     Handled,
     Inlet,
+    KernelActor,
     MailboxFull,
     MailboxSpec,
     Outcome,
@@ -234,6 +235,21 @@ async def test_a_shutdown_leaves_to_the_store_what_has_not_begun(system: ActorSy
     assert (store.left, store.closed) == (list(range(1, 200)), [False])
     assert list(system.dead_letters) == []
     assert counts_of(system.status()) == (1, 1, 0, 0, 0, 0)
+
+
+async def test_a_shutdown_closes_the_mailbox_of_the_root_too() -> None:
+    class Kernel(KernelActor):
+        async def msg_handler(self, msg: Any) -> None:
+            self.stop()
+
+    kernel, store = Kernel(), Store()
+    kernel.system.make_mailbox = lambda address, spec: store if address == "/" else None
+    kernel.tell_nowait("first")
+    kernel.tell_nowait("second")
+    await kernel.run()
+    assert (store.left, store.closed) == (["second"], [False])
+    assert kernel.ref().state == "removed"
+    check_account(kernel.system)
 
 
 async def test_credit_is_asked_for_before_the_line_is_empty(system: ActorSystem) -> None:
