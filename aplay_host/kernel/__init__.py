@@ -19,7 +19,7 @@ from .._door import lazy_among
 if TYPE_CHECKING:
     from .actor import Actor, Faulty, Group
     from .address import Address
-    from .boxing import in_memory
+    from .boxline import in_memory
     from .composing import compose_anew
     from .envelope import Envelope
     from .errors import (
@@ -181,7 +181,7 @@ __getattr__ = lazy_among(
         "letters",
         "mailbox",
         "actor",
-        "boxing",
+        "boxline",
         "composing",
         "exchange",
         "inside",

@@ -1,4 +1,4 @@
-"""The cell's side of a mailbox in its `box`: what is in there, and how it comes into the line."""
+"""The cell's side of a mailbox in its `box`: how one gets there, and its mail into the line."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from collections.abc import Awaitable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from .hooks import end_tasks
-from .mailbox import RELEASED, Dead, Final, Mailbox, Outcome, Parcel, Verdict
+from .mailbox import RELEASED, Dead, Final, Mailbox, MakeMailbox, Outcome, Parcel, Verdict
 from .request import Request
+from .watch import Notice
 
 if TYPE_CHECKING:
+    from .address import Address
     from .cell import ActorCell
+    from .spec import MailboxSpec
 
 LEAST_SHARE = 0.1
 """The part of the stop time-out that a box has in any case, and of its time to be cancelled in."""
+
+EARLY = ("new", "starting", "restarting")
+METHODS = ("open", "put", "demand", "begin", "settle", "depth", "close")
 
 
 class BoxLine:
@@ -229,3 +235,86 @@ class BoxLine:
         aside, self.aside = self.aside, []
         if aside:
             self._cell.put_back(aside)
+
+
+def in_memory(address: Address, spec: MailboxSpec) -> None:
+    """Make no box, which is what a mailbox in memory is.
+
+    Raises `ValueError` for any other kind, and `TypeError` for options, since it has none.
+    """
+    if spec.kind != "memory":
+        raise ValueError(f'mailbox kind of {address}: got "{spec.kind}", want "memory"')
+    if spec.options:
+        raise TypeError(f"mailbox of {address}: unknown key {next(iter(spec.options))!r}")
+
+
+def offer(cell: ActorCell, make: MakeMailbox) -> None:
+    """Take a mailbox of the actor's own for the start that is under way, or the first one.
+
+    It is used in place of the settings' kind. Ignored once the cell has a box, and while its
+    actor runs. Raises `TypeError` for what makes no mailbox.
+    """
+    if cell.box is None and cell.state in EARLY and cell.system.outbox is None:
+        cell.offered = _made(cell, make, f"_mailbox of {cell.address}")
+
+
+def needs_box(cell: ActorCell) -> bool:
+    """Tell whether the next start puts a mailbox in; that of the settings' kind is made here.
+
+    Raises what making it raises.
+    """
+    if cell.box is not None:
+        return False
+    if cell.offered is None:
+        kind = f'mailbox kind "{cell.spec.mailbox.kind}" of {cell.address}'
+        made = _made(cell, cell.system.make_mailbox, kind)
+        if made is None:
+            return False
+        cell.offered = made
+    return True
+
+
+async def install(cell: ActorCell) -> None:
+    """Open the mailbox that is due, if one is, and put into it what waits already, in order.
+
+    Raises what opening it raises; then the cell keeps its mail in memory.
+    """
+    if not needs_box(cell):
+        return
+    offered, cell.offered = cell.offered, None
+    assert offered is not None
+    line = BoxLine(cell, offered)
+    line.waiting = await offered.open(line)
+    waiting = cell.take_all()
+    cell.box = line
+    cell.open_line()
+    for message in waiting:
+        if isinstance(message, Notice):
+            cell.line_up(message)
+        else:
+            _move(cell, line, message)
+    cell.admit_waiters()
+
+
+def _move(cell: ActorCell, line: BoxLine, message: object) -> None:
+    try:
+        line.put(message)
+    except Exception as error:
+        cell.bury((message,), "store_failed", f"{type(error).__qualname__}: {error}")
+
+
+def _made(cell: ActorCell, make: MakeMailbox, what: str) -> Mailbox | None:
+    """Make the mailbox and see that it is one, and that its actor drops no mail."""
+    if not callable(make):
+        raise TypeError(f"{what}: got {make!r}, want a MailBox, or what makes a Mailbox")
+    made = make(cell.address, cell.spec.mailbox)
+    if made is None:
+        return None
+    if missing := [name for name in METHODS if not callable(getattr(made, name, None))]:
+        raise TypeError(f"{what}: {make!r} made {made!r}, which has no {missing[0]}()")
+    if cell.spec.mailbox.overflow not in ("reject", "wait"):
+        raise ValueError(
+            f"{what}: overflow {cell.spec.mailbox.overflow} is for mail in memory only; with "
+            "another mailbox it is reject or wait"
+        )
+    return made

@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from .boxline import BoxLine
     from .cell import ActorCell
     from .composing import Handler
-    from .lifecycle import Wanted
+    from .lifecycle import Renewal, Wanted
     from .mailbox import Mailbox
     from .owned import Call
     from .probation import Probation
-    from .renewal import Renewal
     from .request import Request
     from .status import Failure
     from .turn import Turn

@@ -23,13 +23,12 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import boxing
+from . import boxline
 from .actor import START_HOOKS
 from .errors import StartFailed
 from .events import Quarantined, Removed, Stopped
 from .hooks import HookOutcome, run_hook, run_within
-from .lifecycle import close, opened, remove, renew, start, suspend
-from .renewal import Renewal
+from .lifecycle import Renewal, close, opened, remove, renew, start, suspend
 from .status import Failure
 from .teardown import drop_instance, end_owned_tasks, finish, let_hands_finish, tell_end, time_left
 from .watch import end_watches, tell_watchers
@@ -104,7 +103,7 @@ async def _open(cell: ActorCell) -> HookOutcome:
             return HookOutcome(asyncio.CancelledError(), cut=True)
         outcome = await run_hook(cell, hook, ends - cell.system.now())
         if outcome.error is None and hook == "prepare_mailbox":
-            opening = partial(boxing.install, cell)
+            opening = partial(boxline.install, cell)
             outcome = await run_within(cell, "mailbox", ends - cell.system.now(), opening)
         if outcome.error is not None:
             break

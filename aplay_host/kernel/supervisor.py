@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from . import lifecycle
 from .errors import Escalated
 from .events import Restarting
-from .renewal import Renewal
+from .lifecycle import Renewal
 from .supervision import Ended, Sibling, plan_directive, plan_restart
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from . import lifecycle
 from .actor import Actor, Faulty, Group
 from .address import Address
-from .boxing import in_memory
+from .boxline import in_memory
 from .cell import ActorCell
 from .child import child_spec, discard, find_child, note_declared, prepare_child
 from .composing import Interceptors
