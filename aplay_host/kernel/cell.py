@@ -335,6 +335,7 @@ class ActorCell(Mail):
         self.state = state
         self.since = self.system.now()
         self.open_line()
+        self.tell_change()
 
     @property
     def pending(self) -> int:

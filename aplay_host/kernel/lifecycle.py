@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -25,63 +26,26 @@ ALIVE = ("starting", "running", "paused")
 Wanted = Literal["up", "down", "gone"]
 
 
+@dataclass(slots=True, eq=False)
 class Renewal:
-    """Where a cell stands between its old instance and the next one.
+    """Where a cell in state ``restarting`` stands between its old instance and the next one.
 
-    The old instance ends first, which `down` tells; the start of the new one waits for `go`.
-    That comes after `pause` seconds; without a pause it comes from the parent, or from the
-    sibling that this cell restarts with. `group` are the cells that restart with this one, it
-    included, in order of creation. With `fails` there is no start: the cell becomes failed.
+    The old instance ends first, then it `is_down`. The next one starts after `pause` seconds, or
+    as soon as `go` is done; without a pause that is up to the parent, or to the sibling that
+    this cell restarts with. `group` are the cells that restart with this one, it included, in
+    order of creation. With `fails` there is no start: the cell becomes failed.
 
-    A renewal that another one takes the place of has no say any more: it is `over`.
+    A renewal that is not its cell's any more, because another took its place, has no say.
     """
 
-    __slots__ = ("_timer", "down", "fails", "go", "group", "over", "pause")
-
-    def __init__(
-        self,
-        cell: ActorCell,
-        pause: float | None,
-        group: Iterable[ActorCell] = (),
-        *,
-        fails: bool = False,
-    ) -> None:
-        self.pause = pause
-        self.group = tuple(group) or (cell,)
-        self.fails = fails
-        self.down: asyncio.Future[None] = cell.system.loop.create_future()
-        self.go: asyncio.Future[None] = cell.system.loop.create_future()
-        self.over: asyncio.Future[None] = cell.system.loop.create_future()
-        self._timer: asyncio.TimerHandle | None = None
-
-    @property
-    def follows(self) -> bool:
-        """Tell whether somebody else is going to say when to start, and has not yet."""
-        return self.pause is None and not self.go.done()
-
-    def take_over(self, earlier: Renewal) -> None:
-        """Take the place of `earlier`; who waits for the end of the instance goes on waiting."""
-        if not earlier.down.done():
-            self.down = earlier.down
-        if self.pause is not None and len(self.group) == 1:
-            self.group = earlier.group  # those who wait for it must not wait for ever
-        earlier.resume()
-        earlier.over.set_result(None)
-
-    def end(self) -> None:
-        """Tell that the old instance has ended."""
-        if not self.down.done():
-            self.down.set_result(None)
-
-    def begin_pause(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let the clock run, if there is a pause and nobody has ended it already."""
-        if self.pause is not None and not self.go.done():
-            self._timer = loop.call_later(self.pause, self.resume)
+    go: asyncio.Future[None]
+    pause: float | None
+    group: tuple[ActorCell, ...]
+    fails: bool
+    is_down: bool = False
 
     def resume(self) -> None:
         """Let the start begin."""
-        if self._timer is not None:
-            self._timer.cancel()
         if not self.go.done():
             self.go.set_result(None)
 
@@ -122,7 +86,7 @@ def restart(cell: ActorCell) -> Op:
     """Give the actor a new instance, at once and uncounted; it keeps address and mail."""
     if cell.state not in ("running", "paused"):
         return start(cell)
-    renew(cell, Renewal(cell, 0.0))
+    renew(cell, 0.0)
     return Op(cell, must_run=True)
 
 
@@ -163,16 +127,24 @@ def start_now(cell: ActorCell) -> bool:
     return True
 
 
-def renew(cell: ActorCell, renewal: Renewal) -> None:
-    """Close the gate and begin to exchange the instance; waiting mail and requests stay."""
+def renew(
+    cell: ActorCell, pause: float | None, group: Iterable[ActorCell] = (), *, fails: bool = False
+) -> None:
+    """Close the gate and begin to exchange the instance; waiting mail and requests stay.
+
+    See `Renewal`; without a `group` it is that of the renewal whose place this one takes.
+    """
     if cell.is_quiesced:
-        cell.deferred += (partial(renew, cell, renewal),)
+        cell.deferred += (partial(renew, cell, pause, group, fails=fails),)
         return
     if cell.state == "starting":
         cell.cut_hook()
-    if cell.renewal is not None:
-        renewal.take_over(cell.renewal)
-    cell.renewal = renewal
+    members, earlier = tuple(group) or (cell,), cell.renewal
+    if earlier is not None:
+        earlier.resume()
+        if pause is not None and len(members) == 1:
+            members = earlier.group  # those who wait for it must not wait for ever
+    cell.renewal = Renewal(cell.system.loop.create_future(), pause, members, fails)
     cell.enter("restarting")
     cell.curtail()
     cell.steer()
@@ -215,25 +187,23 @@ def opened(cell: ActorCell, cause: str) -> None:
         cell.wake()
 
 
-def suspend(cell: ActorCell) -> asyncio.Future[None] | None:
-    """Take down an actor that restarts with another; return the end of its old instance.
+def suspend(cell: ActorCell) -> None:
+    """Let an actor that lives restart with another, which says when it is to start.
 
-    None for one that is left alone, because a person holds it or it does not live. One that
-    is about to become failed goes on to do so.
+    One that is about to become failed goes on to do so.
     """
-    if cell.state not in (*ALIVE, "restarting"):
-        return None
-    renewal = cell.renewal
-    if renewal is None or cell.state != "restarting" or not (renewal.fails or renewal.follows):
-        renewal = Renewal(cell, None)
-        renew(cell, renewal)
-    return renewal.down
+    now = cell.renewal
+    if cell.state in ALIVE or (
+        cell.state == "restarting"
+        and (now is None or not (now.fails or (now.pause is None and not now.go.done())))
+    ):
+        renew(cell, None)
 
 
 def _end_wait(cell: ActorCell, renewal: Renewal) -> None:
     """Let the new instance start, even the one of an actor that was about to be failed."""
     if renewal.fails and cell.state == "restarting":
-        renew(cell, Renewal(cell, 0.0, renewal.group))
+        renew(cell, 0.0, renewal.group)
     else:
         renewal.resume()
 

@@ -235,13 +235,16 @@ class Mail(Rare):
         except Exception as error:
             waiter.room.set_exception(error)
 
-    async def next_change(self) -> None:
-        """Wait until a message comes into the line, or one of the hands is no more."""
+    def next_change(self) -> asyncio.Future[None]:
+        """Return what ends when a message comes into the line, a hand or an instance ends.
+
+        So it does with every other state of the cell; it may end for less than that.
+        """
         if not self.inbox:
             self.inbox = None  # so that nobody appends to it unnoticed
         change: asyncio.Future[None] = self.system.loop.create_future()
         self.changes += (change,)
-        await change
+        return change
 
     def tell_change(self) -> None:
         """Wake those who wait for a change."""

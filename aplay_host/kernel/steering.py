@@ -28,13 +28,14 @@ from .actor import START_HOOKS
 from .errors import StartFailed
 from .events import Quarantined, Removed, Stopped
 from .hooks import HookOutcome, run_hook, run_within
-from .lifecycle import Renewal, close, opened, remove, renew, start, suspend
+from .lifecycle import close, opened, remove, renew, start, suspend
 from .status import Failure
-from .teardown import drop_instance, end_owned_tasks, finish, let_hands_finish, tell_end, time_left
+from .teardown import drop_instance, end_owned_tasks, finish, let_hands_finish, time_left
 from .watch import end_watches, tell_watchers
 
 if TYPE_CHECKING:
     from .cell import ActorCell
+    from .lifecycle import Renewal
 
 AT_REST = ("new", "stopped", "failed")
 
@@ -129,7 +130,7 @@ async def _undo_start(cell: ActorCell, before: set[str]) -> None:
         if child.address.name not in before:
             await remove(child)
         elif not child.planned:
-            await _bring_down(child)
+            await bring_down(child)
     drop_instance(cell)
 
 
@@ -138,12 +139,11 @@ async def _stop(cell: ActorCell) -> None:
         close(cell)
     reason = cell.reason
     await finish(cell, reason, await let_hands_finish(cell))
-    tell_end(cell)
     cell.enter("stopped")
     for child in (cell.children or {}).values():
         if child.state == "paused" and not child.is_quiesced:
             # It escalated to this parent, which does not restart now.
-            renew(child, Renewal(child, 0.0, fails=True))
+            renew(child, 0.0, fails=True)
     cell.system.events.tell(Stopped, cell.address, reason)
 
 
@@ -157,18 +157,19 @@ async def _renew(cell: ActorCell) -> None:
     for one in reversed(renewal.group):
         if one is cell:
             await _take_down(cell)
+            renewal.is_down = True
+            cell.tell_change()
         else:
-            await _bring_down(one)
+            await bring_down(one)
         if cell.renewal is not renewal:
             return
-    renewal.begin_pause(cell.system.loop)
     if renewal.fails:
         for one in renewal.group:
             _become_failed(one, cell)
         if cell.state == "failed":
             cell.system.reports.quarantined(cell.address, cell.history)
         return
-    await asyncio.wait({renewal.go})
+    await asyncio.wait({renewal.go}, timeout=renewal.pause)
     if cell.renewal is renewal:
         await _start_group(cell, renewal)
 
@@ -180,9 +181,10 @@ async def _start_group(cell: ActorCell, renewal: Renewal) -> None:
             await _start(cell)
         elif one.state == "restarting" and one.is_suspended and not _is_below_removed(cell):
             start(one)
-            if (attempt := one.next_attempt()) is not None:
-                ends: set[asyncio.Future[Any]] = {attempt, renewal.over}
-                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            attempt = one.next_attempt()
+            while attempt is not None and not attempt.done() and cell.renewal is renewal:
+                either: set[asyncio.Future[Any]] = {attempt, cell.next_change()}
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if cell.renewal is renewal and one.state == "restarting":
                 if cell.state == "restarting":
                     suspend(cell)
@@ -195,19 +197,24 @@ def _is_below_removed(cell: ActorCell) -> bool:
     return cell.parent is not None and cell.parent.wanted == "gone"
 
 
-async def _bring_down(cell: ActorCell) -> None:
+async def bring_down(cell: ActorCell) -> None:
     """Take down an actor that restarts with another, once no exchange holds it any more."""
     while cell.is_quiesced and (quiet := cell.system.quiet) is not None:
         await asyncio.wait({quiet.opened})
-    if (down := suspend(cell)) is not None:
-        await asyncio.wait({down})
+    suspend(cell)
+    while (
+        cell.state in ("restarting", "stopping")
+        and (renewal := cell.renewal) is not None
+        and not renewal.is_down
+    ):
+        await cell.next_change()
 
 
 async def _take_down(cell: ActorCell) -> None:
     """End the instance, and before it, in reverse order, those of the children."""
     seconds = await let_hands_finish(cell)
     for child in reversed(tuple((cell.children or {}).values())):
-        await _bring_down(child)
+        await bring_down(child)
     await finish(cell, "restart", seconds)
     drop_instance(cell)
 
@@ -244,7 +251,6 @@ async def _remove(cell: ActorCell) -> None:
         await remove(child, reason)
     ends = cell.system.now() + seconds
     await finish(cell, "remove" if reason == "removed" else reason, seconds)
-    tell_end(cell)
     end_watches(cell)
     if cell.box is not None:
         await cell.box.close(ends - cell.system.now(), reason)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from . import lifecycle
 from .errors import Escalated
 from .events import Restarting
-from .lifecycle import Renewal
 from .supervision import Ended, Sibling, plan_directive, plan_restart
 
 if TYPE_CHECKING:
@@ -71,9 +70,9 @@ def end_life(cell: ActorCell, ending: Ending) -> None:
     if plan.fate == "remove":
         lifecycle.remove(cell)
     elif plan.fate == "fail":
-        lifecycle.renew(cell, Renewal(cell, 0.0, group, fails=True))
+        lifecycle.renew(cell, 0.0, group, fails=True)
     else:
-        lifecycle.renew(cell, Renewal(cell, plan.pause, group))
+        lifecycle.renew(cell, plan.pause, group)
         number = len(plan.stamps)
         cell.system.events.tell(Restarting, cell.address, number, plan.pause, cell.last_error)
     for child in children:
@@ -89,7 +88,7 @@ def _escalate(cell: ActorCell, error: BaseException) -> None:
     if parent.state == "restarting":
         lifecycle.suspend(cell)  # that is what it asks for
     elif parent.parent is None or parent.state not in lifecycle.ALIVE:
-        lifecycle.renew(cell, Renewal(cell, 0.0, fails=True))
+        lifecycle.renew(cell, 0.0, fails=True)
     else:
         cell.enter("paused")
         cell.curtail()

@@ -23,13 +23,6 @@ def drop_instance(cell: ActorCell) -> None:
     if cell.probation is not None:
         cell.probation.settle(act=False)
     end_watches(cell)
-    tell_end(cell)
-
-
-def tell_end(cell: ActorCell) -> None:
-    """Let nobody wait any longer for the end of the instance."""
-    if cell.renewal is not None:
-        cell.renewal.end()
 
 
 async def let_hands_finish(cell: ActorCell) -> float:

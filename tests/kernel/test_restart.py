@@ -17,13 +17,14 @@ from aplay_host.kernel import (
     Started,
     StartFailed,
     Stopped,
-    lifecycle,
 )
+from aplay_host.kernel.steering import bring_down
 
 from .actors import (
     EVEN,
     Diarist,
     Gate,
+    Hooked,
     Recorder,
     Runner,
     begin,
@@ -447,12 +448,36 @@ async def test_a_verb_right_after_the_order_to_go_down_keeps_nobody_waiting(
     system: ActorSystem, verb: str
 ) -> None:
     ref = await system.spawn(Recorder, "a")
-    down = lifecycle.suspend(cell(system, "/a"))
-    assert down is not None
+    down = asyncio.create_task(bring_down(cell(system, "/a")))
+    await asyncio.sleep(0)
+    assert ref.state == "restarting"
     getattr(ref, verb)()
     await settle()
     assert down.done()
     assert states(system) == ({"/a": "stopped"} if verb == "stop" else {})
+
+
+@pytest.mark.parametrize("verb", ["stop", "remove", "restart", "start"])
+async def test_a_parent_waits_for_a_child_that_goes_down_whatever_is_said_to_it_meanwhile(
+    system: ActorSystem, verb: str
+) -> None:
+    log: list[str] = []
+
+    async def slowly(reason: str) -> None:
+        await asyncio.sleep(1)
+        log.append("child")
+
+    async def at_once(reason: str) -> None:
+        log.append("parent")
+
+    parent = await system.spawn(Hooked, "p", kwargs={"ending": at_once})
+    child = await system.spawn(Hooked, "c", parent=parent, kwargs={"ending": slowly})
+    restarting = parent.restart()
+    await settle()
+    assert (child.state, log) == ("restarting", [])
+    getattr(child, verb)()
+    await restarting
+    assert log[:2] == ["child", "parent"]
 
 
 async def test_senders_that_wait_for_room_go_on_waiting_over_a_restart(
