@@ -4,10 +4,15 @@ It is complete by itself and needs the standard library only: a short script run
 with it, and a test makes two systems side by side. It knows nothing of files, plugins,
 signals or sockets; those are the business of the floors above.
 
-Its names are loaded on first use: whoever only needs an error does not load asyncio. Read it
-in this order: `address`, `spec`, `actor`, `ref`, `mail`, `cell`, `drain`, `lifecycle`,
-`steering`, `supervision`, `registry`, `system`; then, for mail that is kept elsewhere, `mailbox`
-and `boxline`, and for what programs written for aplay use, `names` and `kernelactor`.
+Its names are loaded on first use: whoever only needs an error does not load asyncio.
+
+Read `cell` first, whose text says where a message is at any time. Then what is said, `address`,
+`spec`, `actor`, `ref`; what becomes of a message, `envelope`, `turn`, `request`, `mail`, `drain`,
+`handoff`; what becomes of an actor, `lifecycle`, `steering`, `teardown`, `supervision`,
+`supervisor`; and the whole of it, `registry`, `system`, `ending`. Apart from these stand the
+exchange of a behaviour, `quiesce`, `exchange`, `outbox`, `probation`; mail that is kept
+elsewhere, `mailbox` and `boxline`; and what programs written for aplay use, `names`, `openref`
+and `kernelactor`.
 """
 
 from __future__ import annotations

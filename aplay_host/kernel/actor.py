@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from .cell import ActorCell
-    from .composing import Outcome
+    from .composing import Finished
     from .ref import ActorRef
     from .status import State
     from .supervision import OnError, RestartType, Strategy
@@ -122,7 +122,7 @@ class Actor(Names):
         """
         return True
 
-    def user_task_callback(self, outcome: Outcome, msg: Any = None) -> None:
+    def user_task_callback(self, outcome: Finished, msg: Any = None) -> None:
         """Look at what became of a message, after each one.
 
         `outcome` has `exception()`, `result()` and `cancelled()`. If this raises, that is

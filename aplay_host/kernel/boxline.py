@@ -29,7 +29,7 @@ class BoxLine:
     `waiting` is how many messages were put, or found, and have not come into the line yet.
     """
 
-    __slots__ = ("_asks", "_cell", "_credit", "_out", "_retry", "aside", "box", "waiting")
+    __slots__ = ("_asks", "_cell", "_credit", "_out", "_retry", "box", "postponed", "waiting")
 
     def __init__(self, cell: ActorCell, box: Mailbox) -> None:
         self._cell = cell
@@ -40,7 +40,7 @@ class BoxLine:
         # The requests in the box: they are answered at once when the actor stops.
         self._asks: dict[Request, None] = {}
         # What waits for a second try, and the rest of the line with it.
-        self.aside: list[Any] = []
+        self.postponed: list[Any] = []
         self._retry: asyncio.TimerHandle | None = None
 
     # ---- accepting -----------------------------------------------------------------------
@@ -62,15 +62,15 @@ class BoxLine:
                 del self._asks[ask]
             raise
         if ask is not None and cell.state == "paused":
-            cell.note_due(ask, ask.parent)
+            cell.note_passing(ask, ask.parent)
         cell.wake()
         return kept
 
     @property
     def requests(self) -> tuple[Request, ...]:
         """Those in the box, and those that wait with what waits for a second try."""
-        aside = (one.inner for one in self.aside if isinstance(one, Parcel))
-        return (*self._asks, *(one for one in aside if isinstance(one, Request)))
+        again = (one.inner for one in self.postponed if isinstance(one, Parcel))
+        return (*self._asks, *(one for one in again if isinstance(one, Request)))
 
     # ---- what the box says -----------------------------------------------------------------
 
@@ -88,9 +88,9 @@ class BoxLine:
 
     def _line_up(self, parcel: Parcel) -> None:
         cell = self._cell
-        if self.aside and cell.spec.max_tasks == 1:  # nothing passes what waits for its retry
-            self.aside.append(parcel)
-            cell.put_in(parcel)
+        if self.postponed and cell.spec.max_tasks == 1:  # nothing passes what waits for its retry
+            self.postponed.append(parcel)
+            cell.count_in(parcel)
         else:
             cell.line_up(parcel)
 
@@ -125,7 +125,7 @@ class BoxLine:
 
     def _wanted(self) -> int:
         cell, ahead = self._cell, self.box.prefetch
-        if self.aside or cell.wanted != "up" or not cell.is_handling:
+        if self.postponed or cell.wanted != "up" or not cell.is_handling:
             return 0
         if not ahead:
             return min(self.waiting, cell.spec.max_tasks - self._out) - self._credit
@@ -159,7 +159,7 @@ class BoxLine:
         That may take `seconds`, and a tenth of the actor's stop time-out where less is left.
         """
         cell = self._cell
-        self.open_gate()
+        self.end_retry()
         self._release(reason)
         task = cell.system.create_task(self._closed(reason), f"{cell.address} mailbox")
         seconds = max(seconds, cell.spec.stop_timeout * LEAST_SHARE)
@@ -222,19 +222,19 @@ class BoxLine:
         rest = [*(cell.inbox or ())] if cell.spec.max_tasks == 1 else []
         if rest:
             cell.inbox = None
-        self.aside = [parcel, *self.aside, *rest]
-        cell.put_in(parcel)
+        self.postponed = [parcel, *self.postponed, *rest]
+        cell.count_in(parcel)
         if self._retry is None:
-            self._retry = cell.system.loop.call_later(after, self.open_gate)
+            self._retry = cell.system.loop.call_later(after, self.end_retry)
 
-    def open_gate(self) -> None:
-        """Put what was set aside back in line, before what has come since."""
+    def end_retry(self) -> None:
+        """Put what waits for its second try back in line, before what has come since."""
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
-        aside, self.aside = self.aside, []
-        if aside:
-            self._cell.put_back(aside)
+        again, self.postponed = self.postponed, []
+        if again:
+            self._cell.put_back(again)
 
 
 def in_memory(address: Address, spec: MailboxSpec) -> None:

@@ -1,11 +1,42 @@
 """The lasting side of an actor: address, mail, children, tasks and counters.
 
 A cell outlives its behaviour, the user's instance, and every stop: its mail stays in line.
-Where a message is, at any time:
 
-* waiting: in `inbox`, a plain deque that exists only while there is mail, see `mail`;
-* in hand: with one of the `hands`, tasks that exist only while there is something to do;
-* over: counted as handled, failed or dead.
+Where a message is; what stands in brackets is not on every message's way::
+
+    tell, ask ──> [waiting for room] ──> [in a box] ──> in line ──> in hand ──> handled, failed
+         │                                                ^          ^ │
+         └───────────── ask of an idle actor ─────────────┼──────────┘ │
+                                                          └────────────┴─ [postponed, set aside]
+
+=========  ===================================  ========  ====================================
+it is      kept by                              counts    who moves it on
+=========  ===================================  ========  ====================================
+said       an `Outbox`, while a behaviour is    no        the swap: `Outbox.play`
+           built for an exchange
+waiting    a `Waiter` of `waiters`: the         no        `admit_waiters`, when there is room
+for room   mailbox was full, the rule `wait`
+in a box   `box`, a mailbox of another kind     pending   the box: `BoxLine.deliver`, after
+                                                          `demand`
+in line    `inbox`, a deque that exists only    pending   a `Drain`, begun by `wake` while the
+           while there is mail                            gate is open: `is_handling`; or by
+                                                          hand, `take_first`
+in hand    one of the `hands`: a `Drain` has    in_hand   the end of the handler
+           it from the line, a `Driver` was
+           handed it by who asks
+postponed  `BoxLine`: the box said `Again`      pending   `BoxLine.end_retry`, in its time
+set aside  `Probation`: new code failed it      pending   `Probation.settle`, or a swap that
+                                                          gives it back
+over       nobody but a counter, and            handled,  `Drain`, `Driver`, `fail_message`;
+           `DeadLetters`                        failed,   `bury`
+                                                dead
+=========  ===================================  ========  ====================================
+
+Whatever is not in hand can die where it is, and what was in hand if its box says so; `bury` is
+the one way to do that.
+
+The state is written by `enter`: in `lifecycle` when a verb is said, in `steering` as its steps
+are taken, and at the two ends of a cell's life, when it is planted with a fault and forgotten.
 """
 
 from __future__ import annotations
@@ -42,7 +73,7 @@ Hand = Union[Drain, "Driver"]
 
 
 class ActorCell(Mail):
-    """One actor's place in the tree; see the module's text for where its mail is.
+    """One actor's place in the tree; the module's text says where its mail is.
 
     Invariant: ``accepted = handled + failed + dead + pending + in_hand`` at every instant at
     which other code can look.
@@ -230,9 +261,11 @@ class ActorCell(Mail):
 
     @property
     def is_handling(self) -> bool:
-        """Tell whether mail is handled: the actor runs, or something is due behind its gate."""
+        """Tell whether mail is handled: the actor runs, or lets something pass its gate."""
         closed = self.probation is not None and self.probation.is_closed
-        return not closed and (self.state == "running" or (self.state == "paused" and self.is_due))
+        return not closed and (
+            self.state == "running" or (self.state == "paused" and self.lets_pass)
+        )
 
     @property
     def visible_state(self) -> State:
@@ -242,7 +275,7 @@ class ActorCell(Mail):
     @property
     def is_quiesced(self) -> bool:
         """Tell whether the gate is closed for an exchange."""
-        return self.system.quiet is not None and self.system.quiet.holds(self)
+        return self.system.quiet is not None and self.system.quiet.pauses(self)
 
     @property
     def is_choosy(self) -> bool:

@@ -21,7 +21,7 @@ Interceptors = Callable[["ActorRef", "ActorSpec"], tuple[Wrap, ...]]
 """Asked at each start which wraps an actor's handler gets, the outermost first."""
 
 
-class Outcome:
+class Finished:
     """What became of one message, for `user_task_callback`."""
 
     __slots__ = ("_error", "_value")
@@ -77,7 +77,7 @@ def compose_anew(system: ActorSystem) -> None:
 
 
 def _with_callback(cell: ActorCell, behaviour: Actor, handler: Handler) -> Handler:
-    def call_back(outcome: Outcome, msg: Any) -> None:
+    def call_back(outcome: Finished, msg: Any) -> None:
         try:
             behaviour.user_task_callback(outcome, msg=msg)
         except BaseException as error:
@@ -87,9 +87,9 @@ def _with_callback(cell: ActorCell, behaviour: Actor, handler: Handler) -> Handl
         try:
             value = await handler(msg)
         except BaseException as error:
-            call_back(Outcome(error=error), msg)
+            call_back(Finished(error=error), msg)
             raise
-        call_back(Outcome(value), msg)
+        call_back(Finished(value), msg)
         return value
 
     return handle

@@ -151,7 +151,7 @@ class Drain(Turn):
             and (cell.state == "running" or cell.is_handling)
             and not self._retired
         ):
-            if cell.state != "running":  # behind a closed gate: as far as something is due
+            if cell.state != "running":  # behind a closed gate: as far as something passes it
                 size = 1
             if len(line) < size:
                 size = len(line)
@@ -189,7 +189,7 @@ class Drain(Turn):
     async def _handle(self, message: Any) -> None:
         """Handle what may stand in an envelope; the line may hold senders that wait for room."""
         cell = self.cell
-        cell.take_out(message)
+        cell.count_out(message)
         if (trial := cell.probation) is not None:
             trial.note_begin(message)
         if cell.waiters:

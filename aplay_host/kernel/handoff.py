@@ -66,7 +66,7 @@ class Driver:
         self._wait: Any = None
         self._wake: asyncio.Future[None] | None = None
         self._last = False
-        self.alone = (self,)
+        self.alone = (self,)  # what a cell's `hands` are while it is lent, made once
         self.request: Request | None = None
         self.task = pool.system.create_task(self._run(), "hand-off")
 
@@ -193,7 +193,7 @@ class Driver:
 
     def _wake_task(self, request: Request, context: Context) -> None:
         self._context = context
-        request.wait(self._pool.loop)
+        request.make_reply(self._pool.loop)
         self._pool.system.active += 1
         if self._wake is not None and not self._wake.done():  # else it was cancelled already
             self._wake.set_result(None)

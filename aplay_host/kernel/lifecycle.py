@@ -123,7 +123,7 @@ def start_now(cell: ActorCell) -> bool:
     except BaseException:
         cell.unmake_behaviour()
         raise
-    opened(cell, "start")
+    come_up(cell, "start")
     return True
 
 
@@ -150,9 +150,15 @@ def renew(
     cell.steer()
 
 
+def pause(cell: ActorCell) -> None:
+    """Close the gate after the message in hand, until somebody opens it or renews the cell."""
+    cell.enter("paused")
+    cell.curtail()
+
+
 def open_gate(cell: ActorCell) -> None:
     """Let an actor that was held for an exchange go on, with the verbs that came meanwhile."""
-    deferred, cell.deferred, cell.due = cell.deferred, (), ()
+    deferred, cell.deferred, cell.passing = cell.deferred, (), ()
     if cell.state == "paused":  # else it restarts with another that was held, or goes with it
         cell.enter("running")
         if cell.wanted != "up":
@@ -178,7 +184,7 @@ def take_up(cell: ActorCell, undeclared: Iterable[str]) -> None:
         _end_wait(cell, cell.renewal)
 
 
-def opened(cell: ActorCell, cause: str) -> None:
+def come_up(cell: ActorCell, cause: str) -> None:
     """Begin to handle mail, unless a verb that came meanwhile wants the actor away."""
     cell.opened = True
     cell.enter("running")
@@ -214,14 +220,14 @@ def _want(cell: ActorCell, wanted: Wanted) -> None:
         return  # until the gate opens
     if cell.wanted != "up":
         if cell.state in (*ALIVE, "restarting"):
-            close(cell)
+            close_gate(cell)
         elif cell.wanted == "down" and cell.state in ("new", "failed"):
             cell.enter("stopped")
             cell.bury_requests("stopped")
     cell.steer()
 
 
-def close(cell: ActorCell) -> None:
+def close_gate(cell: ActorCell) -> None:
     """Close the gate: no message begins any more, and requests are answered."""
     if cell.state == "starting":
         cell.cut_hook()

@@ -93,7 +93,7 @@ class Mail(Rare):
         waiter = Waiter(message, current_turn(), self.system.loop.create_future())
         self.waiters += (waiter,)
         self.curtail()  # the first waiter gets its room after the message in hand
-        self.note_due(waiter, waiter.turn)
+        self.note_passing(waiter, waiter.turn)
         try:
             async with asyncio.timeout(timeout):
                 await waiter.room
@@ -123,7 +123,7 @@ class Mail(Rare):
     @property
     def waiting(self) -> int:
         """How many messages wait, in line and in the box."""
-        boxed = self.box.waiting + len(self.box.aside) if self.box is not None else 0
+        boxed = self.box.waiting + len(self.box.postponed) if self.box is not None else 0
         return len(self.inbox or ()) + boxed
 
     def full(self) -> MailboxFull:
@@ -154,7 +154,7 @@ class Mail(Rare):
         for place, message in enumerate(self.inbox):
             if not (isinstance(message, Envelope) and message.exempt):
                 del self.inbox[place]
-                self.take_out(message)
+                self.count_out(message)
                 return (message,)
         return ()
 
@@ -165,7 +165,7 @@ class Mail(Rare):
     def _see_to(self, message: Any) -> None:
         """Let a message that has its place come to its turn."""
         if self.state == "paused" and isinstance(message, Request):
-            self.note_due(message, message.parent)
+            self.note_passing(message, message.parent)
         self.wake()
 
     def line_up(self, message: Any) -> None:
@@ -173,27 +173,27 @@ class Mail(Rare):
         self._line(message).append(message)
         self.tell_change()
 
-    def note_all_due(self) -> None:
+    def note_all_passing(self) -> None:
         """Note what waits already and passes the gate that an exchange has just closed."""
-        self.due = ()
+        self.passing = ()
         inner = (one.inner if isinstance(one, Parcel) else one for one in self.inbox or ())
         for message in (*inner, *(self.box.requests if self.box is not None else ())):
             if isinstance(message, Request):
-                self.note_due(message, message.parent)
+                self.note_passing(message, message.parent)
         for waiter in self.waiters:
-            self.note_due(waiter, waiter.turn)
+            self.note_passing(waiter, waiter.turn)
 
-    def note_due(self, one: Request | Waiter, turn: Turn | None) -> None:
+    def note_passing(self, one: Request | Waiter, turn: Turn | None) -> None:
         """Note what is sent on behalf of a message for whose end an exchange waits."""
         quiet = self.system.quiet
-        if quiet is not None and quiet.holds(self) and quiet.waits_for(turn):
-            self.due += (one,)
+        if quiet is not None and quiet.pauses(self) and quiet.waits_for(turn):
+            self.passing += (one,)
             self.wake()
 
     @property
-    def is_due(self) -> bool:
-        """Tell whether the line is to be handled behind the gate: as far as something is due."""
-        return any(one.is_waiting for one in self.due)
+    def lets_pass(self) -> bool:
+        """Tell whether the line is to be handled behind the gate, as far as something passes it."""
+        return any(one.is_waiting for one in self.passing)
 
     def put_first(self, notice: Envelope) -> None:
         """Give `notice` a place before all that waits but earlier ones of its kind."""
@@ -204,8 +204,8 @@ class Mail(Rare):
         line.insert(place, notice)
         self.wake()
 
-    def put_in(self, message: Any) -> None:
-        """Note that something which may be an envelope is in line; reverse of `take_out`."""
+    def count_in(self, message: Any) -> None:
+        """Note that something which may be an envelope is in line; reverse of `count_out`."""
         if isinstance(message, Envelope):
             self.enclosed += 1
             if message.exempt:
@@ -213,7 +213,7 @@ class Mail(Rare):
 
     def _line(self, newcomer: Any) -> deque[Any]:
         """Return the line, which `newcomer` is about to enter."""
-        self.put_in(newcomer)
+        self.count_in(newcomer)
         if self.inbox is None:
             self.inbox = deque()
         return self.inbox
@@ -261,7 +261,7 @@ class Mail(Rare):
         while self.inbox:
             self.curtail()
             message = self.inbox.popleft()
-            self.take_out(message)
+            self.count_out(message)
             if isinstance(message, Envelope):
                 if (reason := message.void()) is not None:
                     self.bury((message,), reason)
@@ -275,7 +275,7 @@ class Mail(Rare):
             return (unwrap(message),)
         return None
 
-    def take_out(self, message: Any) -> None:
+    def count_out(self, message: Any) -> None:
         """Note that something which may be an envelope is not in line any more."""
         if isinstance(message, Envelope):
             self.enclosed -= 1
@@ -292,7 +292,7 @@ class Mail(Rare):
         self.curtail()
         waiting, self.inbox = tuple(self.inbox or ()), None
         for message in waiting:
-            self.take_out(message)
+            self.count_out(message)
         return waiting
 
     def put_back(self, messages: Iterable[Any]) -> None:
@@ -323,7 +323,7 @@ class Mail(Rare):
     def bury_requests(self, reason: str) -> None:
         """Answer every waiting request with `ActorStopped`; other mail keeps its place."""
         if self.box is not None:
-            self.box.open_gate()
+            self.box.end_retry()
             self.box.bury_requests(reason)
         if self.enclosed or self.waiters:
             self._bury_waiting(reason, Request)
@@ -340,7 +340,7 @@ class Mail(Rare):
         # None when nothing is kept: an empty inbox would take mail and wake nobody.
         self.inbox = deque(m for m in waiting if not _is(m, kind)) or None
         for message in buried:
-            self.take_out(message)
+            self.count_out(message)
         for waiter in self.waiters:
             if isinstance(waiter.message, kind) and not waiter.room.done():
                 waiter.room.set_result(None)

@@ -56,7 +56,7 @@ class Quiesce:
         self.opened: asyncio.Future[None] = system.loop.create_future()
         self._system = system
         self._members = dict.fromkeys(cells)
-        self._held: dict[ActorCell, None] = {}
+        self._paused: dict[ActorCell, None] = {}
         self._entered = False
         self._seconds = deadline
         self._on_busy = on_busy
@@ -121,12 +121,11 @@ class Quiesce:
             return starts
         running = [cell for cell in cells if cell.state == "running"]
         for cell in running:
-            cell.enter("paused")
-            cell.curtail()
-            self._held[cell] = None
+            lifecycle.pause(cell)
+            self._paused[cell] = None
         if running:
-            for cell in self._held:
-                cell.note_all_due()
+            for cell in self._paused:
+                cell.note_all_passing()
         return {hand.task: cell for cell in cells for hand in cell.hands}
 
     async def _ended_one_of(self, futures: Iterable[asyncio.Future[Any]], ends: float) -> bool:
@@ -137,23 +136,23 @@ class Quiesce:
 
     def _open(self) -> None:
         self._system.quiet = None
-        held, self._held = self._held, {}
-        for cell in held:
+        paused, self._paused = self._paused, {}
+        for cell in paused:
             lifecycle.open_gate(cell)
         self.opened.set_result(None)
 
     def leave(self, cell: ActorCell) -> None:
         """Take a removed actor out of the set."""
         self._members.pop(cell, None)
-        if cell in self._held:
-            del self._held[cell]
+        if cell in self._paused:
+            del self._paused[cell]
             cell.deferred = ()
 
     # ---- mail that the messages in hand wait for -----------------------------------------
 
-    def holds(self, cell: Mail) -> bool:
+    def pauses(self, cell: Mail) -> bool:
         """Tell whether the gate of `cell` is closed here."""
-        return cell in self._held
+        return cell in self._paused
 
     def waits_for(self, turn: Turn | None) -> bool:
         """Tell whether the block cannot be entered before what is done within `turn` ends.
@@ -162,7 +161,7 @@ class Quiesce:
         """
         while turn is not None and not self._entered:
             cell = turn.cell
-            if cell in self._held or (cell in self._members and cell.state == "starting"):
+            if cell in self._paused or (cell in self._members and cell.state == "starting"):
                 return True
             turn = None if turn.is_over else turn.parent
         return False

@@ -123,7 +123,7 @@ class Rare:
     # What came while the gate was closed and has its effect when that opens.
     deferred: tuple[Callable[[], object], ...] = ()
     # What messages in hand wait for that an exchange waits for; it passes the closed gate.
-    due: tuple[Request | Waiter, ...] = ()
+    passing: tuple[Request | Waiter, ...] = ()
 
     @cached_property
     def tasks(self) -> set[asyncio.Task[Any]]:

@@ -108,7 +108,7 @@ class ActorRef:
         check_cycle(cell, request.parent)
         if request.deadline <= request.asked:
             raise request.timed_out()
-        reply = request.wait(self.system.loop)
+        reply = request.make_reply(self.system.loop)
         try:
             await cell.admit_in_turn(request, request.deadline - request.asked)
         except BaseException:

@@ -45,8 +45,8 @@ class Request(Turn, Envelope):
         """Tell whether the handler still runs; tasks that it began belong to its turn."""
         return self.is_open
 
-    def wait(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Any]:
-        """Return the future that ends with the reply."""
+    def make_reply(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Any]:
+        """Make the future that ends with the reply, and return it."""
         self.reply = loop.create_future()
         return self.reply
 

@@ -28,7 +28,7 @@ from .actor import START_HOOKS
 from .errors import StartFailed
 from .events import Quarantined, Removed, Stopped
 from .hooks import HookOutcome, run_hook, run_within
-from .lifecycle import close, opened, remove, renew, start, suspend
+from .lifecycle import close_gate, come_up, remove, renew, start, suspend
 from .status import Failure
 from .teardown import drop_instance, end_owned_tasks, finish, let_hands_finish, time_left
 from .watch import end_watches, tell_watchers
@@ -74,7 +74,7 @@ async def _start(cell: ActorCell) -> None:
         cell.opened = True
         await _take_back_children(cell)
         if cell.state == "starting":
-            opened(cell, cause)
+            come_up(cell, cause)
     else:
         await _undo_start(cell, before)
         if not outcome.cut:
@@ -136,7 +136,7 @@ async def _undo_start(cell: ActorCell, before: set[str]) -> None:
 
 async def _stop(cell: ActorCell) -> None:
     if cell.state == "running":  # it was stopped at the very end of its start
-        close(cell)
+        close_gate(cell)
     reason = cell.reason
     await finish(cell, reason, await let_hands_finish(cell))
     cell.enter("stopped")
@@ -245,7 +245,7 @@ def _become_failed(cell: ActorCell, culprit: ActorCell, *, below: bool = False) 
 
 async def _remove(cell: ActorCell) -> None:
     reason = cell.reason
-    close(cell)
+    close_gate(cell)
     seconds = await let_hands_finish(cell)
     for child in reversed(tuple((cell.children or {}).values())):
         await remove(child, reason)

@@ -36,7 +36,7 @@ Directive = Literal["resume", "restart", "stop", "escalate"]
 RestartType = Literal["permanent", "transient", "temporary"]
 Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
 OnError = Directive | Mapping[type[BaseException], Directive]
-Ending = Literal["error", "done"]
+EndedBy = Literal["error", "done"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Ended:
 
     name: str
     spec: ActorSpec
-    ending: Ending
+    by: EndedBy
     stamps: Sequence[float] = ()
 
 
@@ -134,7 +134,7 @@ def plan_restart(
     budget is not made.
     """
     name, spec = life.name, life.spec
-    if spec.restart == "temporary" or (spec.restart == "transient" and life.ending == "done"):
+    if spec.restart == "temporary" or (spec.restart == "transient" and life.by == "done"):
         return RestartPlan("remove", (name,))
     counted = (*(stamp for stamp in life.stamps if now - stamp < spec.budget.within), now)
     with_it = _with_it(name, siblings, strategy)

@@ -12,7 +12,7 @@ from .supervision import Ended, Sibling, plan_directive, plan_restart
 
 if TYPE_CHECKING:
     from .cell import ActorCell
-    from .supervision import Directive, Ending
+    from .supervision import Directive, EndedBy
 
 
 def directive_for(cell: ActorCell, error: BaseException) -> Directive:
@@ -52,14 +52,14 @@ def act(cell: ActorCell, directive: Directive, error: BaseException) -> None:
         lifecycle.stop(cell, "error")
 
 
-def end_life(cell: ActorCell, ending: Ending) -> None:
+def end_life(cell: ActorCell, by: EndedBy) -> None:
     """Let one incarnation end and what comes after it begin: a restart, removal, or failure."""
     parent = cell.parent
     if parent is None or cell.wanted != "up" or cell.state not in lifecycle.ALIVE:
         return
     children = tuple((parent.children or {}).values())
     plan = plan_restart(
-        Ended(cell.address.name, cell.spec, ending, cell.stamps),
+        Ended(cell.address.name, cell.spec, by, cell.stamps),
         [_seen(child) for child in children],
         parent.spec.strategy,
         cell.system.now(),
@@ -90,8 +90,7 @@ def _escalate(cell: ActorCell, error: BaseException) -> None:
     elif parent.parent is None or parent.state not in lifecycle.ALIVE:
         lifecycle.renew(cell, 0.0, fails=True)
     else:
-        cell.enter("paused")
-        cell.curtail()
+        lifecycle.pause(cell)
         parent.fail(Escalated(cell.address, error), None)
 
 

@@ -113,7 +113,7 @@ def picture(system: ActorSystem) -> list[Any]:
                 *(id(one.behaviour), id(one.spec), id(one.inbox), line, one.status().pending),
                 *(one.limit, one.direct, one.enclosed, one.taken, one.handled, one.failed),
                 *(one.generation, id(one.wrapped), one.prepared, id(one.probation)),
-                *(one.declared, one.exempt, one.stamps, list(one.deferred), list(one.due)),
+                *(one.declared, one.exempt, one.stamps, list(one.deferred), list(one.passing)),
                 *({id(task) for task in one.tasks}, {id(task) for task in one.calls}),
                 [(id(timer), id(timer.message)) for timer in one.timers or ()],
                 [id(waiter.message) for waiter in one.waiters],

@@ -14,7 +14,7 @@ from aplay_host.kernel import Actor, ActorSpec
 from aplay_host.kernel.supervision import (
     Backoff,
     Ended,
-    Ending,
+    EndedBy,
     OnError,
     RestartPlan,
     RestartType,
@@ -41,7 +41,7 @@ def plan(
     of: ActorSpec | None = None,
     siblings: list[Sibling] | None = None,
     strategy: Strategy = "one_for_one",
-    ending: Ending = "error",
+    ending: EndedBy = "error",
     stamps: tuple[float, ...] = (),
     now: float = 100.0,
     name: str = "b",
@@ -102,7 +102,7 @@ def test_the_nearest_class_of_the_error_decides(
     ],
 )
 def test_the_way_a_life_ended_and_the_restart_type_decide(
-    ending: Ending, restart: RestartType, fate: str
+    ending: EndedBy, restart: RestartType, fate: str
 ) -> None:
     assert plan(spec(restart=restart), ending=ending).fate == fate
 
@@ -125,7 +125,7 @@ def test_an_actor_that_is_removed_takes_no_sibling_with_it() -> None:
 
 
 @pytest.mark.parametrize("ending", ["error", "done"])
-def test_a_spent_budget_fails_whoever_would_be_restarted(ending: Ending) -> None:
+def test_a_spent_budget_fails_whoever_would_be_restarted(ending: EndedBy) -> None:
     spent = (99.0,) * 5
     assert plan(stamps=spent, ending=ending).fate == "fail"
     kinds = {"transient": "fail" if ending == "error" else "remove", "temporary": "remove"}
@@ -252,7 +252,7 @@ def families(draw: st.DrawFn) -> tuple[list[Sibling], int]:
 def test_a_plan_is_total_and_never_restarts_who_is_not_to_be(
     born: tuple[list[Sibling], int],
     strategy: Strategy,
-    ending: Ending,
+    ending: EndedBy,
     stamps: list[float],
     most: int,
     seed: int,

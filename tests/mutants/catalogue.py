@@ -222,13 +222,13 @@ def begin_watch""",
     ),
     Mutant(
         "the gate is not closed for an exchange",
-        "kernel/quiesce.py",
+        "kernel/lifecycle.py",
         """
-            cell.enter("paused")
-            cell.curtail()
+    cell.enter("paused")
+    cell.curtail()
 """,
         """
-            cell.enter("paused")
+    cell.enter("paused")
 """,
         (scenario("new_behaviours_amid_traffic"),),
     ),
