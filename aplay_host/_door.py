@@ -23,21 +23,3 @@ def lazy(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[str], An
         return found
 
     return load
-
-
-def lazy_among(package: str, names: Sequence[str], files: Sequence[str]) -> Callable[[str], Any]:
-    """Do as `lazy` for a package whose files are loaded together, but for the first few.
-
-    Of `names` each is looked for in one file after another, so the light ones come first.
-    """
-
-    def load(name: str) -> Any:
-        for file in files if name in names else ():
-            module = import_module(f"{package}.{file}")
-            if hasattr(module, name):
-                found = getattr(module, name)
-                setattr(import_module(package), name, found)
-                return found
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
-
-    return load

@@ -19,183 +19,157 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._door import lazy_among
+from .._door import lazy
 
 if TYPE_CHECKING:
-    from .actor import Actor, Faulty, Group
-    from .address import Address
-    from .boxline import in_memory
-    from .composing import compose_anew
-    from .envelope import Envelope
-    from .errors import (
-        ActorStopped,
-        AplayError,
-        AskCycle,
-        AskTimeout,
-        BadAddress,
-        Busy,
-        Detached,
-        Escalated,
-        MailboxFull,
-        NameTaken,
-        NotBound,
-        Refuse,
-        SelfWait,
-        StartFailed,
-    )
-    from .events import (
-        Abandoned,
-        DeadLettered,
-        Event,
-        EventStream,
-        HookFailed,
-        MessageFailed,
-        Quarantined,
-        Removed,
-        Replaced,
-        Restarting,
-        Started,
-        StartRefused,
-        Stopped,
-        SystemStopped,
-        SystemStopping,
-    )
-    from .exchange import CellView, Staged
-    from .inside import InHand, Inside, TimerView
-    from .kernelactor import KernelActor
-    from .letters import DeadLetter, DeadLetters
-    from .mailbox import (
-        FINAL,
-        HANDLED,
-        RELEASED,
-        Again,
-        Dead,
-        Depth,
-        Failed,
-        Final,
-        Handled,
-        Inlet,
-        Mailbox,
-        MakeMailbox,
-        Outcome,
-        Parcel,
-        Released,
-        Unreadable,
-        Verdict,
-    )
-    from .op import Op
-    from .openref import OpenRef
-    from .quiesce import Quiesce
-    from .ref import ActorRef
-    from .spec import SETTINGS, ActorSpec, MailboxSpec, TreeNode, TreePlan, class_settings
-    from .status import ActorStatus, Failure, ShutdownReport, State
-    from .system import ActorSystem
-    from .watch import Terminated
+    from .actor import Actor as Actor
+    from .actor import Faulty as Faulty
+    from .actor import Group as Group
+    from .address import Address as Address
+    from .boxline import in_memory as in_memory
+    from .composing import compose_anew as compose_anew
+    from .envelope import Envelope as Envelope
+    from .errors import ActorStopped as ActorStopped
+    from .errors import AplayError as AplayError
+    from .errors import AskCycle as AskCycle
+    from .errors import AskTimeout as AskTimeout
+    from .errors import BadAddress as BadAddress
+    from .errors import Busy as Busy
+    from .errors import Detached as Detached
+    from .errors import Escalated as Escalated
+    from .errors import MailboxFull as MailboxFull
+    from .errors import NameTaken as NameTaken
+    from .errors import NotBound as NotBound
+    from .errors import Refuse as Refuse
+    from .errors import SelfWait as SelfWait
+    from .errors import StartFailed as StartFailed
+    from .events import Abandoned as Abandoned
+    from .events import DeadLettered as DeadLettered
+    from .events import Event as Event
+    from .events import EventStream as EventStream
+    from .events import HookFailed as HookFailed
+    from .events import MessageFailed as MessageFailed
+    from .events import Quarantined as Quarantined
+    from .events import Removed as Removed
+    from .events import Replaced as Replaced
+    from .events import Restarting as Restarting
+    from .events import Started as Started
+    from .events import StartRefused as StartRefused
+    from .events import Stopped as Stopped
+    from .events import SystemStopped as SystemStopped
+    from .events import SystemStopping as SystemStopping
+    from .exchange import CellView as CellView
+    from .exchange import Staged as Staged
+    from .inside import InHand as InHand
+    from .inside import Inside as Inside
+    from .inside import TimerView as TimerView
+    from .kernelactor import KernelActor as KernelActor
+    from .letters import DeadLetter as DeadLetter
+    from .letters import DeadLetters as DeadLetters
+    from .mailbox import FINAL as FINAL
+    from .mailbox import HANDLED as HANDLED
+    from .mailbox import RELEASED as RELEASED
+    from .mailbox import Again as Again
+    from .mailbox import Dead as Dead
+    from .mailbox import Depth as Depth
+    from .mailbox import Failed as Failed
+    from .mailbox import Final as Final
+    from .mailbox import Handled as Handled
+    from .mailbox import Inlet as Inlet
+    from .mailbox import Mailbox as Mailbox
+    from .mailbox import MakeMailbox as MakeMailbox
+    from .mailbox import Outcome as Outcome
+    from .mailbox import Parcel as Parcel
+    from .mailbox import Released as Released
+    from .mailbox import Unreadable as Unreadable
+    from .mailbox import Verdict as Verdict
+    from .op import Op as Op
+    from .openref import OpenRef as OpenRef
+    from .quiesce import Quiesce as Quiesce
+    from .ref import ActorRef as ActorRef
+    from .spec import SETTINGS as SETTINGS
+    from .spec import ActorSpec as ActorSpec
+    from .spec import MailboxSpec as MailboxSpec
+    from .spec import TreeNode as TreeNode
+    from .spec import TreePlan as TreePlan
+    from .spec import class_settings as class_settings
+    from .status import ActorStatus as ActorStatus
+    from .status import Failure as Failure
+    from .status import ShutdownReport as ShutdownReport
+    from .status import State as State
+    from .system import ActorSystem as ActorSystem
+    from .watch import Terminated as Terminated
 
-__all__ = [
-    "FINAL",
-    "HANDLED",
-    "RELEASED",
-    "SETTINGS",
-    "Abandoned",
-    "Actor",
-    "ActorRef",
-    "ActorSpec",
-    "ActorStatus",
-    "ActorStopped",
-    "ActorSystem",
-    "Address",
-    "Again",
-    "AplayError",
-    "AskCycle",
-    "AskTimeout",
-    "BadAddress",
-    "Busy",
-    "CellView",
-    "Dead",
-    "DeadLetter",
-    "DeadLettered",
-    "DeadLetters",
-    "Depth",
-    "Detached",
-    "Envelope",
-    "Escalated",
-    "Event",
-    "EventStream",
-    "Failed",
-    "Failure",
-    "Faulty",
-    "Final",
-    "Group",
-    "Handled",
-    "HookFailed",
-    "InHand",
-    "Inlet",
-    "Inside",
-    "KernelActor",
-    "Mailbox",
-    "MailboxFull",
-    "MailboxSpec",
-    "MakeMailbox",
-    "MessageFailed",
-    "NameTaken",
-    "NotBound",
-    "Op",
-    "OpenRef",
-    "Outcome",
-    "Parcel",
-    "Quarantined",
-    "Quiesce",
-    "Refuse",
-    "Released",
-    "Removed",
-    "Replaced",
-    "Restarting",
-    "SelfWait",
-    "ShutdownReport",
-    "Staged",
-    "StartFailed",
-    "StartRefused",
-    "Started",
-    "State",
-    "Stopped",
-    "SystemStopped",
-    "SystemStopping",
-    "Terminated",
-    "TimerView",
-    "TreeNode",
-    "TreePlan",
-    "Unreadable",
-    "Verdict",
-    "class_settings",
-    "compose_anew",
-    "in_memory",
-]
-
-# The light ones first: who needs only an error does not load asyncio.
-__getattr__ = lazy_among(
-    __name__,
-    __all__,
-    (
-        "errors",
-        "address",
-        "spec",
-        "status",
-        "envelope",
-        "events",
-        "letters",
-        "mailbox",
-        "actor",
-        "boxline",
-        "composing",
-        "exchange",
-        "inside",
-        "kernelactor",
-        "op",
-        "openref",
-        "quiesce",
-        "ref",
-        "system",
-        "watch",
+HOMES = {
+    "actor": ("Actor", "Faulty", "Group"),
+    "address": ("Address",),
+    "boxline": ("in_memory",),
+    "composing": ("compose_anew",),
+    "envelope": ("Envelope",),
+    "errors": (
+        "ActorStopped",
+        "AplayError",
+        "AskCycle",
+        "AskTimeout",
+        "BadAddress",
+        "Busy",
+        "Detached",
+        "Escalated",
+        "MailboxFull",
+        "NameTaken",
+        "NotBound",
+        "Refuse",
+        "SelfWait",
+        "StartFailed",
     ),
-)
+    "events": (
+        "Abandoned",
+        "DeadLettered",
+        "Event",
+        "EventStream",
+        "HookFailed",
+        "MessageFailed",
+        "Quarantined",
+        "Removed",
+        "Replaced",
+        "Restarting",
+        "StartRefused",
+        "Started",
+        "Stopped",
+        "SystemStopped",
+        "SystemStopping",
+    ),
+    "exchange": ("CellView", "Staged"),
+    "inside": ("InHand", "Inside", "TimerView"),
+    "kernelactor": ("KernelActor",),
+    "letters": ("DeadLetter", "DeadLetters"),
+    "mailbox": (
+        "Again",
+        "Dead",
+        "Depth",
+        "FINAL",
+        "Failed",
+        "Final",
+        "HANDLED",
+        "Handled",
+        "Inlet",
+        "Mailbox",
+        "MakeMailbox",
+        "Outcome",
+        "Parcel",
+        "RELEASED",
+        "Released",
+        "Unreadable",
+        "Verdict",
+    ),
+    "op": ("Op",),
+    "openref": ("OpenRef",),
+    "quiesce": ("Quiesce",),
+    "ref": ("ActorRef",),
+    "spec": ("ActorSpec", "MailboxSpec", "SETTINGS", "TreeNode", "TreePlan", "class_settings"),
+    "status": ("ActorStatus", "Failure", "ShutdownReport", "State"),
+    "system": ("ActorSystem",),
+    "watch": ("Terminated",),
+}
+__all__ = [name for names in HOMES.values() for name in names]
+__getattr__ = lazy(__name__, HOMES)
