@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -79,11 +79,9 @@ class Staged:
         """Where it is to go."""
         return self.cell.address
 
-    @contextmanager
-    def recording(self) -> Iterator[None]:
+    def recording(self) -> AbstractContextManager[None]:
         """Run more of the new behaviour's code: what it sends or begins waits for the swap."""
-        with self.outbox.recording():
-            yield
+        return self.outbox.recording()
 
     def undeclared(self) -> frozenset[str]:
         """Name the children that the old behaviour declared and this one does not."""

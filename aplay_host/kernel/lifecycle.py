@@ -55,8 +55,7 @@ def start(cell: ActorCell) -> Op:
     if cell.held:
         cell.system.events.tell(StartRefused, cell.address)
         return Op(cell, must_run=True)
-    if cell.renewal is not None:
-        _end_wait(cell, cell.renewal)
+    _end_wait(cell)
     _want(cell, "up")
     if cell.is_quiesced:
         cell.deferred += (partial(cell.wake, by_name=True),)
@@ -132,7 +131,7 @@ def renew(
 ) -> None:
     """Close the gate and begin to exchange the instance; waiting mail and requests stay.
 
-    See `Renewal`; without a `group` it is that of the renewal whose place this one takes.
+    See `Renewal`; without others in `group` it is that of the renewal whose place this takes.
     """
     if cell.is_quiesced:
         cell.deferred += (partial(renew, cell, pause, group, fails=fails),)
@@ -180,8 +179,8 @@ def take_up(cell: ActorCell, undeclared: Iterable[str]) -> None:
     if cell.state == "failed" and not cell.held:
         cell.stamps = ()
         start(cell)
-    elif cell.state == "restarting" and cell.renewal is not None:
-        _end_wait(cell, cell.renewal)
+    elif cell.state == "restarting":
+        _end_wait(cell)
 
 
 def come_up(cell: ActorCell, cause: str) -> None:
@@ -198,20 +197,23 @@ def suspend(cell: ActorCell) -> None:
 
     One that is about to become failed goes on to do so.
     """
-    now = cell.renewal
-    if cell.state in ALIVE or (
-        cell.state == "restarting"
-        and (now is None or not (now.fails or (now.pause is None and not now.go.done())))
-    ):
+    renewal = cell.renewal
+    if cell.state == "restarting" and renewal is not None:
+        follows = renewal.pause is None and not renewal.go.done()
+        if renewal.fails or follows:
+            return
+    if cell.state in (*ALIVE, "restarting"):
         renew(cell, None)
 
 
-def _end_wait(cell: ActorCell, renewal: Renewal) -> None:
-    """Let the new instance start, even the one of an actor that was about to be failed."""
-    if renewal.fails and cell.state == "restarting":
-        renew(cell, 0.0, renewal.group)
+def _end_wait(cell: ActorCell) -> None:
+    """Let the next instance start, even that of an actor which is about to become failed."""
+    if cell.renewal is None:
+        return
+    if cell.renewal.fails and cell.state == "restarting":
+        renew(cell, 0.0)
     else:
-        renewal.resume()
+        cell.renewal.resume()
 
 
 def _want(cell: ActorCell, wanted: Wanted) -> None:

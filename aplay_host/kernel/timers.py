@@ -81,9 +81,6 @@ class Timers:
         self._cell = cell
         self._by_key: dict[Hashable, Timer] = {}
 
-    def __len__(self) -> int:
-        return len(self._by_key)
-
     def __iter__(self) -> Iterator[Timer]:
         return iter(self._by_key.values())
 
