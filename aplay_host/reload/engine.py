@@ -16,7 +16,8 @@ from .hold import Hold
 from .leaks import LeakAudit
 from .probation import Probation, Verdict
 from .report import ReloadReport, ReloadTrouble
-from .transaction import Attempt, InVain, Request, Resolver, Stale, Transaction, run
+from .steps import run
+from .transaction import Attempt, InVain, Request, Resolver, Stale, Transaction
 
 _MOST_PLANS = 5
 """Who finds everything changed again so often in a row gives up."""

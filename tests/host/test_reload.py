@@ -23,7 +23,7 @@ from aplay_host.errors import ConfigError
 from aplay_host.host.port import HostPort
 from aplay_host.kernel import MessageFailed, Started
 from aplay_host.plugins import Verdict
-from aplay_host.reload import ReloadEvent, ReloadReport, Request, disk, settle, transaction
+from aplay_host.reload import ReloadEvent, ReloadReport, Request, disk, settle, steps
 from aplay_host.reload.hold import Hold
 
 from .conftest import Serve, Served
@@ -1100,7 +1100,7 @@ async def test_a_step_that_fails_leaves_all_wholly_old_or_wholly_new(
     before = state_of(served)
     plugin.edit("words", "old", "new")
     with monkeypatch.context() as patch:
-        patch.setattr(transaction, step, _faulty(getattr(transaction, step), fault))
+        patch.setattr(steps, step, _faulty(getattr(steps, step), fault))
         began = asyncio.create_task(reload(served))
         await asyncio.wait({began})
     if fault.startswith("raises"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aplay_host.reload import Request, transaction
+from aplay_host.reload import Request, steps
 
 from .conftest import Serve, Served
 from .guests import Guest
@@ -58,8 +58,8 @@ async def test_a_step_that_ends_the_reload_leaves_all_as_it_was(
     before = state_of(served)
     plugin.edit("words", "old", "new")
     with pytest.MonkeyPatch.context() as patch:
-        real = getattr(transaction, step)
-        patch.setattr(transaction, step, ending(real, error, after=after))
+        real = getattr(steps, step)
+        patch.setattr(steps, step, ending(real, error, after=after))
         with pytest.raises(error):
             await served.host.reloads.reload(Request())
     assert state_of(served) == before
