@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .._door import lazy
 
 if TYPE_CHECKING:
+    from .alarm import Alarm
     from .catalog import Catalog, NotOffered, Offer
     from .discovery import Installed, look, scan, signature
     from .entry import BAD_STATES, Door, Entry, Reason, State, canonical, canonical_id
@@ -45,6 +46,7 @@ __all__ = [
     "SAFE_MODE",
     "ActorFailure",
     "ActorRegistration",
+    "Alarm",
     "Catalog",
     "Door",
     "Entry",
@@ -90,6 +92,7 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
+        "alarm": ("Alarm",),
         "catalog": ("Catalog", "NotOffered", "Offer"),
         "discovery": ("Installed", "look", "scan", "signature"),
         "entry": ("BAD_STATES", "Door", "Entry", "Reason", "State", "canonical", "canonical_id"),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..kernel import Actor, ActorSpec, Busy, CellView, Faulty, Quiesce, Staged
+from ..plugins import Alarm
 from .handover import Before, Handover, ReloadInfo, hand_over, state_of, tell_reload
 from .refusal import Refused
 from .shape import Shape
@@ -17,6 +18,8 @@ from .wording import raised
 if TYPE_CHECKING:
     from .transaction import Transaction
 
+MOST_SECONDS = 5.0
+"""What the code of one actor may take altogether: it is the loop that waits."""
 SLOW_SECONDS = 0.05
 """What one step of an actor's code may take without being noted."""
 
@@ -45,7 +48,8 @@ def first_of(quiet: Quiesce, view: CellView) -> Actor | None:
     if view.behaviour is None:
         return None
     try:
-        return quiet.rehearse(view.address)
+        with Alarm(MOST_SECONDS):
+            return quiet.rehearse(view.address)
     except KeyboardInterrupt:
         raise
     except BaseException:  # a guest's sys.exit() is no end of the host
@@ -65,16 +69,17 @@ def build(tx: Transaction, quiet: Quiesce, view: CellView, first: Actor | None) 
 
     made = len(tx.handovers)
     try:
-        staged = quiet.stage(view.address, spec=spec, build=fill)
+        with Alarm(MOST_SECONDS):
+            staged = quiet.stage(view.address, spec=spec, build=fill)
+            watch.lap("prepare_children")
+            if staged.behaviour is not None:
+                version = tx.handovers[-1].from_version if len(tx.handovers) > made else 1
+                with staged.recording():
+                    tell_reload(staged.behaviour, ReloadInfo(tx.number, tx.request.cause, version))
     except (Refused, Busy, KeyboardInterrupt):
         raise
     except BaseException as error:
         raise raised(error, view.address) from error
-    watch.lap("prepare_children")
-    if staged.behaviour is not None:
-        version = tx.handovers[-1].from_version if len(tx.handovers) > made else 1
-        with staged.recording():
-            tell_reload(staged.behaviour, ReloadInfo(tx.number, tx.request.cause, version))
     watch.lap("on_reload")
     tx.notes += watch.notes
     return staged

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
@@ -14,7 +13,7 @@ from .merge import Fate, counterparts, merge
 from .reclass import Reclass
 from .refusal import Refusal, Refused
 from .shape import Shape
-from .wording import told
+from .wording import line_of, told
 
 T = TypeVar("T")
 
@@ -174,8 +173,7 @@ def _ask(call: Callable[[], T], address: str, hook: str) -> T:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a guest's sys.exit() is no end of the host
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        got = f"{told(error)} ({frame.filename}:{frame.lineno})"
+        got = f"{told(error)} ({line_of(error, hook)})"
         _refuse(hook, address, got, "a return without an error", f"correct {hook} and save again")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 
 from ..errors import ConfigError
@@ -9,6 +10,7 @@ from ..plugins import Reason, guest_traceback
 from .refusal import Refusal, Refused
 from .report import BAD_CONFIG
 
+_OWN = os.path.dirname(os.path.dirname(__file__)) + os.sep
 CURE = "correct it and save again"
 
 
@@ -21,6 +23,13 @@ def failed_import(failure: Reason) -> Refused:
     return Refused(refusal, failure.traceback)
 
 
+def line_of(error: BaseException, otherwise: str = "") -> str:
+    """Return the innermost ``file:line`` that is not the host's own."""
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [it for it in frames if not it.filename.startswith(_OWN)]
+    return f"{theirs[-1].filename}:{theirs[-1].lineno}" if theirs else otherwise
+
+
 def told(error: BaseException) -> str:
     """Return the type and the text of an error, which a guest may have written."""
     try:
@@ -31,8 +40,7 @@ def told(error: BaseException) -> str:
 
 def raised(error: BaseException, address: str) -> Refused:
     """Return the refusal for a new behaviour that could not be built."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else address
+    where = line_of(error, address)
     got = f"{told(error)}, while {address} was made anew"
     wanted = "an __init__ and a prepare_children that do not raise"
     return Refused(Refusal("init", where, got, wanted, CURE), guest_traceback(error))

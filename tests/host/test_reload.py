@@ -23,7 +23,7 @@ from aplay_host.errors import ConfigError
 from aplay_host.host.port import HostPort
 from aplay_host.kernel import MessageFailed, Started
 from aplay_host.plugins import Verdict
-from aplay_host.reload import ReloadEvent, ReloadReport, Request, disk, settle, steps
+from aplay_host.reload import ReloadEvent, ReloadReport, Request, building, disk, settle, steps
 from aplay_host.reload.hold import Hold
 
 from .conftest import Serve, Served
@@ -181,6 +181,28 @@ BROKEN = {
         "Mute, whose text cannot be made",
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("self.limit = 3", "while True: pass"),
+        (
+            "    async def",
+            "    def on_reload(self, info):\n        while True: pass\n\n    async def",
+        ),
+    ],
+)
+async def test_a_new_actor_that_does_not_come_back_is_refused(
+    plugin: Guest, served: Served, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    monkeypatch.setattr(building, "MOST_SECONDS", 0.05)
+    plugin.edit("tail", old, new)
+    report = await reload(served)
+    assert report.error is not None
+    assert "not done after 0.05 s" in report.error.got
+    assert "tail.py:" in report.line()
+    assert await ask(served, "a") == "old a"
 
 
 EXITING = """
