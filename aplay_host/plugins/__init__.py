@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .._door import lazy
 
 if TYPE_CHECKING:
-    from .alarm import Alarm
+    from .alarm import Alarm, ImportTimeout
     from .catalog import Catalog, NotOffered, Offer
     from .discovery import Installed, look, scan, signature
     from .entry import BAD_STATES, Door, Entry, Reason, State, canonical, canonical_id
@@ -57,6 +57,7 @@ __all__ = [
     "HookRule",
     "Hooks",
     "HostInfo",
+    "ImportTimeout",
     "Installed",
     "InstalledChange",
     "Interceptor",
@@ -92,7 +93,7 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
-        "alarm": ("Alarm",),
+        "alarm": ("Alarm", "ImportTimeout"),
         "catalog": ("Catalog", "NotOffered", "Offer"),
         "discovery": ("Installed", "look", "scan", "signature"),
         "entry": ("BAD_STATES", "Door", "Entry", "Reason", "State", "canonical", "canonical_id"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..kernel import Actor, ActorSpec, Busy, CellView, Faulty, Quiesce, Staged
-from ..plugins import Alarm
+from ..plugins import Alarm, ImportTimeout
 from .handover import Before, Handover, ReloadInfo, hand_over, state_of, tell_reload
 from .refusal import Refused
 from .shape import Shape
@@ -43,20 +44,35 @@ class Stopwatch:
             self.notes.append(text)
 
 
-def first_of(quiet: Quiesce, view: CellView) -> Actor | None:
+@contextmanager
+def in_time() -> Iterator[Alarm]:
+    """End what actors' code does in the block when its time is up, or raise `Refused`.
+
+    One clock for all of them, which `first_of` and `build` set anew: to make one takes longer.
+    """
+    try:
+        with Alarm(MOST_SECONDS) as alarm:
+            yield alarm
+    except ImportTimeout as error:  # between two actors
+        raise raised(error, "an actor") from error
+
+
+def first_of(quiet: Quiesce, view: CellView, alarm: Alarm) -> Actor | None:
     """Return what the old code begins with now; None where that raises."""
     if view.behaviour is None:
         return None
     try:
-        with Alarm(MOST_SECONDS):
-            return quiet.rehearse(view.address)
+        alarm.again()
+        return quiet.rehearse(view.address)
     except KeyboardInterrupt:
         raise
     except BaseException:  # a guest's sys.exit() is no end of the host
         return None
 
 
-def build(tx: Transaction, quiet: Quiesce, view: CellView, first: Actor | None) -> Staged:
+def build(
+    tx: Transaction, quiet: Quiesce, view: CellView, first: Actor | None, alarm: Alarm
+) -> Staged:
     """Make the new behaviour of one actor and give it the state of the old one."""
     spec, watch = _spec(tx, view), Stopwatch(str(view.address))
 
@@ -69,13 +85,13 @@ def build(tx: Transaction, quiet: Quiesce, view: CellView, first: Actor | None) 
 
     made = len(tx.handovers)
     try:
-        with Alarm(MOST_SECONDS):
-            staged = quiet.stage(view.address, spec=spec, build=fill)
-            watch.lap("prepare_children")
-            if staged.behaviour is not None:
-                version = tx.handovers[-1].from_version if len(tx.handovers) > made else 1
-                with staged.recording():
-                    tell_reload(staged.behaviour, ReloadInfo(tx.number, tx.request.cause, version))
+        alarm.again()
+        staged = quiet.stage(view.address, spec=spec, build=fill)
+        watch.lap("prepare_children")
+        if staged.behaviour is not None:
+            version = tx.handovers[-1].from_version if len(tx.handovers) > made else 1
+            with staged.recording():
+                tell_reload(staged.behaviour, ReloadInfo(tx.number, tx.request.cause, version))
     except (Refused, Busy, KeyboardInterrupt):
         raise
     except BaseException as error:

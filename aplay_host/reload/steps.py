@@ -27,7 +27,7 @@ from ..plugins import (
     entries_named,
     place_of,
 )
-from .building import build, first_of
+from .building import build, first_of, in_time
 from .disk import changes_of, in_question, look_at, upgraded_among, upgrades_left
 from .event import ReloadEvent
 from .generation import (
@@ -294,12 +294,14 @@ def swap(tx: Transaction, quiet: Quiesce) -> None:
     assert tx.staged is not None
     assert tx.reclass is not None
     views = quiet.cells
-    firsts = {view.address: first_of(quiet, view) for view in views}
+    with in_time() as alarm:
+        firsts = {view.address: first_of(quiet, view, alarm) for view in views}
     system, hooks = tx.site.system, tx.staged.plugins.hooks
     tx.staged.keep()
     interceptors, system.interceptors = system.interceptors, hooks.interceptors
     try:
-        staged = [build(tx, quiet, view, firsts[view.address]) for view in views]
+        with in_time() as alarm:
+            staged = [build(tx, quiet, view, firsts[view.address], alarm) for view in views]
         ended = quiet.swap(
             staged,
             generation=tx.number,
