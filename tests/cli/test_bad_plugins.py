@@ -160,7 +160,7 @@ TOLD = {  # by name: state, what the reason says, and the cure where that does n
     "twice": ("broken", '"twice" is there twice in [aplay_host.actors]', PIP),
     "torn": ("broken", 'metadata: got "to", want "name = module:object"', PIP),
     "latin": ("broken", "metadata: byte 0xe9 is not UTF-8", PIP),
-    "nowhere": ("failed", "incomplete; run `pip install --force-reinstall nowhere`", ""),
+    "nowhere": ("failed", "a file is lost, run `pip install --force-reinstall nowhere`", MEND),
 }
 
 
