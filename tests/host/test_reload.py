@@ -152,7 +152,7 @@ BROKEN = {
     "too deep": (
         "words",
         "'old '",
-        "+".join(["''"] * 5000),
+        "+".join(["''"] * 20_000),
         "guest/words.py:1",
         "RecursionError",
     ),
