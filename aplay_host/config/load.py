@@ -16,7 +16,17 @@ from .document import Document, Mistake, read_document
 from .keypath import without
 from .mistakes import explain
 from .render import quoted
-from .schema import ActorEntry, HostTable, LogTable, PluginsTable, ReloadTable, Settings, Tables
+from .schema import (
+    ActorEntry,
+    ControlTable,
+    HostTable,
+    LogTable,
+    MetricsTable,
+    PluginsTable,
+    ReloadTable,
+    Settings,
+    Tables,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,8 @@ class HostConfig:
     actors: Mapping[Address, ActorEntry]
     log: LogTable
     reload: ReloadTable
+    control: ControlTable
+    metrics: MetricsTable
 
     @property
     def file(self) -> Path:
@@ -86,6 +98,8 @@ def _checked(document: Document, data: dict[str, Any]) -> tuple[HostConfig | Non
         actors,
         tables.log,
         tables.reload,
+        tables.control,
+        tables.metrics,
     )
     return config, []
 

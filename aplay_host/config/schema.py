@@ -26,6 +26,7 @@ def _named(value: str, info: ValidationInfo[Path]) -> str:
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
+Level = Literal["debug", "info", "warning", "error"]
 FolderPath = Annotated[Path, BeforeValidator(_resolved)]
 
 
@@ -36,11 +37,17 @@ class Table(BaseModel):
 
 
 class HostTable(Table):
-    """``[host]``. An unstated `name` is the name of the file's folder."""
+    """``[host]``. An unstated `name` is the name of the file's folder.
+
+    `on_failed` says what the host does once a required actor is failed, `loop` which event loop
+    it runs on; ``auto`` is uvloop where that is installed.
+    """
 
     name: Annotated[str, AfterValidator(_named)] = Field("", validate_default=True)
     state_dir: FolderPath = Field(STATE_DIR, validate_default=True)
     drain_timeout: Duration = 30.0
+    on_failed: Literal["degrade", "exit"] = "degrade"
+    loop: Literal["auto", "uvloop", "asyncio"] = "auto"
 
 
 class PluginsTable(Table):
@@ -57,9 +64,32 @@ class PluginsTable(Table):
 
 
 class LogTable(Table):
-    """``[log]``."""
+    """``[log]``. Without `configure` no logger and no handler is touched.
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    `levels` are by address (``/ingest/**``) or by logger (``acme.sql``); the most specific wins.
+    """
+
+    level: Level = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+    configure: bool = True
+    levels: dict[str, Level] = {}
+
+
+class ControlTable(Table):
+    """``[control]``: the socket, open to `group` where one is named, else to us alone."""
+
+    enabled: bool = True
+    group: str = ""
+
+
+class MetricsTable(Table):
+    """``[metrics]``. `bind` is ``host:port`` of probes and metrics over TCP, empty for none.
+
+    `per_address` are patterns of the addresses that have series of their own.
+    """
+
+    bind: str = ""
+    per_address: list[str] = []
 
 
 class ReloadTable(Table):
@@ -149,3 +179,5 @@ class Tables(Table):
     actors: dict[str, ActorEntry] = {}
     log: LogTable = LogTable()
     reload: ReloadTable = ReloadTable()
+    control: ControlTable = ControlTable()
+    metrics: MetricsTable = MetricsTable()

@@ -120,7 +120,7 @@ def users_of(generation: Generation, offers: Iterable[str]) -> dict[Address, str
 def pending_restart(began: HostConfig, now: HostConfig) -> tuple[str, ...]:
     """Return the keys that are read at the start of a host only, and are others now."""
     found: list[str] = []
-    for table in ("host", "plugins", "log"):
+    for table in ("host", "plugins", "control", "metrics", "log"):
         before, after = getattr(began, table).model_dump(), getattr(now, table).model_dump()
         found += (it.key for it in differences(before, after, table))
     if began.reload.watch != now.reload.watch:  # modules come into scope before they are imported
