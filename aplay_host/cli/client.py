@@ -52,16 +52,21 @@ class Client:
         We wait a little longer than the host does, because its answer to a late reply says
         more than ours.
         """
-        return self.act(verb, [address], message=message)
+        seconds = self._common.timeout or WITHOUT_LIMIT
+        body = {"addresses": [address], "message": message, "timeout_s": seconds}
+        return self._post(f"/v1/actors:{verb}", body)
 
-    def act(self, verb: str, addresses: Sequence[str], **more: Any) -> Answer:
+    def act(self, verb: str, addresses: Sequence[str]) -> Answer:
         """Have the host carry out `verb` on these actors; see `deliver` for how long."""
         seconds = self._common.timeout or WITHOUT_LIMIT
-        body = {"addresses": addresses, "timeout_s": seconds, **more}
-        return self._call("POST", f"/v1/actors:{verb}", json.dumps(body).encode("utf-8"), 1.0)
+        body = {"addresses": addresses, "wait_s": seconds}
+        return self._post(f"/v1/actors:{verb}", body)
 
     def reload(self, path: str = "/v1/reload", **body: Any) -> Answer:
         """Have the host change what it runs, and return its report."""
+        return self._post(path, body)
+
+    def _post(self, path: str, body: dict[str, Any]) -> Answer:
         return self._call("POST", path, json.dumps(body).encode("utf-8"), 1.0)
 
     def instance(self) -> Instance:

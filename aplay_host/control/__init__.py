@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         write_instance,
     )
     from .jsonable import dump, plain
+    from .order import Order, Who
     from .pluginrow import PluginRow, ReasonRow
     from .port import ControlPort
     from .records import (
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     )
     from .routes import ControlApi
     from .server import serve_control
+    from .stream import EventRing, EventRow
 
 __all__ = [
     "API_VERSION",
@@ -63,6 +65,8 @@ __all__ = [
     "ControlPort",
     "CounterRow",
     "ErrorRow",
+    "EventRing",
+    "EventRow",
     "HealthCheck",
     "HealthReport",
     "HostRecord",
@@ -70,6 +74,7 @@ __all__ = [
     "Instance",
     "MailboxRow",
     "OptionRow",
+    "Order",
     "PluginRow",
     "ReasonRow",
     "SendReport",
@@ -79,6 +84,7 @@ __all__ = [
     "TreeRow",
     "VerbReport",
     "VerbResult",
+    "Who",
     "Why",
     "dump",
     "envelope",
@@ -114,6 +120,7 @@ __getattr__ = lazy(
             "dump",
             "plain",
         ),
+        "order": ("Order", "Who"),
         "pluginrow": ("PluginRow", "ReasonRow"),
         "port": ("ControlPort",),
         "records": (
@@ -139,5 +146,6 @@ __getattr__ = lazy(
         ),
         "routes": ("ControlApi",),
         "server": ("serve_control",),
+        "stream": ("EventRing", "EventRow"),
     },
 )

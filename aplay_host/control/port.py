@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .order import Order
 from .pluginrow import PluginRow
 from .records import (
     ActorDetail,
@@ -25,7 +26,7 @@ class ControlPort(Protocol):
     """Implemented by the host; each method is one verb. All raise `CommandError`.
 
     Addresses may be patterns (``/workers/*``) where a method takes several of them; one
-    that names no actor is ``no-such-actor``.
+    that names no actor is ``no-such-actor``. What acts is told by whose order.
     """
 
     def host(self) -> HostRecord:
@@ -44,23 +45,23 @@ class ControlPort(Protocol):
         """Return all that can be told of one actor, and why it is as it is."""
         ...
 
-    async def send(self, addresses: Sequence[str], message: Any, seconds: float) -> SendReport:
-        """Tell `message` to each of these actors; waits at most `seconds` for room."""
+    async def send(self, addresses: Sequence[str], message: Any, order: Order) -> SendReport:
+        """Tell `message` to each of these actors; `order` says how long to wait for room."""
         ...
 
-    async def ask(self, address: str, message: Any, seconds: float) -> AskReport:
+    async def ask(self, address: str, message: Any, order: Order) -> AskReport:
         """Ask one actor and return its reply."""
         ...
 
-    async def start(self, addresses: Sequence[str], seconds: float) -> VerbReport:
-        """End a person's hold and start each of these actors; waits at most `seconds`."""
+    async def start(self, addresses: Sequence[str], order: Order) -> VerbReport:
+        """End a person's hold and start each of these actors."""
         ...
 
-    async def stop(self, addresses: Sequence[str], seconds: float) -> VerbReport:
+    async def stop(self, addresses: Sequence[str], order: Order) -> VerbReport:
         """Hold each of these actors, with its state and mail, until it is started again."""
         ...
 
-    async def restart(self, addresses: Sequence[str], seconds: float) -> VerbReport:
+    async def restart(self, addresses: Sequence[str], order: Order) -> VerbReport:
         """Give each of these actors a new instance; it keeps its mail."""
         ...
 
@@ -75,7 +76,9 @@ class ControlPort(Protocol):
         """
         ...
 
-    async def reload(self, plugins: Sequence[str], *, config: bool, dry_run: bool) -> ReloadReport:
+    async def reload(
+        self, plugins: Sequence[str], order: Order, *, config: bool, dry_run: bool
+    ) -> ReloadReport:
         """Make run what is on disk: of these plugins, or aplay.toml alone, or all.
 
         A dry run tells what that would do.
@@ -84,7 +87,7 @@ class ControlPort(Protocol):
         """
         ...
 
-    async def rollback(self, *, dry_run: bool) -> ReloadReport:
+    async def rollback(self, order: Order, *, dry_run: bool) -> ReloadReport:
         """Go back to the code of the generation before; a second time, to the newest again."""
         ...
 

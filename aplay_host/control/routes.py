@@ -6,6 +6,7 @@ import datetime
 import json
 import logging
 import os
+import reprlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -18,16 +19,18 @@ from starlette.routing import Route
 from ..errors import CommandError
 from .envelope import API_VERSION, envelope, problem
 from .jsonable import dump
+from .order import LONGEST_REASON, PEER, Order, Who
 from .port import ControlPort
 from .records import HealthReport, VerbReport
 
 LARGEST_BODY = 1024 * 1024
 LONGEST_WAIT = 24 * 3600.0
+DEFAULT_WAIT = 5.0
 
 _log = logging.getLogger("aplay_host.control")
 
 Handler = Callable[[Request], Awaitable[Any]]
-Steer = Callable[[Sequence[str], float], Awaitable[VerbReport]]
+Steer = Callable[[Sequence[str], Order], Awaitable[VerbReport]]
 
 
 class ControlApi:
@@ -79,12 +82,13 @@ class ControlApi:
 
     async def _send(self, request: Request) -> Any:
         body = await _body(request)
-        return await self.port.send(_addresses(body), _message(body), _seconds(body))
+        order = _order(request, body, _seconds(body))
+        return await self.port.send(_addresses(body), _message(body), order)
 
     def _steer(self, verb: Steer) -> Handler:
         async def steer(request: Request) -> Any:
             body = await _body(request)
-            return await verb(_addresses(body), _seconds(body))
+            return await verb(_addresses(body), _order(request, body, _wait(body)))
 
         return steer
 
@@ -93,7 +97,8 @@ class ControlApi:
         addresses = _addresses(body)
         if len(addresses) != 1:
             raise CommandError("bad-request", f'"addresses": got {addresses!r}, want one address')
-        return await self.port.ask(addresses[0], _message(body), _seconds(body))
+        order = _order(request, body, _seconds(body))
+        return await self.port.ask(addresses[0], _message(body), order)
 
     async def _plugins(self, request: Request) -> Any:
         return self.port.plugins()
@@ -104,10 +109,12 @@ class ControlApi:
     async def _reload(self, request: Request) -> Any:
         body = await _body(request)
         config, dry_run = _flag(body, "config"), _flag(body, "dry_run")
-        return await self.port.reload(_texts(body, "plugins"), config=config, dry_run=dry_run)
+        plugins, order = _texts(body, "plugins"), _order(request, body)
+        return await self.port.reload(plugins, order, config=config, dry_run=dry_run)
 
     async def _rollback(self, request: Request) -> Any:
-        return await self.port.rollback(dry_run=_flag(await _body(request), "dry_run"))
+        body = await _body(request)
+        return await self.port.rollback(_order(request, body), dry_run=_flag(body, "dry_run"))
 
     async def _live(self, request: Request) -> Any:
         return self.port.live()
@@ -156,7 +163,7 @@ def _json(body: bytes, status: int, media_type: str = "application/json") -> Res
 def _admit(request: Request) -> None:
     """Let in root and the host's own user, and clients of our major version only."""
     identity = request.client.host if request.client is not None else ""
-    if identity not in ("unix:uid=0", f"unix:uid={os.geteuid()}"):
+    if identity not in (f"{PEER}0", f"{PEER}{os.geteuid()}"):
         detail = f"{identity or 'an unknown peer'} may not steer this host"
         raise CommandError("forbidden", detail, hint="run the command as the host's own user")
     theirs = request.headers.get("Aplay-Api", API_VERSION)
@@ -208,8 +215,35 @@ def _message(body: dict[str, Any]) -> Any:
     return body["message"]
 
 
+def _order(request: Request, body: dict[str, Any], wait_s: float = 0.0) -> Order:
+    """Return whose order this is, as the socket knows it, and the reason they give."""
+    reason = body.get("reason")
+    if not (reason is None or (isinstance(reason, str) and len(reason) <= LONGEST_REASON)):
+        wanted = f"want null or a text of at most {LONGEST_REASON} characters"
+        raise CommandError("bad-request", f'"reason": got {reprlib.repr(reason)}, {wanted}')
+    assert request.client is not None  # or it would not have been admitted
+    uid = int(request.client.host.removeprefix(PEER))
+    return Order(Who("peer", uid, request.client.port), reason or None, wait_s)
+
+
 def _seconds(body: dict[str, Any]) -> float:
-    seconds = body.get("timeout_s", 5.0)
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+    """Return the time that a send or an ask has, which is never none."""
+    seconds = _number(body, "timeout_s")
+    if not seconds > 0:
         raise CommandError("bad-request", f'"timeout_s": got {seconds!r}, want seconds above 0')
-    return float(min(seconds, LONGEST_WAIT))
+    return seconds
+
+
+def _wait(body: dict[str, Any]) -> float:
+    """Return how long the end of a verb is waited for; 0 does not wait."""
+    seconds = _number(body, "wait_s")
+    if not seconds >= 0:
+        raise CommandError("bad-request", f'"wait_s": got {seconds!r}, want seconds or 0')
+    return seconds
+
+
+def _number(body: dict[str, Any], key: str) -> float:
+    number = body.get(key, DEFAULT_WAIT)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise CommandError("bad-request", f'"{key}": got {reprlib.repr(number)}, want seconds')
+    return float(min(number, LONGEST_WAIT))

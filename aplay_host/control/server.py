@@ -15,6 +15,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from .order import PEER
+
 BACKLOG = 64
 LAST_ANSWERS_SECONDS = 2
 
@@ -28,7 +30,7 @@ class PeerProtocol(H11Protocol):
         peer = transport.get_extra_info("socket")
         credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         pid, uid, _ = struct.unpack("3i", credentials)
-        self.client = (f"unix:uid={uid}", pid)
+        self.client = (f"{PEER}{uid}", pid)
 
 
 class ControlServer(uvicorn.Server):

@@ -49,7 +49,7 @@ def view_of(host: Host, status: ActorStatus, wall: WallClock, inside: Inside) ->
         fault=host.faults.get(address),
         ancestors=_ancestors(host, status),
         stopped_by=stopper,
-        stopped_at=host.holds[address] if stopper == "person" else None,
+        hold=host.holds[address] if stopper == "person" else None,
         in_hand_now=tuple(
             InHandRow(it.message_type, it.seconds, it.where) for it in inside.in_hand
         ),

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from ..control import InHandRow, Why
 from ..errors import BadAddress
 from ..kernel import ActorStatus, Address
-from .holds import StoppedBy
+from .holds import Hold, StoppedBy
 from .origin import Origin
 from .wording import brief, count, short_place, since, span, told, when
 
@@ -35,8 +35,9 @@ class ActorView:
 
     `now` is the loop's time and `clock` what the person's clock shows then. `declared` is the
     place in aplay.toml, `fault` why a declared actor has no class. `ancestors` are nearest
-    first, without the root. Of a held actor, `stopped_by` says who stopped it, and `stopped_at`
-    when, which may be before this host began. `hook` is the place at which a hook is now.
+    first, without the root. Of a held actor, `stopped_by` says who stopped it; where that was a
+    person, `hold` says more, and may be older than this host. `hook` is the place at which a
+    hook is now.
     """
 
     status: ActorStatus
@@ -47,7 +48,7 @@ class ActorView:
     fault: str | None = None
     ancestors: tuple[ActorStatus, ...] = ()
     stopped_by: StoppedBy | None = None
-    stopped_at: datetime | None = None
+    hold: Hold | None = None
     in_hand_now: tuple[InHandRow, ...] = ()
     hook: str | None = None
 
@@ -113,7 +114,7 @@ def _held(view: ActorView) -> Why | None:
     status = view.status
     if view.stopped_by in (None, "safe"):  # of which the rule above has told
         return None
-    at = when(view.stopped_at or view.entered, view.clock)
+    at = when(view.hold.at if view.hold else view.entered, view.clock)
     if view.stopped_by == "error":
         text = f"stopped itself {at}, after an error, as its on_error says{_last_error(status)}"
     else:

@@ -13,16 +13,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable
+import secrets
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
 from ..config import HostConfig, plan_tree
-from ..control import hold_lock, prepare_state_dir
+from ..control import EventRing, Who, hold_lock, prepare_state_dir
 from ..errors import PluginError
 from ..kernel import (
     ActorRef,
@@ -49,8 +49,9 @@ from ..plugins import (
     PluginSet,
 )
 from ..reload import Engine, Follower, Generation, ReloadEvent, Request, pending_restart
+from .audit import Audit, Deed
 from .checking import plugin_settings, strict_refusals
-from .holds import read_holds, write_holds
+from .holds import Hold, read_holds, user_names, write_holds
 from .installed import InstalledWatch, installed_soon
 from .news import NEWS, ActorNews
 from .options import HookOptions
@@ -88,8 +89,9 @@ class Host:
 
     `phase` is ``starting``, ``running`` or ``stopping``; `planted` says that every declared
     address exists. `current` is what runs, and `reloads` makes what is on disk run. `faults` are
-    those that have no class, and why; `holds` those that a person has stopped, and since when.
-    With `reload` files are followed whatever ``[reload] enabled`` says.
+    those that have no class, and why; `holds` those that a person has stopped. `events` are the
+    newest ones, and `audit` adds who did what to them. With `reload` files are followed whatever
+    ``[reload] enabled`` says.
     """
 
     def __init__(
@@ -106,7 +108,10 @@ class Host:
         self.planted = False
         self.origins: dict[Address, Origin] = {}
         self.faults: dict[Address, str] = {}
-        self.holds: dict[str, datetime] = {}
+        self.holds: dict[str, Hold] = {}
+        self.users = user_names()
+        self.events = EventRing(secrets.token_hex(4))
+        self.audit = Audit(self.events, self.users, lambda: self.current.number)
         self.system = ActorSystem(
             config.host.name, interceptors=self._interceptors, mailboxes=self._make_mailbox
         )
@@ -176,7 +181,7 @@ class Host:
         self._stop_reason = asyncio.get_running_loop().create_future()
         state_dir = self.config.host.state_dir
         prepare_state_dir(state_dir)
-        signals = StopSignals(self.stop, self.system.abort, self._reload_config)
+        signals = StopSignals(self._stop_by_signal, self.system.abort, self._reload_config)
         with hold_lock(state_dir), signals.captured():
             async with self.presence.shown():
                 return await self._live(self._stop_reason)
@@ -185,6 +190,10 @@ class Host:
         """Ask for an orderly stop; `run` then returns."""
         if self._stop_reason is not None and not self._stop_reason.done():
             self._stop_reason.set_result(reason)
+
+    def _stop_by_signal(self, name: str) -> None:
+        self.audit.tell(Deed("stop", Who("signal"), reason=name))
+        self.stop(name)
 
     async def _live(self, asked_to_stop: asyncio.Future[str]) -> int:
         start = asyncio.create_task(self._start(), name="start")
@@ -271,11 +280,13 @@ class Host:
         finally:
             unsubscribe()
 
-    def keep_holds(self, *, begun: Iterable[str] = (), ended: Iterable[str] = ()) -> None:
+    def keep_holds(
+        self, *, begun: Mapping[str, Hold] | None = None, ended: Iterable[str] = ()
+    ) -> None:
         """Write down which actors a person has stopped and not started since."""
-        holds: dict[str, datetime] = self.holds | dict.fromkeys(begun, datetime.now(UTC))
         over = frozenset(ended)
-        self.holds = {address: at for address, at in holds.items() if address not in over}
+        holds = self.holds | dict(begun or {})
+        self.holds = {address: hold for address, hold in holds.items() if address not in over}
         write_holds(self.config.host.state_dir, self.holds)
 
     @property
@@ -298,15 +309,20 @@ class Host:
                 _log.warning("plugin %s: %s", entry.id, entry.restart.message)
         if self.follower.enabled:
             self.reloads.forget_refusals()  # what was missing may be there now
-            self._begin_reload(Request("packages were installed", by_itself=True))
+            request = Request("packages were installed", by_itself=True)
+            self._begin_reload(request, Who("watcher"))
 
     def _reload_config(self) -> None:
         """Read aplay.toml again; while the host starts or stops there is nothing to change."""
         if self.phase == "running":
-            self._begin_reload(Request("SIGHUP", config=True))
+            self._begin_reload(Request("SIGHUP", config=True), Who("signal"))
 
-    def _begin_reload(self, request: Request) -> None:
-        self.system.create_task(self.reloads.reload(request), f"reloads: {request.cause}")
+    def _begin_reload(self, request: Request, who: Who) -> None:
+        self.system.create_task(self._reload(request, who), f"reloads: {request.cause}")
+
+    async def _reload(self, request: Request, who: Who) -> None:
+        with self.audit.of("reload", who, reason=request.cause) as deed:
+            deed.of_report(await self.reloads.reload(request))
 
     @property
     def pending_restart(self) -> tuple[str, ...]:

@@ -6,15 +6,18 @@ import asyncio
 import difflib
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..control import (
+    PROBLEM_PREFIX,
     ActorDetail,
     ActorRow,
     AskReport,
     HealthReport,
     HostRecord,
+    Order,
     PluginRow,
     SendReport,
     SendResult,
@@ -37,9 +40,10 @@ from ..errors import (
 from ..kernel import ActorRef, ActorStatus, Address, Failure, Op
 from ..plugins import Entry, entries_named
 from ..reload import ReloadReport, Request
+from .audit import Deed
 from .detail import actor_detail
 from .health import alive, judge_readiness, judge_start
-from .holds import stopped_by
+from .holds import Hold, stopped_by
 from .origin import origin_of
 from .rows import WallClock, actor_row, tree_row
 
@@ -136,29 +140,33 @@ class HostPort:
 
     # ---- acting --------------------------------------------------------------------------
 
-    async def send(self, addresses: Sequence[str], message: Any, seconds: float) -> SendReport:
-        """Tell `message` to each of these actors; waits at most `seconds` for room."""
-        ends = time.monotonic() + seconds
-        results = [await _tell(ref, message, _left(ends)) for ref in self._refs(addresses)]
-        return SendReport(sum(result.ok for result in results), tuple(results))
+    async def send(self, addresses: Sequence[str], message: Any, order: Order) -> SendReport:
+        """Tell `message` to each of these actors; `order` says how long to wait for room."""
+        with self._deed("send", order, addresses) as deed:
+            ends = time.monotonic() + order.wait_s
+            results = [await _tell(ref, message, _left(ends)) for ref in self._refs(addresses)]
+            _note(deed, results)
+            return SendReport(sum(result.ok for result in results), tuple(results))
 
-    async def ask(self, address: str, message: Any, seconds: float) -> AskReport:
+    async def ask(self, address: str, message: Any, order: Order) -> AskReport:
         """Ask one actor and return its reply."""
-        self._must_take_mail()
-        named = self._the_one(address)
-        began = time.monotonic()
-        reply = await _ask(self._ref(named), message, seconds)
-        return AskReport(named, reply, round(time.monotonic() - began, 6))
+        with self._deed("ask", order, [address]):
+            self._must_take_mail()
+            named = self._the_one(address)
+            began = time.monotonic()
+            reply = await _ask(self._ref(named), message, order.wait_s)
+            return AskReport(named, reply, round(time.monotonic() - began, 6))
 
-    async def start(self, addresses: Sequence[str], seconds: float) -> VerbReport:
-        """End a person's hold and start each of these actors; waits at most `seconds`.
+    async def start(self, addresses: Sequence[str], order: Order) -> VerbReport:
+        """End a person's hold and start each of these actors.
 
         The class of one that has none, as it could not be loaded, is tried once more.
         """
-        refs = self._refs(addresses)
-        self._host.keep_holds(ended=[ref.address for ref in refs])
-        await self._load_anew(refs)
-        return await _steer(refs, ActorRef.human_start, seconds)
+        with self._deed("start", order, addresses) as deed:
+            refs = self._refs(addresses)
+            self._host.keep_holds(ended=[ref.address for ref in refs])
+            await self._load_anew(refs)
+            return await _steer(refs, ActorRef.human_start, order.wait_s, deed)
 
     async def _load_anew(self, refs: Sequence[ActorRef]) -> None:
         host = self._host
@@ -166,27 +174,42 @@ class HostPort:
         if ids and host.phase == "running":
             await host.reloads.reload(Request("start", retry=tuple(sorted(ids))))
 
-    async def stop(self, addresses: Sequence[str], seconds: float) -> VerbReport:
+    async def stop(self, addresses: Sequence[str], order: Order) -> VerbReport:
         """Hold each of these actors, with its state and mail, until it is started again."""
-        refs, holds = self._refs(addresses), self._host.holds
-        new = [ref.address for ref in refs if stopped_by(ref.status(), holds) != "person"]
-        self._host.keep_holds(begun=new)
-        return await _steer(refs, ActorRef.stop, seconds)
+        with self._deed("stop", order, addresses) as deed:
+            refs, holds = self._refs(addresses), self._host.holds
+            new = [ref.address for ref in refs if stopped_by(ref.status(), holds) != "person"]
+            uid = order.who.uid
+            user = None if uid is None else self._host.users.get(uid)
+            hold = Hold(datetime.now(UTC), uid, user, order.reason)
+            self._host.keep_holds(begun=dict.fromkeys(new, hold))
+            return await _steer(refs, ActorRef.stop, order.wait_s, deed)
 
-    async def restart(self, addresses: Sequence[str], seconds: float) -> VerbReport:
+    async def restart(self, addresses: Sequence[str], order: Order) -> VerbReport:
         """Give each of these actors a new instance; it keeps its mail."""
-        return await _steer(self._refs(addresses), ActorRef.restart, seconds)
+        with self._deed("restart", order, addresses) as deed:
+            return await _steer(self._refs(addresses), ActorRef.restart, order.wait_s, deed)
 
-    async def reload(self, plugins: Sequence[str], *, config: bool, dry_run: bool) -> ReloadReport:
+    async def reload(
+        self, plugins: Sequence[str], order: Order, *, config: bool, dry_run: bool
+    ) -> ReloadReport:
         """Make run what is on disk: of these plugins, or aplay.toml alone, or all."""
-        self._must_be_up()
-        request = Request("command", tuple(plugins), config=config, dry_run=dry_run)
-        return await self._host.reloads.reload(request)
+        with self._host.audit.of("reload", order.who, plugins, order.reason) as deed:
+            self._must_be_up()
+            request = Request("command", tuple(plugins), config=config, dry_run=dry_run)
+            return deed.of_report(await self._host.reloads.reload(request), dry_run)
 
-    async def rollback(self, *, dry_run: bool) -> ReloadReport:
+    async def rollback(self, order: Order, *, dry_run: bool) -> ReloadReport:
         """Go back to the code of the generation before; a second time, to the newest again."""
-        self._must_be_up()
-        return await self._host.reloads.rollback(dry_run=dry_run)
+        with self._host.audit.of("rollback", order.who, (), order.reason) as deed:
+            self._must_be_up()
+            return deed.of_report(await self._host.reloads.rollback(dry_run=dry_run), dry_run)
+
+    def _deed(
+        self, verb: str, order: Order, addresses: Sequence[str]
+    ) -> AbstractContextManager[Deed]:
+        target = [one if one.startswith("/") else f"/{one}" for one in addresses]
+        return self._host.audit.of(verb, order.who, target, order.reason)
 
     def _refs(self, addresses: Sequence[str]) -> list[ActorRef]:
         self._must_take_mail()
@@ -247,19 +270,29 @@ async def _tell(ref: ActorRef, message: Any, seconds: float) -> SendResult:
 
 
 async def _steer(
-    refs: Sequence[ActorRef], verb: Callable[[ActorRef], Op], seconds: float
+    refs: Sequence[ActorRef], verb: Callable[[ActorRef], Op], seconds: float, deed: Deed
 ) -> VerbReport:
-    """Say `verb` to all, then wait for their ends, for `seconds` in all."""
+    """Say `verb` to all, then wait for their ends, for `seconds` in all, or not with 0."""
     ends = time.monotonic() + seconds
     before = [_seen(ref) for ref in refs]
     ops = [verb(ref) for ref in refs]  # each takes effect before the first is awaited
-    troubles = [await _end_of(op, ref, _left(ends)) for op, ref in zip(ops, refs, strict=True)]
+    troubles: Sequence[dict[str, Any] | None] = [None] * len(refs)
+    if seconds:
+        troubles = [await _end_of(op, ref, _left(ends)) for op, ref in zip(ops, refs, strict=True)]
     results = []
     for ref, was, trouble in zip(refs, before, troubles, strict=True):
         pending = 0 if ref.state == "removed" else ref.status().pending
         changed = was != _seen(ref)
         results.append(VerbResult(ref.address, changed, ref.state, pending, trouble))
+    _note(deed, results)
     return VerbReport(tuple(results))
+
+
+def _note(deed: Deed, results: Iterable[SendResult | VerbResult]) -> None:
+    """Let a deed tell the first problem that came of it."""
+    problems = (result.problem for result in results if result.problem is not None)
+    if (first := next(problems, None)) is not None:
+        deed.outcome, deed.problem = "failed", first["type"].removeprefix(PROBLEM_PREFIX)
 
 
 def _seen(ref: ActorRef) -> tuple[str, bool, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -39,7 +38,6 @@ class Presence:
     def __init__(self, host: Host) -> None:
         self.control: Path | None = None
         self._host = host
-        self._boot = secrets.token_hex(4)
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
@@ -63,7 +61,7 @@ class Presence:
     def _instance(self, file: Path) -> Instance:
         return Instance(
             id=instance_id(file),
-            boot=self._boot,
+            boot=self._host.events.boot,
             pid=os.getpid(),
             started=rfc3339(datetime.now(UTC)),
             config=str(file),
@@ -79,7 +77,7 @@ class Presence:
         return HostRecord(
             name=host.config.host.name,
             id=instance_id(host.config.file),
-            boot=self._boot,
+            boot=host.events.boot,
             pid=os.getpid(),
             version=__version__,
             state=host.phase,

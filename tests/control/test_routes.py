@@ -13,8 +13,9 @@ from starlette.routing import Route
 
 from aplay_host.cli.main import VERBS
 from aplay_host.cli.verbs.plugins import VERBS as PLUGINS_VERBS
-from aplay_host.control import ControlApi
-from aplay_host.control.routes import LARGEST_BODY, LONGEST_WAIT, _admit
+from aplay_host.control import ControlApi, Who
+from aplay_host.control.order import LONGEST_REASON
+from aplay_host.control.routes import DEFAULT_WAIT, LARGEST_BODY, LONGEST_WAIT, _admit
 from aplay_host.errors import CommandError
 
 from .wire import FakePort, refused
@@ -110,20 +111,22 @@ async def test_send_hands_over_addresses_message_and_time(api: Api) -> None:
         "accepted": 1,
         "results": [{"address": "/a", "ok": True, "message_id": None, "problem": None}],
     }
-    assert api.port.asked == [("send", ["/a", "/b"], None, 2.0)]
+    assert api.port.asked == [("send", ["/a", "/b"], None)]
+    assert api.port.orders[0].wait_s == 2.0
 
 
 async def test_ask_hands_over_one_address_and_answers_with_the_reply(api: Api) -> None:
     api.port.reply = {"n": [1, "é"]}
     got = await api.post("/v1/actors:ask", body(addresses=["/a"], message={"get": 1}))
     assert got.document["data"] == {"address": "/a", "reply": {"n": [1, "é"]}, "took_s": 0.1}
-    assert api.port.asked == [("ask", "/a", {"get": 1}, 5.0)]
+    assert api.port.asked == [("ask", "/a", {"get": 1})]
+    assert api.port.orders[0].wait_s == DEFAULT_WAIT
 
 
 @pytest.mark.parametrize("given", [1e300, float("inf"), 10**400])
 async def test_no_wait_is_longer_than_a_day(api: Api, given: float) -> None:
     await api.post("/v1/actors:ask", body(addresses=["/a"], message=1, timeout_s=given))
-    assert api.port.asked == [("ask", "/a", 1, LONGEST_WAIT)]
+    assert api.port.orders[0].wait_s == LONGEST_WAIT
 
 
 @pytest.mark.parametrize("target", ["/livez", "/readyz", "/startupz"])
@@ -300,9 +303,46 @@ async def test_an_answer_that_is_no_json_is_a_mistake_of_the_host(api: Api) -> N
 
 @pytest.mark.parametrize("verb", ["start", "stop", "restart"])
 async def test_a_verb_reaches_the_port_with_its_actors_and_its_time(api: Api, verb: str) -> None:
-    got = await api.post(f"/v1/actors:{verb}", body(addresses=["/a", "/b/*"], timeout_s=3))
+    got = await api.post(f"/v1/actors:{verb}", body(addresses=["/a", "/b/*"], wait_s=3))
     assert got.document["schema"] == f"aplay.{verb}/1"
-    assert api.port.asked == [(verb, ["/a", "/b/*"], 3.0)]
+    assert api.port.asked == [(verb, ["/a", "/b/*"])]
+    assert api.port.orders[0].wait_s == 3.0
+
+
+@pytest.mark.parametrize(
+    ("target", "fields"),
+    [
+        ("/v1/actors:send", {"addresses": ["/a"], "message": 1}),
+        ("/v1/actors:ask", {"addresses": ["/a"], "message": 1}),
+        ("/v1/actors:start", {"addresses": ["/a"]}),
+        ("/v1/actors:stop", {"addresses": ["/a"]}),
+        ("/v1/actors:restart", {"addresses": ["/a"]}),
+        ("/v1/reload", {"plugins": []}),
+        ("/v1/rollback", {}),
+    ],
+)
+async def test_what_acts_comes_with_who_the_socket_says_they_are_and_their_reason(
+    api: Api, target: str, fields: dict[str, Any]
+) -> None:
+    reasons: list[Any] = ["the disk is full", None, ""]
+    for reason in reasons:
+        assert (await api.post(target, body(reason=reason, **fields))).status == 200
+    assert (await api.post(target, body(**fields))).status == 200
+    me = Who("peer", os.geteuid(), os.getpid())
+    assert {order.who for order in api.port.orders} == {me}
+    assert [order.reason for order in api.port.orders] == ["the disk is full", None, None, None]
+    bad: list[Any] = [1, ["x"], "x" * (LONGEST_REASON + 1)]
+    for reason in bad:
+        got = await api.post(target, body(reason=reason, **fields))
+        assert (got.problem, '"reason": got' in got.document["detail"]) == ("bad-request", True)
+
+
+async def test_no_wait_at_all_is_a_wait_of_zero_and_less_is_refused(api: Api) -> None:
+    assert (await api.post("/v1/actors:stop", body(addresses=["/a"], wait_s=0))).status == 200
+    assert api.port.orders[0].wait_s == 0.0
+    for wait in (-1, float("nan"), True, "1", None):
+        got = await api.post("/v1/actors:stop", body(addresses=["/a"], wait_s=wait))
+        assert got.problem == "bad-request"
 
 
 # ---- reloading -----------------------------------------------------------------------------

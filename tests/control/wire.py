@@ -18,6 +18,7 @@ from aplay_host.control import (
     HealthReport,
     HostRecord,
     MailboxRow,
+    Order,
     PluginRow,
     SendReport,
     SendResult,
@@ -62,6 +63,7 @@ class FakePort:
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
+        self.orders: list[Order] = []
         self.fails: Exception | None = None
         self.reply: Any = "pong"
         self.status = "ok"
@@ -82,35 +84,37 @@ class FakePort:
         self._note("show", address)
         return DETAIL
 
-    async def send(self, addresses: Sequence[str], message: Any, seconds: float) -> SendReport:
-        self._note("send", list(addresses), message, seconds)
+    async def send(self, addresses: Sequence[str], message: Any, order: Order) -> SendReport:
+        self._note("send", list(addresses), message, order=order)
         return SendReport(1, (SendResult("/a", True),))
 
-    async def ask(self, address: str, message: Any, seconds: float) -> AskReport:
-        self._note("ask", address, message, seconds)
+    async def ask(self, address: str, message: Any, order: Order) -> AskReport:
+        self._note("ask", address, message, order=order)
         if message == "wait":
             await self.never.wait()
         return AskReport(address, self.reply, 0.1)
 
-    async def start(self, addresses: Sequence[str], seconds: float) -> VerbReport:
-        return self._verb("start", addresses, seconds)
+    async def start(self, addresses: Sequence[str], order: Order) -> VerbReport:
+        return self._verb("start", addresses, order)
 
-    async def stop(self, addresses: Sequence[str], seconds: float) -> VerbReport:
-        return self._verb("stop", addresses, seconds)
+    async def stop(self, addresses: Sequence[str], order: Order) -> VerbReport:
+        return self._verb("stop", addresses, order)
 
-    async def restart(self, addresses: Sequence[str], seconds: float) -> VerbReport:
-        return self._verb("restart", addresses, seconds)
+    async def restart(self, addresses: Sequence[str], order: Order) -> VerbReport:
+        return self._verb("restart", addresses, order)
 
-    def _verb(self, verb: str, addresses: Sequence[str], seconds: float) -> VerbReport:
-        self._note(verb, list(addresses), seconds)
+    def _verb(self, verb: str, addresses: Sequence[str], order: Order) -> VerbReport:
+        self._note(verb, list(addresses), order=order)
         return VerbReport((VerbResult("/a", True, "running", 0),))
 
-    async def reload(self, plugins: Sequence[str], *, config: bool, dry_run: bool) -> ReloadReport:
-        self._note("reload", list(plugins), config, dry_run)
+    async def reload(
+        self, plugins: Sequence[str], order: Order, *, config: bool, dry_run: bool
+    ) -> ReloadReport:
+        self._note("reload", list(plugins), config, dry_run, order=order)
         return ReloadReport("nothing", 1, 1)
 
-    async def rollback(self, *, dry_run: bool) -> ReloadReport:
-        self._note("rollback", dry_run)
+    async def rollback(self, order: Order, *, dry_run: bool) -> ReloadReport:
+        self._note("rollback", dry_run, order=order)
         return ReloadReport("nothing", 1, 1)
 
     def plugins(self) -> list[PluginRow]:
@@ -133,9 +137,11 @@ class FakePort:
     def _health(self) -> HealthReport:
         return HealthReport(self.status, (HealthCheck("host", True, True, "fine"),))
 
-    def _note(self, *what: Any) -> None:
+    def _note(self, *what: Any, order: Order | None = None) -> None:
         if self.fails is not None:
             raise self.fails
+        if order is not None:
+            self.orders.append(order)
         self.asked.append(what)
 
 

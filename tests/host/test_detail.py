@@ -13,6 +13,7 @@ from aplay_host.errors import CommandError
 from aplay_host.host.port import HostPort
 from tests.host import actors
 from tests.host.conftest import life_of
+from tests.host.orders import by_me
 
 if TYPE_CHECKING:
     from tests.host.conftest import Make, Serve
@@ -54,7 +55,7 @@ def headline(detail: ActorDetail) -> tuple[str, str, str | None]:
 
 async def fail(port: HostPort, address: str) -> None:
     with pytest.raises(CommandError, match="no such thing"):
-        await port.ask(address, {"raise": "ValueError"}, 1.0)
+        await port.ask(address, {"raise": "ValueError"}, by_me(1.0))
     await asyncio.sleep(1.0)  # of virtual time
 
 
@@ -125,16 +126,16 @@ async def test_who_has_no_class_says_where_it_is_named(port: HostPort) -> None:
 
 
 async def test_a_stop_by_a_person_is_told_with_its_time(port: HostPort) -> None:
-    await port.stop(["/echo"], 1.0)
+    await port.stop(["/echo"], by_me(1.0))
     began = port._host.holds["/echo"]
-    await port.send(["/echo"], "x", 1.0)
+    await port.send(["/echo"], "x", by_me(1.0))
     rule, text, command = headline(port.show("/echo"))
     assert (rule, command) == ("held", "aplay-host start /echo")
     assert text.startswith("was stopped by a person ")
     assert text.endswith("; 1 message is kept")
-    await port.stop(["/echo"], 1.0)
+    await port.stop(["/echo"], by_me(1.0))
     assert port._host.holds["/echo"] is began
-    await port.start(["/echo"], 1.0)
+    await port.start(["/echo"], by_me(1.0))
     assert port._host.holds == {}
     assert port.show("/echo").why[0].rule == "otherwise"
 
@@ -143,7 +144,7 @@ async def test_a_stop_by_code_is_not_told_as_a_persons(port: HostPort) -> None:
     await port._host.system.ref("/echo").stop()
     assert headline(port.show("/echo"))[1].startswith("was stopped by code ")
     assert "/echo was stopped by code" in [check.detail for check in port.ready().checks]
-    await port.stop(["/echo"], 1.0)
+    await port.stop(["/echo"], by_me(1.0))
     assert headline(port.show("/echo"))[1].startswith("was stopped by a person ")
 
 
@@ -162,7 +163,7 @@ async def test_an_actor_in_its_pause_says_how_long_it_lasts(port: HostPort) -> N
     rule, text, command = headline(port.show("/again"))
     assert (rule, command) == ("restarting", "aplay-host start /again")
     assert text.startswith(f"restarts in 49 s: 1 of 5 in 30 s; {ERROR}")
-    await port.start(["/again"], 1.0)
+    await port.start(["/again"], by_me(1.0))
     assert port.show("/again").state == "running"
 
 

@@ -15,6 +15,7 @@ from aplay_host.cli.main import cli
 from aplay_host.cli.options import Common
 from aplay_host.control import InHandRow
 from aplay_host.host.explain import WHEN_FULL, ActorView, explain
+from aplay_host.host.holds import Hold
 from aplay_host.host.origin import Origin
 from aplay_host.kernel import Actor, ActorSpec, ActorStatus, Address, Failure, MailboxSpec
 from tests.docs.pages import ROOT
@@ -88,7 +89,7 @@ CASES = [
     ),
     Case(
         view(state="stopped", held=True, stopped_by="person", pending=12,
-             stopped_at=CLOCK - timedelta(days=1, minutes=7)),
+             hold=Hold(CLOCK - timedelta(days=1, minutes=7))),
         "held",
         "was stopped by a person at 2026-02-28 12:03; 12 messages are kept",
         "aplay-host start /a/x",

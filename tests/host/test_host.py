@@ -20,6 +20,7 @@ from aplay_host.host.port import HostPort
 from aplay_host.kernel import Started
 from aplay_host.testing import dist
 from tests.host.conftest import life_of
+from tests.host.orders import by_me
 
 if TYPE_CHECKING:
     from tests.host.conftest import Make, Serve
@@ -343,7 +344,7 @@ async def test_an_actor_that_is_stopped_in_its_start_does_not_keep_the_host_from
         if host.system.ref("/up").state == "starting":
             break
         await asyncio.sleep(0)
-    await HostPort(host).stop(["/up"], 10.0)
+    await HostPort(host).stop(["/up"], by_me(10.0))
     await ready
     assert host.system.ref("/up").state == "stopped"
     host.stop("the test is over")

@@ -13,6 +13,7 @@ from aplay_host.control import AskReport, ControlPort
 from aplay_host.errors import CommandError
 from aplay_host.host.port import HostPort
 from aplay_host.plugins import Catalog, Entry
+from tests.host.orders import by_me
 
 if TYPE_CHECKING:
     from tests.host.conftest import Make, Serve
@@ -137,7 +138,7 @@ async def test_a_plugin_row_names_who_runs_its_class_and_no_hook_plugin_does(
 
 
 async def test_a_reply_comes_with_address_and_time(port: HostPort) -> None:
-    report = await port.ask("echo", {"n": (1, 2)}, 1.0)
+    report = await port.ask("echo", {"n": (1, 2)}, by_me(1.0))
     assert isinstance(report, AskReport)
     assert (report.address, report.reply) == ("/echo", {"n": [1, 2]})
     assert report.took_s >= 0
@@ -167,43 +168,43 @@ async def test_an_ask_that_fails_is_the_problem_that_it_is(
     port: HostPort, message: Any, kind: str, told: str
 ) -> None:
     with refused(kind, told):
-        await port.ask("/echo", message, 0.5)
+        await port.ask("/echo", message, by_me(0.5))
 
 
 async def test_an_actor_that_cannot_answer_says_so_at_once(port: HostPort) -> None:
     await stopped(port, "/echo")
     with refused("actor-stopped", "it is stopped"):
-        await port.ask("/echo", 1, 3600.0)
+        await port.ask("/echo", 1, by_me(3600.0))
     with refused("actor-failed", "it is failed"):
-        await port.ask("/bad", 1, 3600.0)
+        await port.ask("/bad", 1, by_me(3600.0))
 
 
 async def test_a_full_mailbox_refuses(port: HostPort) -> None:
-    await port.send(["/tight"], "wait", 1.0)
+    await port.send(["/tight"], "wait", by_me(1.0))
     await asyncio.sleep(0)  # the first is in hand
-    await port.send(["/tight"], "fills it", 1.0)
+    await port.send(["/tight"], "fills it", by_me(1.0))
     with refused("mailbox-full", "1 of 1 waiting"):
-        await port.ask("/tight", 1, 1.0)
+        await port.ask("/tight", 1, by_me(1.0))
 
 
 @pytest.mark.parametrize("given", ["/w/**", "/*"])
 async def test_one_actor_is_asked_at_a_time(port: HostPort, given: str) -> None:
     with refused("bad-request", "want one"):
-        await port.ask(given, 1, 1.0)
+        await port.ask(given, 1, by_me(1.0))
 
 
 # ---- sending -------------------------------------------------------------------------------
 
 
 async def test_mail_to_a_pattern_reaches_each_actor_that_it_names(port: HostPort) -> None:
-    report = await port.send(["/w/parent/*", "echo"], "x", 1.0)
+    report = await port.send(["/w/parent/*", "echo"], "x", by_me(1.0))
     assert report.accepted == 2
     assert [result.address for result in report.results] == ["/w/parent/child", "/echo"]
 
 
 async def test_stopped_and_failed_actors_keep_the_mail_that_they_are_sent(port: HostPort) -> None:
     await stopped(port, "/echo")
-    assert (await port.send(["/echo", "/bad"], "x", 1.0)).accepted == 2
+    assert (await port.send(["/echo", "/bad"], "x", by_me(1.0))).accepted == 2
     rows = port.actors(["/echo", "/bad"])
     assert [row.pending for row in rows] == [1, 1]
     for row in rows:
@@ -214,8 +215,8 @@ async def test_stopped_and_failed_actors_keep_the_mail_that_they_are_sent(port: 
 
 async def test_who_is_full_is_told_beside_who_has_accepted(port: HostPort) -> None:
     await stopped(port, "/tight")
-    await port.send(["/tight"], "fills it", 1.0)
-    report = await port.send(["/tight", "/echo"], "x", 1.0)
+    await port.send(["/tight"], "fills it", by_me(1.0))
+    report = await port.send(["/tight", "/echo"], "x", by_me(1.0))
     assert report.accepted == 1
     assert [result.ok for result in report.results] == [False, True]
     problem = report.results[0].problem
@@ -235,7 +236,7 @@ async def test_a_host_without_a_tree_says_that_it_is_starting(make: Make) -> Non
     for look in (lambda: port.actors([]), lambda: port.tree("/")):
         with refused("starting"):
             look()
-    for act in (port.send(["/echo"], 1, 1.0), port.ask("/echo", 1, 1.0)):
+    for act in (port.send(["/echo"], 1, by_me(1.0)), port.ask("/echo", 1, by_me(1.0))):
         with refused("starting"):
             await act
 
@@ -243,8 +244,8 @@ async def test_a_host_without_a_tree_says_that_it_is_starting(make: Make) -> Non
 async def test_a_host_that_stops_takes_no_mail_and_can_still_be_looked_at(port: HostPort) -> None:
     host_of(port).phase = "stopping"
     with refused("stopping"):
-        await port.send(["/echo"], 1, 1.0)
+        await port.send(["/echo"], 1, by_me(1.0))
     with refused("stopping"):
-        await port.ask("/echo", 1, 1.0)
+        await port.ask("/echo", 1, by_me(1.0))
     assert [row.address for row in port.actors([])] == ALL
     assert port.ready().status == "not ready"

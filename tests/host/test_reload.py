@@ -25,6 +25,7 @@ from aplay_host.kernel import MessageFailed, Started
 from aplay_host.plugins import Verdict
 from aplay_host.reload import ReloadEvent, ReloadReport, Request, building, disk, settle, steps
 from aplay_host.reload.hold import Hold
+from tests.host.orders import by_me
 
 from .conftest import Serve, Served
 from .guests import PLAIN, Guest
@@ -459,17 +460,17 @@ async def test_a_start_tries_again_to_load_the_class_of_an_actor_that_has_none(
     port, ref = HostPort(served.host), served.host.system.ref("/plain")
     ref.tell_nowait("kept")
     plugin.write(plain="import guest_needs\n1 / 0")
-    (still,) = (await port.start(["/plain"], 5.0)).results
+    (still,) = (await port.start(["/plain"], by_me(5.0))).results
     assert (still.state, bool(still.problem)) == ("failed", True)
     assert "guest_needs" in served.host.faults[ref.address]
     (folder / "guest_needs.py").write_text("")
-    (still,) = (await port.start(["/plain"], 5.0)).results
+    (still,) = (await port.start(["/plain"], by_me(5.0))).results
     assert still.problem
     assert "ZeroDivisionError" in still.problem["detail"]
     told = "NOT LOADED guest/plain.py:2: ZeroDivisionError: division by zero"
     assert [line.rpartition(" · ")[2] for line in lines(caplog)][-1] == told
     plugin.write(plain=PLAIN)
-    (done,) = (await port.start(["/plain"], 5.0)).results
+    (done,) = (await port.start(["/plain"], by_me(5.0))).results
     assert (done.changed, done.state, done.problem) == (True, "running", None)
     assert await ref.ask("up") == "up"
     assert ref.status().handled == 2

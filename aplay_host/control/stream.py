@@ -1,0 +1,90 @@
+"""What has happened, numbered: the newest events of one run of a host."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from .envelope import rfc3339
+from .order import Who
+
+EVENTS_KEPT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event; `seq` counts from 1 within one `boot`, `at` is RFC 3339.
+
+    `address` is ``/`` for what is about the whole host, `who` None where nobody asked for it.
+    `data` depends on the `type`.
+    """
+
+    seq: int
+    boot: str
+    at: str
+    type: str
+    address: str
+    who: Who | None
+    data: Mapping[str, Any]
+
+
+class EventRing:
+    """Keeps the newest `size` events of this `boot`; a reader is nothing but a number.
+
+    `seq` is the number of the newest event, 0 before the first.
+    """
+
+    def __init__(
+        self,
+        boot: str,
+        size: int = EVENTS_KEPT,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.boot = boot
+        self.seq = 0
+        self._clock = clock
+        self._kept: deque[EventRow] = deque(maxlen=size)
+        self._readers: set[asyncio.Future[None]] = set()
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest event that is kept, of the next one while there is none."""
+        return self.seq - len(self._kept) + 1
+
+    def append(
+        self, type: str, address: str, who: Who | None = None, data: Mapping[str, Any] | None = None
+    ) -> EventRow:
+        """Add an event, with `data` that JSON can hold; the oldest goes when there is no room."""
+        self.seq += 1
+        at = rfc3339(self._clock())
+        row = EventRow(self.seq, self.boot, at, type, address, who, data or {})
+        self._kept.append(row)
+        self.wake()
+        return row
+
+    def after(self, seq: int, most: int = EVENTS_KEPT) -> list[EventRow]:
+        """Return at most `most` of the events that are kept and come after `seq`, in order."""
+        skip = max(0, seq + 1 - self.oldest)
+        return list(islice(self._kept, skip, skip + most))
+
+    async def more(self, seq: int) -> None:
+        """Wait until there is an event after `seq`, or `wake` is called."""
+        if self.seq > seq:
+            return
+        reader = asyncio.get_running_loop().create_future()
+        self._readers.add(reader)
+        try:
+            await reader
+        finally:
+            self._readers.discard(reader)
+
+    def wake(self) -> None:
+        """Let all who wait for more look again."""
+        for reader in self._readers:
+            if not reader.done():
+                reader.set_result(None)
