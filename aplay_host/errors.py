@@ -147,8 +147,10 @@ PROBLEM_KINDS = {
         ProblemKind("handler-failed", 500, 1, "the handler raised"),
         ProblemKind("start-failed", 500, 1, "the actor did not start"),
         ProblemKind("internal", 500, 1, "the host made a mistake"),
+        ProblemKind("bad-plugin", 500, 1, "a plugin is bad, and none may be"),
         ProblemKind("forbidden", 403, 1, "not allowed"),
         ProblemKind("api-version", 400, 1, "client and host speak different versions"),
+        ProblemKind("too-many-streams", 503, 1, "too many streams of events are open"),
         ProblemKind("bad-request", 400, 2, "the request cannot be understood"),
         ProblemKind("too-large", 413, 2, "the request is too large"),
         ProblemKind("no-host", 503, 3, "no host is running"),
@@ -157,15 +159,22 @@ PROBLEM_KINDS = {
         ProblemKind("timeout", 504, 4, "no answer in time"),
         ProblemKind("no-such-actor", 404, 5, "no such actor"),
         ProblemKind("no-such-plugin", 404, 5, "no such plugin"),
+        ProblemKind("no-such-dead-letter", 404, 5, "no such dead letter"),
+        ProblemKind("no-such-generation", 404, 5, "no such generation"),
         ProblemKind("no-such-route", 404, 5, "no such thing"),
         ProblemKind("actor-stopped", 409, 7, "the actor is stopped"),
         ProblemKind("actor-failed", 409, 7, "the actor has failed"),
         ProblemKind("held", 409, 7, "a person stopped the actor"),
+        ProblemKind("reload-running", 409, 7, "a reload is under way"),
+        ProblemKind("mailbox-kind", 409, 7, "mailboxes of this kind cannot do that"),
+        ProblemKind("host-busy", 409, 7, "another host holds the lock"),
         ProblemKind("stopping", 409, 7, "the host is stopping"),
         ProblemKind("mailbox-full", 429, 7, "the mailbox is full"),
+        ProblemKind("bad-config", 422, 78, "the configuration cannot be used"),
+        ProblemKind("bad-state-dir", 500, 78, "the state directory cannot be used"),
     )
 }
-"""Every problem that the control API may answer with; the exit codes are the contract's."""
+"""Every problem that the control API or a start may end in; the exit codes are the contract's."""
 
 
 class CommandError(AplayError):

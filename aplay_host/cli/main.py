@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from .._version import __version__
-from ..control import PROBLEM_PREFIX, dump, problem
+from ..control import dump, problem
 from ..errors import (
     AplayError,
     CommandError,
@@ -114,7 +114,5 @@ def _document(error: AplayError) -> dict[str, Any]:
     if isinstance(error, CommandError):
         return problem(error)
     name = PROBLEMS_OF_A_START.get(type(error), "internal")
-    document: dict[str, Any] = {"type": PROBLEM_PREFIX + name, "detail": str(error)}
-    if isinstance(error, ConfigError):
-        document["errors"] = error.problems
-    return document
+    document = problem(CommandError(name, str(error)))
+    return document | {"errors": error.problems} if isinstance(error, ConfigError) else document

@@ -341,6 +341,8 @@ def _explained(ref: ActorRef, error: BaseException) -> CommandError:
     """
     address, state = ref.address, ref.state
     match None if hasattr(error, "__notes__") else error:
+        case MailboxFull() if ref.status().spec.mailbox.overflow == "wait":
+            return _no_room(address)
         case MailboxFull():
             hint = f"try again later, or see what it does: aplay-host show {address}"
             return CommandError("mailbox-full", str(error), hint=hint, address=address)
@@ -352,11 +354,15 @@ def _explained(ref: ActorRef, error: BaseException) -> CommandError:
             hint = f"give it longer with --timeout, or see what it does: aplay-host show {address}"
             return CommandError("timeout", str(error), hint=hint, address=address)
         case TimeoutError():
-            detail = f"{address} had no room in time"
-            return CommandError("timeout", detail, address=address)
+            return _no_room(address)
     failure = Failure.of(error, 0.0)  # its text is safe, whatever a guest's __str__ does
     if isinstance(error, Refuse):
         return CommandError("handler-failed", f"{address} refused: {failure.text}", address=address)
     detail = f"{address} failed: {failure.type}: {failure.text}"
     hint = "the log, which serve writes to stderr, has the traceback"
     return CommandError("handler-failed", detail, hint=hint, address=address)
+
+
+def _no_room(address: str) -> CommandError:
+    hint = f"see what it does: aplay-host show {address}"
+    return CommandError("timeout", f"{address} had no room in time", hint=hint, address=address)

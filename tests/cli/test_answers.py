@@ -26,6 +26,9 @@ TREE = """
     [actors."/tight"]
     use = "odd:Odd"
     mailbox = { capacity = 1 }
+    [actors."/patient"]
+    use = "odd:Odd"
+    mailbox = { capacity = 1, overflow = "wait" }
 """
 ROW = {
     "address", "type", "plugin", "state", "held", "required", "generation", "since", "restarts",
@@ -118,7 +121,7 @@ def test_a_check_has_the_same_frame_without_a_host(shared: Project, served: Serv
 def test_status_is_a_row_for_each_actor(answer: Answer) -> None:
     rows = answer("status", "-o", "json").data
     assert [row["address"] for row in rows] == [
-        "/odd", "/bad", "/count", "/w", "/w/a", "/w/b", "/tight"
+        "/odd", "/bad", "/count", "/w", "/w/a", "/w/b", "/tight", "/patient"
     ]  # fmt: skip
     for row in rows:
         assert set(row) == ROW
@@ -145,7 +148,7 @@ def test_a_tree_is_nested(answer: Answer) -> None:
     top = answer("tree", "-o", "json").data
     assert top["address"] == "/"
     assert [child["address"] for child in top["children"]] == [
-        "/odd", "/bad", "/count", "/w", "/tight"
+        "/odd", "/bad", "/count", "/w", "/tight", "/patient"
     ]  # fmt: skip
     inner = top["children"][3]
     assert set(inner) == {"address", "state", "held", "type", "pending", "children"}
@@ -339,6 +342,16 @@ def test_a_message_that_finds_no_room_is_refused(shared: Project, served: Served
     for verb in ("send", "ask"):
         ended = shared.run(verb, "/tight", "1", "-o", "json")
         assert (ended.code, ended.out, ended.problem) == (7, "", "mailbox-full")
+
+
+def test_a_message_that_waits_for_room_until_its_time_is_over_has_had_no_answer_in_time(
+    shared: Project, served: Served
+) -> None:
+    served.busy("/patient", {"do": "wait"})
+    served.send("/patient", "takes the only place")
+    for verb in ("send", "ask"):
+        ended = shared.run(verb, "/patient", "1", "--timeout", "100ms", "-o", "json")
+        assert (ended.code, ended.out, ended.problem) == (4, "", "timeout")
 
 
 def test_bad_news_that_is_the_data_is_printed_whatever_the_code(answer: Answer) -> None:
