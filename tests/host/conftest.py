@@ -12,7 +12,7 @@ import pytest
 from aplay_host.config import load_config
 from aplay_host.host import Host, Ready
 
-from .guests import Guest
+from .guests import TREE, Guest
 
 Make = Callable[..., Host]
 Serve = Callable[..., Awaitable["Served"]]
@@ -84,3 +84,9 @@ async def serve(make: Make) -> AsyncIterator[Serve]:
         if not served.running.done():
             served.host.system.abort()
             await served.stop()
+
+
+@pytest.fixture
+async def served(plugin: Guest, serve: Serve, folder: Path) -> Served:
+    """A host whose actors /tail and /plain run the package `plugin`."""
+    return await serve(TREE.format(folder=folder))

@@ -13,15 +13,13 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from aplay_host.kernel import ActorRef
-from aplay_host.reload import ReloadReport, Request
 
 from .conftest import Serve, Served
-from .guests import Guest
+from .guests import Guest, reload, rollback
 
 EDITS = int(os.environ.get("APLAY_CHAOS_EDITS", "24"))
 SEED = int(os.environ.get("APLAY_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
@@ -183,7 +181,7 @@ async def test_no_message_is_lost_doubled_or_reordered_and_the_last_good_code_se
                 assert (await reload(served)).outcome == "refused", (kind, name)
                 web.write(name)
             elif kind == "back" and runs != former:
-                assert (await served.host.reloads.rollback()).outcome == "committed"
+                assert (await rollback(served)).outcome == "committed"
                 runs, former = former, runs
             else:
                 changed = {it for it in web.disk if web.disk[it] != runs[it]} | {name}
@@ -220,10 +218,6 @@ async def edited(web: Web, served: Served, changed: Iterable[str]) -> None:
     for at in web.kind_of:
         generation = served.host.system.ref(at).status().generation
         assert (generation == report.generation_to) is (at in users)
-
-
-async def reload(served: Served, **request: Any) -> ReloadReport:
-    return await served.host.reloads.reload(Request(**request))
 
 
 @asynccontextmanager

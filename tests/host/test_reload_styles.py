@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from aplay_host.reload import Request
-
 from .conftest import Serve
-from .guests import Guest
+from .guests import Guest, reload
 
 BASE = """
 import abc
@@ -111,7 +109,7 @@ async def test_an_actor_of_any_style_of_class_keeps_its_state(
     assert await ref.ask(1) == ["old", 1]
     plugin.edit("base", '"old"', '"new"')
     for number in (2, 3):
-        report = await served.host.reloads.reload(Request())
+        report = await reload(served)
         assert report.outcome == "committed", report.line()
         told: Any = await ref.ask(number)
         assert told == ["new", *range(1, number + 1)]
