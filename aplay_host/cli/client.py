@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +15,21 @@ from ..control import API_VERSION, PROBLEM_PREFIX, Instance, is_locked, read_ins
 from ..errors import PROBLEM_KINDS, CommandError
 from .options import Common
 
+Query = list[tuple[str, str]]
+
 WITHOUT_LIMIT = 24 * 3600.0
 
 
 class Answer:
-    """A host's answer: the HTTP status, the body as it came, and the body as an object."""
+    """A host's answer: the HTTP status, the body as it came, and the body as an object.
 
-    def __init__(self, status: int, body: bytes) -> None:
+    `started` is the time at which the host began, where one was asked.
+    """
+
+    def __init__(self, status: int, body: bytes, started: str = "") -> None:
         self.status = status
         self.body = body
+        self.started = started
         self.document: dict[str, Any] = json.loads(body)
 
     @property
@@ -42,7 +49,7 @@ class Client:
         self._common = common
         self._state_dir = peek(common.config_file()).state_dir
 
-    def get(self, path: str, query: list[tuple[str, str]] | None = None) -> Answer:
+    def get(self, path: str, query: Query | None = None) -> Answer:
         """Ask for `path`; an answer that is a problem is raised, a health report is not."""
         return self._call("GET", f"{path}?{urlencode(query)}" if query else path, None)
 
@@ -57,16 +64,16 @@ class Client:
         return self._post(f"/v1/actors:{verb}", body)
 
     def act(self, verb: str, addresses: Sequence[str]) -> Answer:
-        """Have the host carry out `verb` on these actors; see `deliver` for how long."""
-        seconds = self._common.timeout or WITHOUT_LIMIT
-        body = {"addresses": addresses, "wait_s": seconds}
-        return self._post(f"/v1/actors:{verb}", body)
+        """Have the host carry out `verb` on these actors and wait for that, if it is wanted."""
+        seconds = (self._common.timeout or WITHOUT_LIMIT) if self._common.wait else 0
+        return self._post(f"/v1/actors:{verb}", {"addresses": addresses, "wait_s": seconds})
 
     def reload(self, path: str = "/v1/reload", **body: Any) -> Answer:
         """Have the host change what it runs, and return its report."""
         return self._post(path, body)
 
     def _post(self, path: str, body: dict[str, Any]) -> Answer:
+        body["reason"] = self._common.reason
         return self._call("POST", path, json.dumps(body).encode("utf-8"), 1.0)
 
     def instance(self) -> Instance:
@@ -80,13 +87,14 @@ class Client:
         instance = self.instance()
         from .connection import HTTPException, UnixConnection  # most of what this file costs
 
-        timeout = None if self._common.timeout is None else self._common.timeout + patience
+        timeout = self._common.timeout + patience if self._common.timeout else None
+        began = time.monotonic()
         try:
             connection = UnixConnection(Path(instance.control or ""), timeout)
             headers = {"Aplay-Api": API_VERSION, "Content-Type": "application/json"}
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            answer = Answer(response.status, response.read())
+            answer = Answer(response.status, response.read(), instance.started)
             connection.close()
         except TimeoutError:
             raise self._no_answer(instance) from None
@@ -94,6 +102,10 @@ class Client:
             if is_locked(self._state_dir):
                 raise self._no_answer(instance, str(error)) from None
             raise self._no_host() from None
+        if self._common.verbose:
+            took = f"{answer.status} in {1000 * (time.monotonic() - began):.0f} ms"
+            asked = f"pid {instance.pid}, {instance.config}, {instance.control}"
+            print(f"{method} {path}: {took} from {asked}", file=sys.stderr)
         if "type" in answer.document:
             raise reported(answer.document)
         return answer
@@ -109,14 +121,14 @@ class Client:
         return CommandError("timeout", detail, hint=hint)
 
 
-def wait_until_ready(client: Client, seconds: float | None) -> Answer:
+def wait_until_ready(client: Client, seconds: float) -> Answer:
     """Return the first health report that says ready, waiting for the host to come, too.
 
-    Raises the ``no-host`` or ``timeout`` that held when `seconds` were over.
+    Raises the ``no-host`` or ``timeout`` that held when `seconds` were over; 0 waits for ever.
     """
-    deadline = None if seconds is None else time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while True:
-        late = deadline is not None and time.monotonic() >= deadline
+        late = seconds and time.monotonic() >= deadline
         try:
             answer = client.get("/readyz")
             if answer.status == 200:

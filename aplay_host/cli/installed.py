@@ -12,7 +12,7 @@ from ..errors import CommandError, ConfigError
 from ..plugins import Catalog, Entry, PluginSettings, Reason, entries_named, scan
 from .client import Answer, Client
 from .options import Common
-from .output import now
+from .output import now, remark
 
 
 def answer_of(common: Common, path: str) -> Answer | None:
@@ -35,8 +35,7 @@ def answer_of_metadata(common: Common, verb: str, name: str | None = None) -> An
     """
     entries: Sequence[Entry] = Catalog(scan(sys.path), _settings(common)).entries
     rows = [PluginRow.of(one) for one in (entries_named(name, entries) if name else entries)]
-    if not common.quiet:
-        print("no host is running: states are from metadata only", file=sys.stderr)
+    remark(common, "no host is running: states are from metadata only")
     return Answer(200, envelope(verb, rows, None, now()))
 
 

@@ -37,7 +37,12 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; the error for an unknown one names what comes closest, or all."""
-        if args and args[0] not in self._verbs and not args[0].startswith("-"):
+        if (
+            args
+            and not ctx.resilient_parsing
+            and args[0] not in self._verbs
+            and not args[0].startswith("-")
+        ):
             close = difflib.get_close_matches(args[0], self._verbs, n=1, cutoff=0.5)
             hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(self._verbs)}"
             ctx.fail(f"no such command {args[0]!r}; {hint}")

@@ -21,7 +21,7 @@ from ..errors import (
 )
 from .lazygroup import LazyGroup
 from .options import Common, common_options
-from .output import visible
+from .output import colored, remark, visible
 
 VERBS = {
     "serve": "Run the actors of aplay.toml until told to stop.",
@@ -38,8 +38,10 @@ VERBS = {
     "rollback": "Go back to the code before the newest reload.",
     "health": "Tell whether the host is ready for work.",
     "plugins": "Show what installed packages offer.",
+    "completion": "Print the script that lets a shell complete all this.",
 }
 
+PROGRAM = "aplay-host"
 UNREAD = 1
 INTERRUPTED = 130
 PROBLEMS_OF_A_START: dict[type[AplayError], str] = {
@@ -56,7 +58,7 @@ PROBLEMS_OF_A_START: dict[type[AplayError], str] = {
     verbs={verb: (f"aplay_host.cli.verbs.{verb}", text) for verb, text in VERBS.items()},
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__, prog_name="aplay-host")
+@click.version_option(__version__, prog_name=PROGRAM)
 @common_options
 def cli(common: Common) -> None:
     """Host actors that installed packages offer and aplay.toml names.
@@ -77,7 +79,7 @@ def main() -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack letters of ours
     try:
-        code = cli.main(obj=common, standalone_mode=False)
+        code = cli.main(prog_name=PROGRAM, obj=common, standalone_mode=False)
         print(end="", flush=True)
     except click.ClickException as error:
         if common.is_json:
@@ -86,7 +88,7 @@ def main() -> NoReturn:
             error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        print("interrupted; what was sent already stays sent", file=sys.stderr)
+        remark(common, "interrupted; what was sent already stays sent")
         code = INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains when it ends
@@ -103,7 +105,8 @@ def _tell(error: AplayError, common: Common) -> int:
     elif isinstance(error, ConfigError):
         print(error, file=sys.stderr)
     else:
-        print(f"error: {visible(str(error))}", file=sys.stderr)
+        tint = colored if common.colors(sys.stderr) else str
+        print(f"{tint('error')}: {visible(str(error))}", file=sys.stderr)
         if isinstance(error, CommandError) and error.hint:
             print(f"  {error.hint}", file=sys.stderr)
     code: int = getattr(error, "exit_code", 1)

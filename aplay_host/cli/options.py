@@ -1,4 +1,4 @@
-"""The options that every verb has, accepted before the verb and after it."""
+"""The options that verbs have in common; those of every verb may stand before it as well."""
 
 from __future__ import annotations
 
@@ -7,29 +7,51 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
+from click.core import ParameterSource
 
 from ..errors import ConfigError
 
 
 @dataclass(slots=True)
 class Common:
-    """What the common options say; the one object that a whole call shares.
+    """What the options say that verbs have in common; the one object that a call shares.
 
-    `timeout` is in seconds, None for no limit at all.
+    `timeout` is in seconds, 0 for no limit. The last three are for verbs that change something.
     """
 
     config: str | None = None
     output: str = "table"
-    timeout: float | None = 10.0
+    timeout: float = 10.0
     quiet: bool = False
+    verbose: bool = False
+    color: str = "auto"
+    yes: bool = False
+    reason: str | None = None
+    wait: bool = True
 
     @property
     def is_json(self) -> bool:
-        """Tell whether answers and problems are wanted as JSON."""
-        return self.output == "json"
+        """Tell whether a program reads along: problems are told as a line of JSON then."""
+        return self.output in ("json", "jsonl")
+
+    def colors(self, stream: TextIO) -> bool:
+        """Tell whether what is written to `stream` is coloured.
+
+        ===========  ======================================================================
+        ``--color``  coloured
+        ===========  ======================================================================
+        ``always``   yes
+        ``never``    no
+        ``auto``     on a terminal, unless ``NO_COLOR`` is set or ``TERM`` is ``dumb``
+        ===========  ======================================================================
+        """
+        if self.color != "auto":
+            return self.color == "always"
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return not plain and stream.isatty()
 
     def config_file(self) -> Path:
         """Return the configuration file; raises `ConfigError` where there is none."""
@@ -45,59 +67,75 @@ class Common:
         return find_config(self.config, cwd=cwd, environ=os.environ)
 
 
-def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+def _seconds(text: str) -> float:
     """Return the seconds that a duration means; a bare number is seconds."""
-    if value is None:
-        return None
     from ..config import parse_duration
 
     try:
-        return parse_duration(float(value) if value.replace(".", "", 1).isdigit() else value)
+        return parse_duration(float(text) if text.replace(".", "", 1).isdigit() else text)
     except ValueError as error:
-        raise click.BadParameter(f"got {value!r}, {error}", ctx, param) from None
+        raise click.BadParameter(f"got {text!r}, {error}") from None
 
 
-def _note_output(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    """Note the form of the output at once: a mistake later in the line is told in it, too."""
+def _note(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Note what an option says in the `Common` of this call, if it is there at all."""
     common = ctx.find_object(Common)
-    if value is not None and common is not None:
-        common.output = value
+    given = ctx.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
+    if given and common is not None:
+        setattr(common, param.name or "", value)
+
+
+_noted = functools.partial(click.option, callback=_note, expose_value=False)
+
+# The output is read first: a mistake anywhere in the line is told in it, too.
+COMMON_OPTIONS = (
+    _noted(
+        "-o",
+        "--output",
+        type=click.Choice(["table", "json", "jsonl", "name"]),
+        is_eager=True,
+        help="For people; the host's answer; a line of JSON a row; addresses alone.",
+    ),
+    _noted("--timeout", type=_seconds, metavar="DUR", help="How long to wait; 0 for ever (10s)."),
+    _noted("-q", "--quiet", is_flag=True, help="Print no remarks, only results."),
+    _noted("-v", "--verbose", is_flag=True, help="Tell whom it asks what; serve logs more."),
+    _noted(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        help="Colours; auto is on a terminal without NO_COLOR.",
+    ),
+)
+
+reason_option = _noted("--reason", metavar="TEXT", help="Why; kept with the event of it.")
+yes_option = _noted("--yes", is_flag=True, help="Act on all that a pattern names, without asking.")
+wait_option = _noted("--wait/--no-wait", help="Wait until it is done, as is the default.")
 
 
 def common_options(command: Callable[..., Any], *, long_config: bool = True) -> Callable[..., Any]:
-    """Give `command` the common options and hand it the `Common` of this call first.
+    """Give `command` the options of every verb, and hand it the `Common` of this call first.
 
     Without `long_config` the file has only its short option after the verb, ``-c``.
     """
-
-    @functools.wraps(command)
-    def with_common(common: Common, **kwargs: Any) -> Any:
-        common.config = kwargs.pop("config") or common.config
-        common.quiet = kwargs.pop("quiet") or common.quiet
-        timeout = kwargs.pop("timeout")
-        if timeout is not None:
-            common.timeout = timeout or None
-        return command(common, **kwargs)
-
-    wrapped: Callable[..., Any] = click.pass_obj(with_common)
+    wrapped: Callable[..., Any] = click.pass_obj(command)
     for option in reversed(COMMON_OPTIONS):
         wrapped = option(wrapped)
     names = ("-c", "--config") if long_config else ("-c", "config")
-    return click.option(*names, metavar="FILE", help="The configuration file.")(wrapped)
+    file = click.Path()  # which tells shells what to complete
+    return _noted(*names, type=file, metavar="FILE", help="The configuration file.")(wrapped)
 
 
-COMMON_OPTIONS = (
-    click.option(
-        "-o",
-        "--output",
-        type=click.Choice(["table", "json"]),
-        callback=_note_output,
-        is_eager=True,
-        expose_value=False,
-        help="How to print: table or json.",
-    ),
-    click.option(
-        "--timeout", callback=_seconds, metavar="DUR", help="How long to wait; 0 for ever (10s)."
-    ),
-    click.option("-q", "--quiet", is_flag=True, help="Print no remarks, only results."),
-)
+def paging_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb that prints a list ``--limit`` and ``--after``.
+
+    It gets them as `page`, the part of the query that asks a host for these rows.
+    """
+
+    @functools.wraps(command)
+    def with_page(*args: Any, limit: int | None, after: str | None, **kwargs: Any) -> Any:
+        given = {"limit": limit, "after": after}
+        page = [(name, str(value)) for name, value in given.items() if value is not None]
+        return command(*args, page=page, **kwargs)
+
+    after = click.option("--after", metavar="NEXT", help="Go on behind this row.")
+    limit = click.option("--limit", type=click.IntRange(1), metavar="N", help="N rows at most.")
+    return limit(after(with_page))

@@ -1,9 +1,10 @@
-"""Answers as text: tables, trees and JSON, on stdout."""
+"""Answers in the form that a call wants: text for people, JSON, or names."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,63 @@ from ..control import dump
 
 if TYPE_CHECKING:
     from .client import Answer
+    from .options import Common
+
+Tint = Callable[[str], str]
+"""Returns a text in its colour, or as it is: `colored` or `str`."""
+
+IDENTITIES = ("address", "id", "name", "dist", "key")
+"""What identifies a row: the first of these keys that it has."""
+ROWS = ("results", "failed", "checks", "errors", "plan", "cells")
+"""Where an object that is no row itself has its rows."""
+COLORS = {
+    **dict.fromkeys(("running", "active", "ok"), 32),
+    **dict.fromkeys(("failed", "not ready", "broken", "quarantined", "incompatible", "error"), 31),
+    **dict.fromkeys(("starting", "restarting", "paused", "stopp", "degraded", "new"), 33),
+}
+"""The colour, as terminals number them, of texts that begin so."""
+
+
+def print_answer(common: Common, answer: Answer, text: Callable[[], None]) -> None:
+    """Print what a verb was answered, in the form that the call wants.
+
+    ======  ======================================================================
+    table   what `text` prints, for people
+    json    the body of the answer, byte for byte
+    jsonl   a line of JSON for each row, or for the data where that is no list
+    name    a line for each row: its address, or else its id, its name or its key
+    ======  ======================================================================
+    """
+    if common.output == "table":
+        text()
+    elif common.output == "json":
+        print_json(answer.body)
+    elif common.output == "jsonl":
+        for row in answer.data if isinstance(answer.data, list) else [answer.data]:
+            print_value(row)
+    else:
+        for name in names(answer.data):
+            print(visible(name))
+    if (cursor := answer.document["next"]) is not None:
+        remark(common, f"there is more: go on with --after {cursor}")
+
+
+def names(data: Any) -> Iterator[str]:
+    """Yield what identifies each row of `data`, those below the rows of a tree included."""
+    if isinstance(data, list):
+        for row in data:
+            yield from names(row)
+    elif isinstance(data, dict):
+        found = [data[key] for key in IDENTITIES if data.get(key) is not None]
+        yield from map(str, found[:1])
+        for key in ("children",) if found else ROWS:
+            yield from names(data.get(key))
+
+
+def remark(common: Common, text: str) -> None:
+    """Print to stderr what is neither a result nor a failure, unless ``-q`` forbids it."""
+    if not common.quiet:
+        print(visible(text), file=sys.stderr)
 
 
 def print_json(body: bytes) -> None:
@@ -24,58 +82,81 @@ def print_value(value: Any) -> None:
     print_json(dump(value))
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[object]], right: str = "") -> None:
-    """Print rows in columns; those whose heading is among the words of `right` align right."""
+def tint_of(common: Common) -> Tint:
+    """Return what colours the words on stdout that tell how something is."""
+    return colored if common.colors(sys.stdout) else str
+
+
+def colored(text: str) -> str:
+    """Return `text` in the colour of the word that it begins with, if that has one."""
+    for word, color in COLORS.items():
+        if text.startswith(word):
+            return f"\x1b[{color}m{text}\x1b[0m"
+    return text
+
+
+def print_table(
+    header: Sequence[str], rows: Sequence[Sequence[object]], right: str = "", tint: Tint = str
+) -> None:
+    """Print rows in columns; see `table`."""
+    for line in table(header, rows, right, tint):
+        print(line)
+
+
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[object]], right: str = "", tint: Tint = str
+) -> Iterator[str]:
+    """Yield rows as lines of columns; those whose heading is among the words of `right` align so.
+
+    `tint` colours the column ``STATE``.
+    """
     cells = [[str(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    numeric = {column for column, title in enumerate(header) if title in right.split()}
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
-        padded = [
-            cell.rjust(width) if column in numeric else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(padded).rstrip())
+        padded = []
+        for title, cell, width in zip(header, row, widths, strict=True):
+            cell = cell.rjust(width) if title in right.split() else cell.ljust(width)
+            padded.append(tint(cell) if title == "STATE" else cell)
+        yield "  ".join(padded).rstrip()
 
 
-def print_host(answer: Answer) -> None:
-    """Print the line that says which host answered, and what it wants to be seen."""
-    print(host_line(answer))
-    print_banner(answer)
-    print_pending(answer)
-
-
-def print_pending(answer: Answer) -> None:
-    """Print which keys of aplay.toml count from the next start, if there are any."""
-    if keys := answer.document["host"]["pending_restart"]:
-        print(f"aplay.toml: {visible(', '.join(keys))}: counts from the next start of the host")
-
-
-def print_banner(answer: Answer) -> None:
-    """Print why what is on disk does not run, if a reload has failed."""
+def host_lines(answer: Answer, health: str = "", tint: Tint = str) -> Iterator[str]:
+    """Yield the line that says which host answered, and what it wants to be seen."""
+    yield host_line(answer, health, tint)
     if banner := answer.document["host"]["banner"]:
-        print(visible(banner))
+        yield visible(banner)
+    yield from pending_lines(answer)
 
 
-def host_line(answer: Answer) -> str:
-    """Return which host answered: its name and state, and the file that it runs."""
-    host = answer.document["host"]
+def pending_lines(answer: Answer) -> Iterator[str]:
+    """Yield which keys of aplay.toml count from the next start, if there are any."""
+    if keys := answer.document["host"]["pending_restart"]:
+        yield f"aplay.toml: {visible(', '.join(keys))}: counts from the next start of the host"
+
+
+def host_line(answer: Answer, health: str = "", tint: Tint = str) -> str:
+    """Return which host answered: its name and state, and the file that it runs.
+
+    A host that runs is told by its `health` where that is known and not ``ok``.
+    """
+    host, at = answer.document["host"], answer.document["at"]
+    ill = host["state"] == "running" and health not in ("", "ok")
+    up = f"up {age(answer.started, at)}  " if answer.started else ""
     return (
-        f"{host['name']}  {host['state']}  pid {host['pid']}  generation {host['generation']}  "
-        f"{host['config']}"
+        f"{host['name']}  {tint(health if ill else host['state'])}  pid {host['pid']}  {up}"
+        f"generation {host['generation']}  {_short(host['config'])}"
     )
 
 
-def print_tree(row: dict[str, Any], lead: str = "", branch: str = "") -> None:
+def print_tree(row: dict[str, Any], tint: Tint = str, lead: str = "", branch: str = "") -> None:
     """Print an actor and those below it as a drawn tree."""
     pending = f"  {row['pending']} waiting" if row["pending"] else ""
     name = row["address"] if not lead else row["address"].rpartition("/")[2]
-    print(f"{lead}{name}  {shown_state(row)}  {row['type']}{pending}")
+    print(f"{lead}{name}  {tint(shown_state(row))}  {row['type']}{pending}")
     children = row["children"]
     for place, child in enumerate(children):
-        last = place == len(children) - 1
-        print_tree(
-            child, f"{branch}{'└─ ' if last else '├─ '}", f"{branch}{'   ' if last else '│  '}"
-        )
+        corner, line = ("└─ ", "   ") if place == len(children) - 1 else ("├─ ", "│  ")
+        print_tree(child, tint, f"{branch}{corner}", f"{branch}{line}")
 
 
 def shown_state(row: dict[str, Any]) -> str:
@@ -108,6 +189,14 @@ def clock(moment: str, now: str) -> str:
 def now() -> datetime:
     """Return the present, in UTC."""
     return datetime.now(UTC)
+
+
+def _short(file: str) -> str:
+    """Return a path as it is written here: below the working directory it is relative."""
+    try:
+        return file.removeprefix(f"{os.getcwd()}/")
+    except FileNotFoundError:  # the working directory is gone
+        return file
 
 
 def _time(text: str) -> datetime:

@@ -8,37 +8,37 @@ import click
 
 from .client import Client, reported
 from .options import Common
-from .output import print_json, print_table
+from .output import print_answer, print_table, remark, tint_of
 
 
-def steer(common: Common, verb: str, addresses: tuple[str, ...], yes: bool) -> int:
+def steer(common: Common, verb: str, addresses: tuple[str, ...]) -> int:
     """Carry out `verb` on the actors that `addresses` name and print how each is then.
 
     Raises the first problem; the actors that had none are changed all the same.
     """
     client = Client(common)
-    for address in addresses:
-        if "*" in address and not yes and not confirmed(client, verb, address):
-            print("nothing done", file=sys.stderr)
-            return 1
+    if not all(confirmed(common, client, verb, address) for address in addresses):
+        remark(common, "nothing done")
+        return 1
     answer = client.act(verb, addresses)
     results = answer.data["results"]
     for result in results:
         if result["problem"] is not None:
             raise reported(result["problem"])
-    if common.is_json:
-        print_json(answer.body)
-    else:
-        rows = [(row["address"], row["state"], row["pending"]) for row in results]
-        print_table(("ADDRESS", "STATE", "PENDING"), rows, right="PENDING")
+    header = ("ADDRESS", "STATE", "PENDING")
+    rows = [(row["address"], row["state"], row["pending"]) for row in results]
+    tint = tint_of(common)
+    print_answer(common, answer, lambda: print_table(header, rows, right="PENDING", tint=tint))
     return 0
 
 
-def confirmed(client: Client, verb: str, pattern: str) -> bool:
+def confirmed(common: Common, client: Client, verb: str, pattern: str) -> bool:
     """Ask before acting on several; without a terminal to ask on it is a usage error."""
+    if "*" not in pattern or common.yes:
+        return True
     count = len(client.get("/v1/actors", [("address", pattern)]).data)
     if count == 1:
         return True
-    if not sys.stdin.isatty():
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise click.UsageError(f"{pattern} names {count} actors; say --yes to {verb} them all")
     return click.confirm(f"{verb} {count} actors?", err=True)

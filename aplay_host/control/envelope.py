@@ -15,15 +15,20 @@ API_VERSION = "1.0"
 PROBLEM_PREFIX = "urn:aplay:problem:"
 
 
-def envelope(verb: str, data: Any, host: HostRecord | None, at: datetime.datetime) -> bytes:
-    """Return the answer to `verb` as JSON; `host` is None where no host was asked."""
+def envelope(
+    verb: str, data: Any, host: HostRecord | None, at: datetime.datetime, rest: str | None = None
+) -> bytes:
+    """Return the answer to `verb` as JSON; `host` is None where no host was asked.
+
+    `rest` is what the rest of a list that was cut off follows.
+    """
     return dump(
         {
             "schema": f"aplay.{verb}/1",
             "host": host,
             "at": rfc3339(at),
             "data": data,
-            "next": None,
+            "next": rest,
         }
     )
 

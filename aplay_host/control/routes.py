@@ -20,6 +20,7 @@ from ..errors import CommandError
 from .envelope import API_VERSION, envelope, problem
 from .jsonable import dump
 from .order import LONGEST_REASON, PEER, Order, Who
+from .part import count, page, shallow
 from .port import ControlPort
 from .records import HealthReport, VerbReport
 
@@ -78,7 +79,8 @@ class ControlApi:
         return self.port.show(f"/{request.path_params['address']}")
 
     async def _tree(self, request: Request) -> Any:
-        return self.port.tree(request.query_params.get("root", "/"))
+        query = request.query_params
+        return shallow(self.port.tree(query.get("root", "/")), count(query, "depth"))
 
     async def _send(self, request: Request) -> Any:
         body = await _body(request)
@@ -131,10 +133,12 @@ class ControlApi:
         async def answer(request: Request) -> Response:
             try:
                 _admit(request)
-                data = await handler(request)
+                data, rest = await handler(request), None
+                if isinstance(data, list):
+                    data, rest = page(data, request.query_params)
                 status = 503 if isinstance(data, HealthReport) and not data.ready else 200
                 now = datetime.datetime.now(datetime.UTC)
-                return _json(envelope(verb, data, self.port.host(), now), status)
+                return _json(envelope(verb, data, self.port.host(), now, rest), status)
             except CommandError as error:
                 return _problem(error)
             except Exception as error:  # ours; caught here, because further out it is told twice

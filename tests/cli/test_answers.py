@@ -209,9 +209,13 @@ def test_options_may_stand_before_and_after_the_verb(shared: Project, served: Se
 def test_status_is_a_table_and_the_newest_errors(shared: Project, served: Served) -> None:
     ended = shared.run("status", "/bad", "/w/**")
     host, header, *rows, error = ended.out.splitlines()
-    assert host.split()[1:4] == ["running", "pid", str(served.pid)]
+    name, *facts = host.split("  ")
+    assert name == shared.folder.name
+    assert [facts[0], facts[1]] == ["degraded", f"pid {served.pid}"]
+    assert re.fullmatch(r"up \d+ (s|min)", facts[2])
+    assert facts[3:] == ["generation 1", "aplay.toml"]
     assert header.split() == [
-        "ADDRESS", "STATE", "PENDING", "IN-HAND", "HANDLED", "FAILED", "DEAD", "SINCE", "TYPE"
+        "ADDRESS", "STATE", "PENDING", "HANDLED", "FAILED", "RESTARTS", "SINCE", "TYPE"
     ]  # fmt: skip
     assert [row.split()[0] for row in rows] == ["/bad", "/w", "/w/a", "/w/b"]
     assert error == "/bad: last error RuntimeError: no such device"

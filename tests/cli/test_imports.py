@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
+
+from aplay_host.cli.main import VERBS
 
 from .served import PATIENCE, Project
 
@@ -16,7 +19,7 @@ sys.argv[0] = "aplay-host"
 from aplay_host.cli import main
 main()
 """
-HEAVY = {"pydantic", "starlette", "uvicorn", "pluggy"}
+HEAVY = {"pydantic", "starlette", "uvicorn", "pluggy", "prometheus_client", "rich"}
 GUESTS = {"logwatch", "counter", "odd"}
 
 
@@ -27,11 +30,12 @@ def running(shared: Project) -> Project:
     return shared
 
 
-def imported(project: Project, *arguments: str) -> set[str]:
+def imported(project: Project, *arguments: str, **environ: str) -> set[str]:
     """Return the modules that a command has imported when it ends."""
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments],
         cwd=project.folder,
+        env=os.environ | environ,
         capture_output=True,
         timeout=PATIENCE,
         check=False,
@@ -55,6 +59,21 @@ def test_the_help_of_a_group_imports_no_verb_of_it(project: Project) -> None:
     modules = imported(project, "plugins", "--help")
     assert "aplay_host.cli.verbs.plugins_list" not in modules
     assert packages(modules) & (HEAVY | GUESTS) == set()
+
+
+@pytest.mark.parametrize("words", ["aplay-host s", "aplay-host ", "aplay-host plugins "])
+def test_completing_a_verb_imports_none(project: Project, words: str) -> None:
+    count = str(words.count(" "))
+    environ = {"_APLAY_HOST_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": count}
+    modules = imported(project, **environ)
+    verbs = {name for name in modules if name.startswith("aplay_host.cli.verbs.")}
+    assert verbs <= {"aplay_host.cli.verbs.plugins"}
+    assert packages(modules) & (HEAVY | GUESTS) == set()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_a_verb_imports_nothing_heavy(project: Project, verb: str) -> None:
+    assert packages(imported(project, verb, "--help")) & (HEAVY | GUESTS) == set()
 
 
 def test_listing_plugins_without_a_host_imports_none_of_them(project: Project) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -10,8 +9,9 @@ import click
 from ...control import envelope
 from ...errors import CommandError
 from ..childprocess import ask_child
+from ..client import Answer
 from ..options import Common, common_options
-from ..output import now, print_json
+from ..output import now, print_answer, remark
 
 BAD_CONFIG = 78
 
@@ -25,12 +25,13 @@ def command(common: Common, no_import: bool) -> int:
     report = {key: found[key] for key in ("file", "errors", "warnings")}
     for error in report["errors"]:
         error["source"] = f"{error.pop('file')}:{error['line']}:{error['column']}"
-    if common.is_json:
-        print_json(envelope("check", report, None, now()))
-    else:
+
+    def text() -> None:
         for warning in found["warnings"]:
-            print(f"warning: {warning}", file=sys.stderr)
+            remark(common, f"warning: {warning}")
         print(found["text"] or f"{found['file']}: {_verdict(len(found['warnings']))}")
+
+    print_answer(common, Answer(200, envelope("check", report, None, now())), text)
     return BAD_CONFIG if found["text"] else 0
 
 

@@ -6,7 +6,7 @@ import click
 
 from ..client import Client, wait_until_ready
 from ..options import Common, common_options
-from ..output import print_json, visible
+from ..output import print_answer, tint_of, visible
 
 NOT_READY = 3
 
@@ -21,11 +21,12 @@ def command(common: Common, probe: str, wait: bool) -> int:
     """Tell whether the host is ready for work: exit code 0 is yes, 3 is no."""
     client = Client(common)
     answer = wait_until_ready(client, common.timeout) if wait else client.get(probe)
-    if common.is_json:
-        print_json(answer.body)
-    else:
-        print(answer.data["status"])
+
+    def text() -> None:
+        print(tint_of(common)(answer.data["status"]))
         for check in answer.data["checks"]:
             if not check["ok"]:
                 print(f"  {visible(check['detail'])}")
+
+    print_answer(common, answer, text)
     return 0 if answer.status == 200 else NOT_READY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -11,16 +12,18 @@ from ...control import envelope
 from ...errors import CommandError, ConfigError
 from ...plugins import entries_named, scan
 from ..childprocess import ask_child
+from ..client import Answer
+from ..completion import plugins_there
 from ..installed import reason_of
 from ..options import Common, common_options
-from ..output import now, print_json
+from ..output import now, print_answer
 
 BAD_PLUGIN = 1
 
 
 @click.command("check")
 @common_options
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=plugins_there)
 def command(common: Common, name: str | None) -> int:
     """Import all that packages offer, or that of NAME's, and say what is wrong with it.
 
@@ -32,11 +35,8 @@ def command(common: Common, name: str | None) -> int:
     versions = {one.dist: one.version for one in chosen if one.state != "shadowed"}
     file = _config_file(common)
     reports = [_check(dist, version, file) for dist, version in versions.items()]
-    if common.is_json:
-        print_json(envelope("plugins.check", reports, None, now()))
-    else:
-        for report in reports:
-            _print(report)
+    answer = Answer(200, envelope("plugins.check", reports, None, now()))
+    print_answer(common, answer, lambda: _print(reports))
     return 0 if all(report["ok"] for report in reports) else BAD_PLUGIN
 
 
@@ -59,16 +59,24 @@ def _check(dist: str, version: str, file: str) -> dict[str, Any]:
         return {"dist": dist, "version": version, "ok": False, **counts, "errors": [died]}
 
 
-def _print(report: dict[str, Any]) -> None:
+def _print(reports: list[dict[str, Any]]) -> None:
+    for report in reports:
+        for line in _lines(report):
+            print(line)
+
+
+def _lines(report: dict[str, Any]) -> Iterator[str]:
     if report["import_ms"] is not None:
         left = ", ".join(report["left"])
         traces = f"left behind: {left}" if left else "no threads, handlers or atexit left"
         targets = _count(report["targets"], "target")
         cost = f"import {report['import_ms']} ms, {_count(report['modules'], 'module')}"
         mark = "warn " if left else "ok   "
-        print(f"{mark} {report['dist']} {report['version']}: metadata, {targets}; {cost}, {traces}")
+        yield (
+            f"{mark} {report['dist']} {report['version']}: metadata, {targets}; {cost}, {traces}"
+        )
     for error in report["errors"]:
-        print(f"error {error['target'] or error['id']}: {reason_of(error).what()}")
+        yield (f"error {error['target'] or error['id']}: {reason_of(error).what()}")
 
 
 def _count(number: int, what: str) -> str:

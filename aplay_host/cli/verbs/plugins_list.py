@@ -8,7 +8,7 @@ import click
 
 from ..installed import answer_of, answer_of_metadata, reason_line, versions
 from ..options import Common, common_options
-from ..output import print_json, print_table
+from ..output import print_answer, print_table, tint_of
 
 
 @click.command("list")
@@ -20,11 +20,9 @@ def command(common: Common) -> int:
     packages' metadata alone. No plugin is imported either way.
     """
     answer = answer_of(common, "/v1/plugins") or answer_of_metadata(common, "plugins.list")
-    if common.is_json:
-        print_json(answer.body)
-        return 0
     header = ("ID", "DOOR", "VERSION", "STATE", "NOTE")
-    print_table(header, [(*_columns(row), _note(row)) for row in answer.data])
+    rows = [(*_columns(row), _note(row)) for row in answer.data]
+    print_answer(common, answer, lambda: print_table(header, rows, tint=tint_of(common)))
     return 0
 
 

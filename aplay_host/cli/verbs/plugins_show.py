@@ -8,14 +8,15 @@ from urllib.parse import quote
 
 import click
 
+from ..completion import plugins_there
 from ..installed import answer_of, answer_of_metadata, reason_line, versions
 from ..options import Common, common_options
-from ..output import print_json
+from ..output import Tint, print_answer, tint_of
 
 
 @click.command("show")
 @common_options
-@click.argument("name")
+@click.argument("name", shell_complete=plugins_there)
 def command(common: Common, name: str) -> int:
     """Show all that is known of NAME: a package, package/name, or the name of an entry.
 
@@ -23,14 +24,15 @@ def command(common: Common, name: str) -> int:
     """
     found = answer_of(common, f"/v1/plugins/{quote(name)}")
     answer = found or answer_of_metadata(common, "plugins.show", name)
-    if common.is_json:
-        print_json(answer.body)
-    else:
-        for row in answer.data:
-            print(f"{row['id']}  {row['door']}  {versions(row)}  {row['state']}")
-            for title, text in _facts(row):
-                print(f"  {title:<9} {text}")
+    print_answer(common, answer, lambda: _print(answer.data, tint_of(common)))
     return 0
+
+
+def _print(rows: list[dict[str, Any]], tint: Tint) -> None:
+    for row in rows:
+        print(f"{row['id']}  {row['door']}  {versions(row)}  {tint(row['state'])}")
+        for title, text in _facts(row):
+            print(f"  {title:<9} {text}")
 
 
 def _facts(row: dict[str, Any]) -> Iterator[tuple[str, str]]:

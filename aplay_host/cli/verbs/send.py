@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from ...errors import CommandError
 from ..client import Client, reported
+from ..completion import addresses_there
 from ..message import read_message
-from ..options import Common, common_options
-from ..output import print_json
+from ..options import Common, common_options, reason_option, yes_option
+from ..output import print_answer, remark
 from ..steering import confirmed
 
 
 @click.command("send")
 @common_options
-@click.argument("address", metavar="ADDR")
+@yes_option
+@reason_option
+@click.argument("address", metavar="ADDR", shell_complete=addresses_there)
 @click.argument("message", metavar="MESSAGE")
-@click.option("--yes", is_flag=True, help="Send to all that a pattern names, without asking.")
-def command(common: Common, address: str, message: str, yes: bool) -> int:
+def command(common: Common, address: str, message: str) -> int:
     """Send MESSAGE to the actor at ADDR, or to all actors that a pattern names.
 
     MESSAGE is JSON text, @file, or - for stdin. Exit code 0 says that it was accepted.
     """
     payload = read_message(message)
     client = Client(common)
-    if "*" in address and not yes and not confirmed(client, "send to", address):
-        print("nothing sent", file=sys.stderr)
+    if not confirmed(common, client, "send to", address):
+        remark(common, "nothing sent")
         return 1
     answer = client.deliver("send", address, payload)
     refused = [result for result in answer.data["results"] if not result["ok"]]
     if refused:
         raise _first_problem(refused)
-    if common.is_json:
-        print_json(answer.body)
-    elif not common.quiet:
-        print(f"accepted by {answer.data['accepted']}", file=sys.stderr)
+    print_answer(common, answer, lambda: remark(common, f"accepted by {answer.data['accepted']}"))
     return 0
 
 

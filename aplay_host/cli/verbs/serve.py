@@ -8,13 +8,14 @@ import logging
 import os
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...host import Host, Ready, load_host_config
-from ...telemetry import log_to
 from ..options import Common, common_options
+
+if TYPE_CHECKING:
+    from ...host import Host, Ready
 
 LAST_TASKS_SECONDS = 1.0
 
@@ -38,7 +39,11 @@ def _open_descriptor(ctx: click.Context, param: click.Parameter, value: int | No
 @click.option("--reload", is_flag=True, help="Reload whenever a file changes.")
 @click.option("--strict", is_flag=True, help="Refuse to start when any plugin is bad.")
 @click.option("--safe", is_flag=True, help="Load no plugin; hold their actors.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="In place of the file's.",
+)
 @click.option(
     "--ready-fd",
     type=int,
@@ -63,13 +68,17 @@ def command(
 
     TERM and Ctrl-C end it in order: waiting mail is handled first. A second one cuts it off.
     """
+    from ...host import Host, load_host_config  # here, because help needs none of it
+    from ...telemetry import log_to
+
     config = load_host_config(common.config_file(), import_plugins=not safe)
 
     def ready(told: Ready) -> None:
         if ready_fd is not None:
             _write_ready(ready_fd, told)
 
-    with log_to(sys.stderr, log_level or config.log.level):
+    level = log_level or ("debug" if common.verbose else config.log.level)
+    with log_to(sys.stderr, level):
         return asyncio.run(
             _run(Host(config, strict=strict, safe=safe, reload=reload, on_ready=ready))
         )

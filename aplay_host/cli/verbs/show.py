@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 import click
 
-from ..client import Client
+from ..client import Answer, Client
+from ..completion import addresses_there
 from ..options import Common, common_options
-from ..output import age, clock, host_line, print_json, shown_state, visible
+from ..output import age, clock, host_line, print_answer, shown_state, visible
 
 LABEL = 12
 """The width of the column that names the facts."""
@@ -20,7 +21,7 @@ LABEL = 12
 
 @click.command("show")
 @common_options
-@click.argument("address", metavar="ADDR")
+@click.argument("address", metavar="ADDR", shell_complete=addresses_there)
 def command(common: Common, address: str) -> int:
     """Show one actor: why it is as it is, what helps, and all that is known of it.
 
@@ -28,9 +29,11 @@ def command(common: Common, address: str) -> int:
     """
     rooted = address if address.startswith("/") else f"/{address}"
     answer = Client(common).get(f"/v1/actors{quote(rooted, errors='surrogateescape')}")
-    if common.is_json:
-        print_json(answer.body)
-        return 0
+    print_answer(common, answer, lambda: _print(common, answer))
+    return 0
+
+
+def _print(common: Common, answer: Answer) -> None:
     for line in (
         *_reasons(answer.data, common),
         "",
@@ -40,7 +43,6 @@ def command(common: Common, address: str) -> int:
         *_history(answer.data["restart_history"], answer.document["at"]),
     ):
         print(visible(line).replace("\n", r"\n"))  # no guest's text begins a line of ours
-    return 0
 
 
 def _reasons(data: dict[str, Any], common: Common) -> Iterator[str]:

@@ -2,62 +2,68 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from itertools import chain
+
 import click
 
-from ..client import Client
-from ..options import Common, common_options
-from ..output import age, print_host, print_json, print_table, shown_state, visible
+from ..client import Answer, Client, Query
+from ..completion import addresses_there
+from ..options import Common, common_options, paging_options
+from ..output import Tint, age, host_lines, print_answer, shown_state, table, tint_of, visible
+from ..watching import watch_lines
 
 NOT_RUNNING = 3
+HEADER = ("ADDRESS", "STATE", "PENDING", "HANDLED", "FAILED", "RESTARTS", "SINCE", "TYPE")
 
 
 @click.command("status")
 @common_options
-@click.argument("addresses", nargs=-1, metavar="[ADDR]...")
-def command(common: Common, addresses: tuple[str, ...]) -> int:
+@paging_options
+@click.option("--watch", is_flag=True, help="Show it anew each second, until Ctrl-C.")
+@click.argument("addresses", nargs=-1, metavar="[ADDR]...", shell_complete=addresses_there)
+def command(common: Common, page: Query, watch: bool, addresses: tuple[str, ...]) -> int:
     """Show the actors: state, mail, counters.
 
     ADDR is an address or a pattern such as '/workers/*'. With one, the exit code is 3 when
     an actor that it names is not running.
     """
-    answer = Client(common).get("/v1/actors", [("address", address) for address in addresses])
-    rows = answer.data
-    if common.is_json:
-        print_json(answer.body)
-    else:
-        print_host(answer)
-        at = answer.document["at"]
-        print_table(
-            (
-                "ADDRESS",
-                "STATE",
-                "PENDING",
-                "IN-HAND",
-                "HANDLED",
-                "FAILED",
-                "DEAD",
-                "SINCE",
-                "TYPE",
-            ),
-            [
-                (
-                    row["address"],
-                    shown_state(row),
-                    row["pending"],
-                    row["in_hand"],
-                    row["counters"]["handled"],
-                    row["counters"]["failed"],
-                    row["counters"]["dead"],
-                    age(row["since"], at),
-                    row["type"],
-                )
-                for row in rows
-            ],
-            right="PENDING IN-HAND HANDLED FAILED DEAD",
-        )
-        for row in rows:
-            if error := row["last_error"]:
-                print(f"{row['address']}: last error {error['type']}: {visible(error['text'])}")
-    if addresses and any(row["state"] != "running" for row in rows):
+    client, tint = Client(common), tint_of(common)
+    query = [*page, *(("address", address) for address in addresses)]
+    if watch:
+        if common.output != "table" or not sys.stdout.isatty():
+            raise click.UsageError("--watch wants a terminal; programs follow: events -f -o jsonl")
+        return watch_lines(lambda: _lines(client, client.get("/v1/actors", query), tint))
+    answer = client.get("/v1/actors", query)
+    print_answer(common, answer, lambda: print(*_lines(client, answer, tint), sep="\n"))
+    if addresses and any(row["state"] != "running" for row in answer.data):
         return NOT_RUNNING
     return 0
+
+
+def _lines(client: Client, answer: Answer, tint: Tint) -> Iterator[str]:
+    at = answer.document["at"]
+    rows = [
+        (
+            row["address"],
+            shown_state(row),
+            row["pending"],
+            row["counters"]["handled"],
+            row["counters"]["failed"],
+            row["restarts"],
+            age(row["since"], at),
+            row["type"],
+        )
+        for row in answer.data
+    ]
+    errors = (
+        f"{row['address']}: last error {error['type']}: {visible(error['text'])}"
+        for row in answer.data
+        if (error := row["last_error"])
+    )
+    return chain(
+        host_lines(answer, client.get("/readyz").data["status"], tint),
+        table(HEADER, rows, right="PENDING HANDLED FAILED RESTARTS", tint=tint),
+        errors,
+    )

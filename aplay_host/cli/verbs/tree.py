@@ -5,19 +5,24 @@ from __future__ import annotations
 import click
 
 from ..client import Client
+from ..completion import addresses_there
 from ..options import Common, common_options
-from ..output import print_banner, print_json, print_tree
+from ..output import print_answer, print_tree, tint_of, visible
 
 
 @click.command("tree")
 @common_options
-@click.argument("address", default="/", metavar="[ADDR]")
-def command(common: Common, address: str) -> int:
+@click.argument("address", default="/", metavar="[ADDR]", shell_complete=addresses_there)
+@click.option("--depth", type=click.IntRange(0), metavar="N", help="N levels below ADDR at most.")
+def command(common: Common, address: str, depth: int | None) -> int:
     """Show the actors as a tree, from ADDR or the root down."""
-    answer = Client(common).get("/v1/tree", [("root", address)])
-    if common.is_json:
-        print_json(answer.body)
-    else:
-        print_banner(answer)
-        print_tree(answer.data)
+    query = [("root", address)] + ([] if depth is None else [("depth", str(depth))])
+    answer = Client(common).get("/v1/tree", query)
+
+    def text() -> None:
+        if banner := answer.document["host"]["banner"]:
+            print(visible(banner))
+        print_tree(answer.data, tint_of(common))
+
+    print_answer(common, answer, text)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from aplay_host import Actor
@@ -60,3 +61,15 @@ class NoStart(Actor):
 class NeverUp(Actor):
     async def on_start(self) -> None:
         await asyncio.Event().wait()
+
+
+class Crowd(Actor):
+    """Has many children, which do nothing."""
+
+    @dataclass
+    class Options:
+        size: int = 1
+
+    async def on_start(self) -> None:
+        for number in range(self.options.size):
+            await self.spawn(Odd, f"{number}")
