@@ -132,10 +132,20 @@ class TimerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartRow:
+    """A start that is due in `in_s` seconds: `counted` of the `most` that the budget allows."""
+
+    counted: int
+    most: int
+    in_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ActorDetail(ActorRow):
     """All that can be told of one actor; the first of `why` is the one to read first.
 
-    `source` is None when it is unknown, `restart_history` has the newest errors in their order.
+    `source` is None when it is unknown, `restart_history` has the newest errors in their order,
+    and `next_restart` is None but for an actor that waits out a back-off.
     """
 
     why: tuple[Why, ...]
@@ -143,6 +153,7 @@ class ActorDetail(ActorRow):
     source: SourceRow | None
     in_hand_now: tuple[InHandRow, ...]
     restart_history: tuple[ErrorRow, ...]
+    next_restart: RestartRow | None = None
     timers: tuple[TimerRow, ...] = ()
     watchers: tuple[str, ...] = ()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..config import list_options
 from ..control import ActorDetail, ActorRow, InHandRow, OptionRow, TimerRow
 from ..kernel import ActorStatus, Inside
-from .explain import ActorView, explain
+from .explain import ActorView, explain, next_restart
 from .holds import stopped_by
 from .origin import origin_of, source_of
 from .rows import WallClock, error_row
@@ -32,6 +32,7 @@ def actor_detail(host: Host, status: ActorStatus, row: ActorRow, wall: WallClock
             TimerRow(it.key, it.message_type, it.seconds, it.interval) for it in inside.timers
         ),
         watchers=inside.watchers,
+        next_restart=next_restart(status, view.now),
         restart_history=tuple(error_row(error, wall) for error in status.history),
     )
 

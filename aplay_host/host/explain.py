@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..control import InHandRow, Why
+from ..control import InHandRow, RestartRow, Why
 from ..errors import BadAddress
 from ..kernel import ActorStatus, Address
 from .holds import Hold, StoppedBy
@@ -83,6 +83,15 @@ def explain(view: ActorView) -> list[Why]:
     return [why for rule in RULES if (why := rule(view)) is not None] or [_otherwise(view)]
 
 
+def next_restart(status: ActorStatus, now: float) -> RestartRow | None:
+    """Return when an actor that waits out a back-off starts; None for any other."""
+    if status.state != "restarting" or status.pause is None:
+        return None
+    budget = status.spec.budget
+    counted = sum(now - at < budget.within for at in status.restarted_at)
+    return RestartRow(counted, budget.max, max(0.0, status.since + status.pause - now))
+
+
 # ---- the rules, in their order -------------------------------------------------------------
 
 
@@ -143,23 +152,21 @@ def _another(view: ActorView) -> Why | None:
 
 def _restarting(view: ActorView) -> Why | None:
     status = view.status
-    if status.state != "restarting":
-        return None
-    if status.fails:
+    if status.state == "restarting" and status.fails:
         text = f"is about to be failed, once its old instance has ended{_last_error(status)}"
         return Why("restarting", text, _command("show", view.address))
     if _follows(status):
         text = "waits for the actor that it restarts with: its parent, or another child of that"
         return Why("restarting", text, _command("tree", view.address.parent))
-    left = status.since + (status.pause or 0.0) - view.now
+    if (due := next_restart(status, view.now)) is None:
+        return None
     if status.in_hand:
         text = "restarts once what it has in hand is over"
     else:
-        text = f"restarts in {span(left)}" if left > 0 else "restarts now"
-    budget = status.spec.budget
-    counted = sum(view.now - at < budget.within for at in status.restarted_at)
-    if counted:
-        text += f": {counted} of {budget.max} in {span(budget.within)}{_last_error(status)}"
+        text = f"restarts in {span(due.in_s)}" if due.in_s else "restarts now"
+    if due.counted:
+        within = span(status.spec.budget.within)
+        text += f": {due.counted} of {due.most} in {within}{_last_error(status)}"
     return Why("restarting", text, _command("start", view.address))
 
 

@@ -41,7 +41,6 @@ HOMES = {
     "prometheus_client": {"telemetry"},
     "pydantic": {"config"},
     "pytest": {"testing"},
-    "rich": {"cli"},
     "starlette": {"control"},
     "tomli": {"config"},
     "uvicorn": {"control"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from aplay_host.cli.main import VERBS, cli
 from aplay_host.cli.options import COMMON_OPTIONS, Common
 from aplay_host.cli.output import colored, names, table
 
-from .served import PATIENCE, Project, Served
+from .served import PATIENCE, Project, Served, until
 from .terminal import OnTerminal
 
 TREE = """
@@ -140,6 +141,20 @@ def test_a_call_that_fails_prints_nothing_on_stdout_in_any_form(
         assert ended.code != 0
         assert ended.out == ""
         assert ended.err.startswith("{") == output.startswith("json")
+
+
+def test_a_restart_that_is_due_is_told_with_the_state(project: Project) -> None:
+    project.write(
+        '[actors."/again"]\nuse = "odd:Odd"\non_error = "restart"\n'
+        "backoff = { initial = 60, max = 60, jitter = 0 }\n"
+    )
+    served = project.serve()
+    served.send("/again", {"do": "raise", "text": "no"})
+    until(lambda: served.row("/again")["state"] == "restarting")
+    line = project.run("status").out.splitlines()[2]
+    assert re.match(r"/again +restarting 1/5, (59|60) s  ", line)
+    assert project.run("show", "/again", "-o", "json").data["next_restart"]["most"] == 5
+    assert "next_restart" not in project.run("status", "-o", "json").data[0]
 
 
 # ---- parts ---------------------------------------------------------------------------------

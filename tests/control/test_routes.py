@@ -23,7 +23,7 @@ from .wire import FakePort, refused
 if TYPE_CHECKING:
     from tests.control.conftest import Api
 
-LOCAL = {"serve", "check", "plugins check"}
+LOCAL = {"serve", "check", "completion", "plugins check"}
 ROUTES = {
     "status": {"GET /v1/actors"},
     "tree": {"GET /v1/tree"},
@@ -98,6 +98,7 @@ async def test_show_answers_with_the_row_and_what_more_there_is(api: Api) -> Non
         "source": None,
         "in_hand_now": [],
         "restart_history": [],
+        "next_restart": None,
         "timers": [],
         "watchers": [],
     }

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
+from typing import Any
+from urllib.parse import quote
 
 import click
 
+from ...errors import CommandError
 from ..client import Answer, Client, Query
 from ..completion import addresses_there
 from ..options import Common, common_options, paging_options
@@ -47,7 +51,7 @@ def _lines(client: Client, answer: Answer, tint: Tint) -> Iterator[str]:
     rows = [
         (
             row["address"],
-            shown_state(row),
+            _state(client, row),
             row["pending"],
             row["counters"]["handled"],
             row["counters"]["failed"],
@@ -67,3 +71,14 @@ def _lines(client: Client, answer: Answer, tint: Tint) -> Iterator[str]:
         table(HEADER, rows, right="PENDING HANDLED FAILED RESTARTS", tint=tint),
         errors,
     )
+
+
+def _state(client: Client, row: dict[str, Any]) -> str:
+    """Return the state of an actor, with when its next start is due, which is asked for."""
+    if row["state"] != "restarting":
+        return shown_state(row)
+    with suppress(CommandError):  # it may be gone by now
+        due = client.get(f"/v1/actors{quote(row['address'])}").data["next_restart"]
+        if due is not None:
+            return f"restarting {due['counted']}/{due['most']}, {due['in_s']:.0f} s"
+    return "restarting"
