@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 import pytest
@@ -15,14 +16,52 @@ import aplay_host
 from aplay_host.cli.main import VERBS, cli
 from aplay_host.config import load_config
 from aplay_host.config.schema import ActorEntry, Settings, Tables
-from aplay_host.errors import PROBLEM_KINDS
+from aplay_host.control import (
+    ActorDetail,
+    ActorRow,
+    AskReport,
+    CounterRow,
+    ErrorRow,
+    HealthCheck,
+    HealthReport,
+    MailboxRow,
+    PluginRow,
+    ReasonRow,
+    SendReport,
+    SendResult,
+    TreeRow,
+    VerbReport,
+    VerbResult,
+)
+from aplay_host.errors import PROBLEM_KINDS, Problem
+from aplay_host.host import PluginCheck
 from aplay_host.kernel import SETTINGS, Actor, ActorSpec
 from aplay_host.kernel.actor import ASYNC_HOOKS, PLAIN_HOOKS
 from aplay_host.kernel.spec import Overflow
 from aplay_host.plugins import HOOK_RULES
+from aplay_host.reload import ReloadReport
 
 from . import hooks_page
 from .pages import ROOT
+
+RECORDS: dict[str, tuple[type[Any], ...]] = {
+    "check": (Problem,),
+    "status": (ActorRow, MailboxRow, CounterRow, ErrorRow),
+    "tree": (TreeRow,),
+    "show": (ActorDetail,),
+    "ask": (AskReport,),
+    "send": (SendReport, SendResult),
+    "start": (VerbReport, VerbResult),
+    "stop": (VerbReport, VerbResult),
+    "restart": (VerbReport, VerbResult),
+    "reload": (ReloadReport,),
+    "rollback": (ReloadReport,),
+    "health": (HealthReport, HealthCheck),
+    "plugins list": (PluginRow, ReasonRow),
+    "plugins show": (PluginRow, ReasonRow),
+    "plugins check": (PluginCheck,),
+}
+"""What a verb's ``data`` is made of."""
 
 
 def page(name: str) -> str:
@@ -95,25 +134,74 @@ def test_the_page_about_hooks_is_the_one_that_the_specs_make() -> None:
     assert page("hooks") == hooks_page.render(), "run: python -m tests.docs.hooks_page"
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_and_each_of_its_options_is_on_the_page_about_commands(verb: str) -> None:
+def commands() -> dict[str, click.Command]:
+    """Return every command by the words that call it."""
     context = click.Context(cli)
-    command = cli.get_command(context, verb)
-    assert command is not None
-    words = (
-        [verb]
-        if not isinstance(command, click.Group)
-        else [f"{verb} {name}" for name in command.list_commands(context)]
-    )
-    text = page("cli")
-    assert all(f"| `{word}" in text for word in words)
-    options = [option.opts[0] for option in command.params if isinstance(option, click.Option)]
-    assert [option for option in options if f"`{option}" not in text] == []
+    found: dict[str, click.Command] = {}
+    for verb in VERBS:
+        command = cli.get_command(context, verb)
+        assert command is not None
+        if not isinstance(command, click.Group):
+            found[verb] = command
+            continue
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            found[f"{verb} {name}"] = below
+    return found
 
 
-def test_every_exit_code_is_on_the_page_about_commands() -> None:
-    documented = {int(code) for code in re.findall(r"^\| (\d+) \|", page("cli"), re.MULTILINE)}
-    assert {kind.exit_code for kind in PROBLEM_KINDS.values()} | {0, 78, 130} == documented
+COMMANDS = commands()
+COMMON = {flag for it in cli.params if it.name not in ("version", "help") for flag in it.opts}
+"""The options of every verb."""
+
+
+def section(name: str) -> str:
+    """Return one part of the page about commands."""
+    return page("cli").partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+
+
+def own_options(command: click.Command) -> set[str]:
+    """Return the options that not every verb has, by their long names."""
+    options = [it for it in command.params if isinstance(it, click.Option)]
+    flags = {flag for it in options for flag in (*it.opts, *it.secondary_opts)}
+    return flags - COMMON | ({"--config"} if command.name == "reload" else set())
+
+
+def test_every_verb_is_on_the_page_about_commands_and_no_other() -> None:
+    rows = re.findall(r"^\| `([a-z]+(?: [a-z]+)?)(?: \[?[A-Z]+…?\]?)*` \|", section("Verbs"), re.M)
+    assert rows == list(COMMANDS)
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_each_option_of_a_verb_is_in_its_row_on_the_page_and_no_other(verb: str) -> None:
+    (told,) = re.findall(rf"^\| `{verb}(?: [^`a-z]+)?` \| ([^|]*) ?\|", section("Verbs"), re.M)
+    assert set(re.findall(r"`(--?[a-z-]+)", told)) == own_options(COMMANDS[verb])
+
+
+def test_the_options_of_every_verb_are_on_the_page_and_no_other() -> None:
+    rows = re.findall(r"^\| `(-.+?)` \|", page("cli").partition("## Verbs")[0], re.M)
+    assert set(re.findall(r"(?<!\w)--?[a-z]+", " ".join(rows))) == {*COMMON, "--config"}
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_the_data_of_every_verb_are_on_the_page(verb: str) -> None:
+    rows = re.findall(r"^\| (`[a-z].*?) \| (.+) \|$", section("For programs"), re.M)
+    (data,) = (told for verbs, told in rows if f"`{verb}`" in verbs)
+    for record in RECORDS.get(verb, ()):
+        own = {field.name for field in fields(record)} - {
+            field.name for base in record.__bases__ if is_dataclass(base) for field in fields(base)
+        }
+        assert {name for name in own if not re.search(rf"\b{name}\b", data)} == set()
+
+
+def test_every_exit_code_is_on_the_page_with_its_problems_and_no_other() -> None:
+    rows = re.findall(r"^\| (\d+) \| [^|]+ \|(.*)\|$", section("Exit codes"), re.M)
+    documented = {int(code): set(re.findall(r"`([a-z-]+)`", names)) for code, names in rows}
+    wanted: dict[int, set[str]] = {0: set(), 130: set()}
+    for kind in PROBLEM_KINDS.values():
+        wanted.setdefault(kind.exit_code, set()).add(kind.name)
+    assert documented == wanted
 
 
 def test_every_public_name_can_be_had_from_the_package() -> None:
