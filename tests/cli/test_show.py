@@ -107,7 +107,7 @@ def test_a_stop_by_a_person_is_told_after_a_restart_of_the_host(project: Project
     first.signal(9)
     first.wait()
     held = project.state_dir / "held.json"
-    stop = json.loads(held.read_text())["held"]["/a"]
+    stop = json.loads(held.read_text())["held"]["/a"]["at"]
     assert datetime.fromisoformat(stop).tzinfo is not None
     held.write_text('{"held": {"/a": "2026-03-01T12:03:00+00:00"}}')
     project.serve()
