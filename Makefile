@@ -37,6 +37,7 @@ bench: .venv/.serve
 	@$(BIN)/python benchmarks/capacity.py
 	@$(BIN)/python benchmarks/plugins.py
 	@$(BIN)/python benchmarks/reload.py
+	@$(BIN)/python benchmarks/operating.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
