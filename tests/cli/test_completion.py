@@ -12,25 +12,27 @@ import pytest
 
 from .served import PATIENCE, Project
 
+BEGIN = {
+    "bash": "source <(aplay-host completion bash)",
+    "zsh": """
+        compdef() {}
+        compadd() { print -l -- $completions }
+        _describe() { print -l -- ${completions_with_descriptions%%:*} }
+        source <(aplay-host completion zsh)
+    """,
+    "fish": "aplay-host completion fish | source",
+}
 TRY = {
     "bash": """
-        source <(aplay-host completion bash)
-        COMP_WORDS=({words} "{last}"); COMP_CWORD={count}
+        COMP_WORDS=({words} "{last}"); COMP_CWORD={count}; COMPREPLY=()
         _aplay_host_completion aplay-host
-        printf '%s\\n' "${{COMPREPLY[@]}}"
+        echo "${{COMPREPLY[@]}}" / end
     """,
     "zsh": """
-        compdef() {{}}
-        compadd() {{ print -l -- $completions }}
-        _describe() {{ print -l -- ${{completions_with_descriptions%%:*}} }}
-        source <(aplay-host completion zsh)
         words=({words} "{last}"); CURRENT=$(({count} + 1))
-        _aplay_host_completion
+        _aplay_host_completion; echo / end
     """,
-    "fish": """
-        aplay-host completion fish | source
-        complete -C '{words} {last}' | string split -f 1 \\t
-    """,
+    "fish": "complete -C '{words} {last}' | string split -f 1 \\t; echo / end",
 }
 """What prints how each shell would complete the last word of a line."""
 OPTIONS = {"bash": ["--norc", "-c"], "zsh": ["-f", "-c"], "fish": ["--no-config", "-c"]}
@@ -49,12 +51,15 @@ class Shell:
         script.chmod(0o755)
         self._environ = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
 
-    def complete(self, line: str) -> list[str]:
-        """Return what the shell offers for the last word of `line`, in its order."""
-        words, _, last = line.rpartition(" ")
-        program = TRY[self._name].format(words=words, last=last, count=len(words.split()))
+    def complete(self, *lines: str) -> list[str]:
+        """Return what the shell offers for the last word of each line, with a space between."""
+        parts = [f"aplay-host {line}".rpartition(" ") for line in lines]
+        tries = [
+            TRY[self._name].format(words=words, last=last, count=len(words.split()))
+            for words, _, last in parts
+        ]
         done = subprocess.run(
-            [self._name, *OPTIONS[self._name], program],
+            [self._name, *OPTIONS[self._name], "\n".join([BEGIN[self._name], *tries])],
             cwd=self._project.folder,
             env=self._environ,
             capture_output=True,
@@ -63,7 +68,7 @@ class Shell:
             check=False,
         )
         assert done.stderr == ""
-        return done.stdout.split()
+        return [" ".join(sorted(it.split())) for it in done.stdout.split("/ end\n")[:-1]]
 
 
 @pytest.fixture(params=["bash", "zsh", "fish"])
@@ -78,20 +83,25 @@ def test_a_shell_completes_verbs_options_addresses_and_plugins(
 ) -> None:
     file = project.write('[actors."/w/a"]\nuse = "odd:Odd"\n[actors."/w/b"]\nuse = "odd:Odd"\n')
     project.serve()
-    assert set(shell.complete("aplay-host st")) == {"status", "start", "stop"}
-    assert shell.complete("aplay-host status --wat") == ["--watch"]
-    assert set(shell.complete("aplay-host -o js")) == {"json", "jsonl"}
-    assert set(shell.complete("aplay-host plugins sh")) == {"show"}
-    assert set(shell.complete("aplay-host show /w")) == {"/w", "/w/a", "/w/b"}
-    assert shell.complete(f"aplay-host -c {file} stop /w/a /w/") == ["/w/b"]
-    assert "logwatch/logwatch.tail" in shell.complete("aplay-host plugins show logw")
-    assert "logwatch" in shell.complete("aplay-host reload --plugin logw")
+    assert shell.complete("st", "status --wat", "-o js", "show /w", f"-c {file} stop /w/a /w/") == [
+        "start status stop",
+        "--watch",
+        "json jsonl",
+        "/w /w/a /w/b",
+        "/w/b",
+    ]
+    in_group, offered, loaded = shell.complete(
+        "plugins sh", "plugins show logw", "reload --plugin logw"
+    )
+    assert in_group == "show"
+    assert "logwatch/logwatch.tail" in offered
+    assert "logwatch " in loaded
 
 
-@pytest.mark.parametrize("line", ["status /", "-c nothing.toml status /", "lost --s", "ask /a 1"])
-def test_where_nothing_is_known_nothing_is_said(line: str, project: Project) -> None:
+def test_where_nothing_is_known_nothing_is_said(project: Project) -> None:
     project.write("")
-    assert Shell("bash", project).complete(f"aplay-host {line}") == []
+    lines = ("status /", "-c nothing.toml status /", "lost --s", "ask /a 1")
+    assert Shell("bash", project).complete(*lines) == [""] * 4
 
 
 def test_a_host_that_does_not_answer_is_given_up_soon(project: Project) -> None:
@@ -99,7 +109,7 @@ def test_a_host_that_does_not_answer_is_given_up_soon(project: Project) -> None:
     served = project.serve()
     served.send("/odd", {"do": "block"})
     began = time.monotonic()
-    assert Shell("bash", project).complete("aplay-host status /") == []
+    assert Shell("bash", project).complete("status /") == [""]
     assert time.monotonic() - began < 5.0  # without a limit of its own it would be 10 s
 
 
