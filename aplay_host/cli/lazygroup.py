@@ -18,6 +18,7 @@ class LazyGroup(click.Group):
 
     def __init__(self, *args: Any, verbs: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.no_args_is_help = False  # a mistake of usage in all versions of click
         self._verbs = verbs
 
     def list_commands(self, ctx: click.Context) -> list[str]:
