@@ -125,17 +125,17 @@ def common_options(command: Callable[..., Any], *, long_config: bool = True) -> 
 
 
 def paging_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a verb that prints a list ``--limit`` and ``--after``.
+    """Give a verb that prints a list ``--limit`` and ``--from``.
 
     It gets them as `page`, the part of the query that asks a host for these rows.
     """
 
     @functools.wraps(command)
-    def with_page(*args: Any, limit: int | None, after: str | None, **kwargs: Any) -> Any:
-        given = {"limit": limit, "after": after}
+    def with_page(*args: Any, limit: int | None, begin: str | None, **kwargs: Any) -> Any:
+        given = {"limit": limit, "from": begin}
         page = [(name, str(value)) for name, value in given.items() if value is not None]
         return command(*args, page=page, **kwargs)
 
-    after = click.option("--after", metavar="NEXT", help="Go on behind this row.")
+    begin = click.option("--from", "begin", metavar="ADDR", help="Begin with this row.")
     limit = click.option("--limit", type=click.IntRange(1), metavar="N", help="N rows at most.")
-    return limit(after(with_page))
+    return limit(begin(with_page))

@@ -16,11 +16,15 @@ PROBLEM_PREFIX = "urn:aplay:problem:"
 
 
 def envelope(
-    verb: str, data: Any, host: HostRecord | None, at: datetime.datetime, rest: str | None = None
+    verb: str,
+    data: Any,
+    host: HostRecord | None,
+    at: datetime.datetime,
+    following: str | None = None,
 ) -> bytes:
     """Return the answer to `verb` as JSON; `host` is None where no host was asked.
 
-    `rest` is what the rest of a list that was cut off follows.
+    `following` is where a list goes on that was cut.
     """
     return dump(
         {
@@ -28,7 +32,7 @@ def envelope(
             "host": host,
             "at": rfc3339(at),
             "data": data,
-            "next": rest,
+            "next": following,
         }
     )
 

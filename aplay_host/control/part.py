@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..errors import CommandError
-from .records import TreeRow
+from .records import Page, TreeRow
 
 
-def page(rows: list[Any], query: Mapping[str, str]) -> tuple[list[Any], str | None]:
-    """Return the rows that `query` asks for, and what identifies the last if more follow.
+def page_of(rows: Sequence[Any], query: Mapping[str, str]) -> Page:
+    """Return the rows that `query` asks for: from address ``from`` on, ``limit`` at most.
 
-    ``limit`` is how many there are at most, without it all. ``after`` is the address or the id
-    of the row that they follow, as the part before ended with. Raises ``bad-request``.
+    Without them it is all rows. Raises ``bad-request``.
     """
-    keys = [str(getattr(row, "address", None) or getattr(row, "id", "")) for row in rows]
-    limit, after = count(query, "limit"), query.get("after")
-    if after is not None and after not in keys:
-        detail = f'"after": {after} is not in the list, or no more'
+    limit, begin = count(query, "limit"), query.get("from")
+    addresses = [str(row.address) for row in rows]
+    if begin is not None and begin not in addresses:
+        detail = f'"from": {begin} is not in the list, or no more'
         raise CommandError("bad-request", detail, hint="begin anew, without it")
-    first = 0 if after is None else keys.index(after) + 1
+    first = 0 if begin is None else addresses.index(begin)
     last = len(rows) if limit is None else first + max(1, limit)
-    return rows[first:last], keys[last - 1] if last < len(rows) else None
+    return Page(rows[first:last], addresses[last] if last < len(rows) else None)
 
 
 def shallow(row: TreeRow, depth: int | None) -> TreeRow:

@@ -216,6 +216,14 @@ class VerbReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """The first part of a list, and the id with which the rest begins, if there is more."""
+
+    rows: Any
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HealthCheck:
     """One thing that was looked at; a failing `critical` one makes the host not ready."""
 

@@ -20,9 +20,9 @@ from ..errors import CommandError
 from .envelope import API_VERSION, envelope, problem
 from .jsonable import dump
 from .order import LONGEST_REASON, PEER, Order, Who
-from .part import count, page, shallow
+from .part import count, page_of, shallow
 from .port import ControlPort
-from .records import HealthReport, VerbReport
+from .records import HealthReport, Page, VerbReport
 
 LARGEST_BODY = 1024 * 1024
 LONGEST_WAIT = 24 * 3600.0
@@ -73,7 +73,8 @@ class ControlApi:
         return self.port.host()
 
     async def _actors(self, request: Request) -> Any:
-        return self.port.actors(request.query_params.getlist("address"))
+        query = request.query_params
+        return page_of(self.port.actors(query.getlist("address")), query)
 
     async def _show(self, request: Request) -> Any:
         return self.port.show(f"/{request.path_params['address']}")
@@ -130,15 +131,15 @@ class ControlApi:
     # ---- answers -------------------------------------------------------------------------
 
     def _route(self, method: str, path: str, verb: str, handler: Handler) -> Route:
-        async def answer(request: Request) -> Response:
+        async def respond(request: Request) -> Response:
             try:
                 _admit(request)
-                data, rest = await handler(request), None
-                if isinstance(data, list):
-                    data, rest = page(data, request.query_params)
+                data = await handler(request)
                 status = 503 if isinstance(data, HealthReport) and not data.ready else 200
                 now = datetime.datetime.now(datetime.UTC)
-                return _json(envelope(verb, data, self.port.host(), now, rest), status)
+                page = data if isinstance(data, Page) else Page(data)
+                answer = envelope(verb, page.rows, self.port.host(), now, page.next)
+                return _json(answer, status)
             except CommandError as error:
                 return _problem(error)
             except Exception as error:  # ours; caught here, because further out it is told twice
@@ -146,7 +147,7 @@ class ControlApi:
                 detail = f"{type(error).__name__}: {error}; the host's log has the traceback"
                 return _problem(CommandError("internal", detail))
 
-        return Route(path, answer, methods=[method], name=f"{method} {path}")
+        return Route(path, respond, methods=[method], name=f"{method} {path}")
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

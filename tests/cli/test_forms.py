@@ -59,7 +59,7 @@ def on_terminal(project: Project, *arguments: str, **environ: str) -> OnTerminal
     ("arguments", "path"),
     [
         (["status", "/a"], "/v1/actors?address=/a"),
-        (["status", "--limit", "2", "--after", "/a"], "/v1/actors?limit=2&after=/a"),
+        (["status", "--limit", "2", "--from", "/a"], "/v1/actors?limit=2&from=/a"),
         (["tree", "--depth", "1"], "/v1/tree?depth=1"),
         (["show", "/a"], "/v1/actors/a"),
         (["health"], "/readyz"),
@@ -167,23 +167,23 @@ def test_a_list_is_whole_and_has_no_next_unless_it_is_cut_off(
     assert (len(everything["data"]), everything["next"]) == (5, None)
     assert shared.run("status", "--limit", "5", "-o", "json").document["next"] is None
     seen: list[str] = []
-    after: list[str] = []
+    begin: list[str] = []
     while True:
-        part = shared.run("status", "--limit", "2", *after, "-o", "json").document
+        part = shared.run("status", "--limit", "2", *begin, "-o", "json").document
         seen += [row["address"] for row in part["data"]]
         if part["next"] is None:
             break
-        after = ["--after", part["next"]]
+        begin = ["--from", part["next"]]
     assert seen == [row["address"] for row in everything["data"]]
 
 
 def test_a_list_that_is_cut_off_says_so_on_stderr(shared: Project, served: Served) -> None:
-    assert shared.run("status", "--limit", "1").err == "there is more: go on with --after /a\n"
+    assert shared.run("status", "--limit", "1").err == "there is more, from /w on\n"
     assert shared.run("status", "--limit", "1", "-q").err == ""
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--limit", "0"], ["--limit", "x"], ["--after", "/nobody"], ["--after", ""]]
+    "arguments", [["--limit", "0"], ["--limit", "x"], ["--from", "/nobody"], ["--from", ""]]
 )
 def test_a_part_that_there_is_not_is_a_mistake(
     shared: Project, served: Served, arguments: list[str]
@@ -204,7 +204,7 @@ def test_ten_thousand_rows_are_all_there(project: Project) -> None:
     ended = project.run("status", "-o", "name")
     assert len(set(ended.out.splitlines())) == 10_001
     document = project.run("status", "--limit", "9000", "-o", "json").document
-    assert (len(document["data"]), document["next"]) == (9000, "/crowd/8998")
+    assert (len(document["data"]), document["next"]) == (9000, "/crowd/8999")
 
 
 # ---- colours -------------------------------------------------------------------------------

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 import pytest
 
 from aplay_host.control import TreeRow
-from aplay_host.control.part import page, shallow
+from aplay_host.control.part import page_of, shallow
 from aplay_host.errors import CommandError
 
 
 @dataclass
 class Row:
     address: str
-
-
-@dataclass
-class Letter:
-    id: int
 
 
 ROWS = [Row("/a"), Row("/b"), Row("/c")]
@@ -29,31 +24,26 @@ ROWS = [Row("/a"), Row("/b"), Row("/c")]
     [
         ({}, "/a /b /c", None),
         ({"limit": "3"}, "/a /b /c", None),
-        ({"limit": "2"}, "/a /b", "/b"),
-        ({"limit": "1", "after": "/a"}, "/b", "/b"),
-        ({"limit": "1", "after": "/b"}, "/c", None),
-        ({"after": "/c"}, "", None),
-        ({"limit": "0"}, "/a", "/a"),
+        ({"limit": "2"}, "/a /b", "/c"),
+        ({"limit": "1", "from": "/b"}, "/b", "/c"),
+        ({"limit": "1", "from": "/c"}, "/c", None),
+        ({"from": "/b"}, "/b /c", None),
+        ({"limit": "0"}, "/a", "/b"),
     ],
 )
 def test_a_page_is_the_rows_that_were_asked_for(
     query: dict[str, str], addresses: str, rest: str | None
 ) -> None:
-    rows, found = page(ROWS, query)
-    assert ([row.address for row in rows], found) == (addresses.split(), rest)
-
-
-def test_rows_without_an_address_go_by_their_id() -> None:
-    rows, rest = page([Letter(1), Letter(2), Letter(3)], {"limit": "1", "after": "1"})
-    assert (rows, rest) == ([Letter(2)], "2")
+    page = page_of(ROWS, query)
+    assert ([row.address for row in page.rows], page.next) == (addresses.split(), rest)
 
 
 @pytest.mark.parametrize(
-    "query", [{"limit": "-1"}, {"limit": ""}, {"limit": "²"}, {"limit": "9" * 20}, {"after": "/x"}]
+    "query", [{"limit": "-1"}, {"limit": ""}, {"limit": "²"}, {"limit": "9" * 20}, {"from": "/x"}]
 )
 def test_a_page_that_there_is_not_is_refused(query: dict[str, str]) -> None:
     with pytest.raises(CommandError) as refused:
-        page(ROWS, query)
+        page_of(ROWS, query)
     assert refused.value.kind.name == "bad-request"
 
 
