@@ -50,7 +50,7 @@ def print_answer(common: Common, answer: Answer, text: Callable[[], None]) -> No
         for name in names(answer.data):
             print(visible(name))
     if (cursor := answer.document["next"]) is not None:
-        remark(common, f"there is more, from {cursor} on")
+        remark(common, f"there are more, from {cursor} on")
 
 
 def names(data: Any) -> Iterator[str]:

@@ -39,6 +39,11 @@ def confirmed(common: Common, client: Client, verb: str, pattern: str) -> bool:
     count = len(client.get("/v1/actors", [("address", pattern)]).data)
     if count == 1:
         return True
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError(f"{pattern} names {count} actors; say --yes to {verb} them all")
-    return click.confirm(f"{verb} {count} actors?", err=True)
+    return sure(f"{verb} {count} actors")
+
+
+def sure(intent: str) -> bool:
+    """Ask whether somebody means it; without a terminal to ask on it is a usage error."""
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        return click.confirm(f"{intent}?", err=True)
+    raise click.UsageError(f"say --yes to {intent}")

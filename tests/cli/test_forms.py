@@ -178,7 +178,7 @@ def test_a_list_is_whole_and_has_no_next_unless_it_is_cut_off(
 
 
 def test_a_list_that_is_cut_off_says_so_on_stderr(shared: Project, served: Served) -> None:
-    assert shared.run("status", "--limit", "1").err == "there is more, from /w on\n"
+    assert shared.run("status", "--limit", "1").err == "there are more, from /w on\n"
     assert shared.run("status", "--limit", "1", "-q").err == ""
 
 
