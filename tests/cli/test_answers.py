@@ -253,6 +253,8 @@ def test_the_text_of_an_error_cannot_steer_the_terminal(shared: Project, served:
     told = shared.run("ask", "/w/a", message).err
     assert r"ValueError: \x1b[2J\rgone\x9b" in told
     assert r"ValueError: \x1b[2J\rgone\x9b" in shared.run("status", "/w/a").out
+    shared.run("ask", "/w/a", json.dumps({"do": "raise", "text": "a\n/forged  running"}))
+    assert r"ValueError: a\n/forged  running" in shared.run("status", "/w/a").out
 
 
 def test_a_message_comes_from_a_file_or_from_stdin_as_well(shared: Project, served: Served) -> None:

@@ -62,7 +62,9 @@ def _lines(client: Client, answer: Answer, tint: Tint) -> Iterator[str]:
         for row in answer.data
     ]
     errors = (
-        f"{row['address']}: last error {error['type']}: {visible(error['text'])}"
+        f"{row['address']}: last error {error['type']}: {visible(error['text'])}".replace(
+            "\n", r"\n"
+        )
         for row in answer.data
         if (error := row["last_error"])
     )
