@@ -68,13 +68,18 @@ class Client:
         seconds = (self._common.timeout or WITHOUT_LIMIT) if self._common.wait else 0
         return self._post(f"/v1/actors:{verb}", {"addresses": addresses, "wait_s": seconds})
 
+    def dead(self, verb: str, choice: dict[str, Any], patience: float = 1.0, **more: Any) -> Answer:
+        """Have the host ``replay`` or ``drop`` dead letters, `patience` seconds longer."""
+        body = {**choice, "timeout_s": self._common.timeout or WITHOUT_LIMIT, **more}
+        return self._post(f"/v1/dead:{verb}", body, patience)
+
     def reload(self, path: str = "/v1/reload", **body: Any) -> Answer:
         """Have the host change what it runs, and return its report."""
         return self._post(path, body)
 
-    def _post(self, path: str, body: dict[str, Any]) -> Answer:
+    def _post(self, path: str, body: dict[str, Any], patience: float = 1.0) -> Answer:
         body["reason"] = self._common.reason
-        return self._call("POST", path, json.dumps(body).encode("utf-8"), 1.0)
+        return self._call("POST", path, json.dumps(body).encode("utf-8"), patience)
 
     def instance(self) -> Instance:
         """Return the record of the host that runs; raises ``no-host``."""

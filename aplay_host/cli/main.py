@@ -36,6 +36,7 @@ VERBS = {
     "restart": "Give actors a new instance; they keep their mail.",
     "reload": "Make edited code run, with the actors' state and mail.",
     "rollback": "Go back to the code before the newest reload.",
+    "dead": "Show what reached nobody, send it again or drop it.",
     "health": "Tell whether the host is ready for work.",
     "plugins": "Show what installed packages offer.",
     "completion": "Print the script that lets a shell complete all this.",

@@ -169,6 +169,11 @@ def visible(text: str) -> str:
     return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
+def one_line(text: str) -> str:
+    """Return `text` as one line that begins none of ours; see `visible`."""
+    return visible(text).replace("\n", r"\n")
+
+
 def age(since: str, now: str) -> str:
     """Return the time between two RFC 3339 times in its largest unit, such as ``3 h``."""
     seconds = (_time(now) - _time(since)).total_seconds()

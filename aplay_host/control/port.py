@@ -13,6 +13,10 @@ from .records import (
     AskReport,
     HealthReport,
     HostRecord,
+    LetterChoice,
+    LetterDetail,
+    LetterReport,
+    Page,
     SendReport,
     TreeRow,
     VerbReport,
@@ -63,6 +67,26 @@ class ControlPort(Protocol):
 
     async def restart(self, addresses: Sequence[str], order: Order) -> VerbReport:
         """Give each of these actors a new instance; it keeps its mail."""
+        ...
+
+    def dead(self, choice: LetterChoice, limit: int | None) -> Page:
+        """Return the rows of these dead letters, the newest first, `limit` at most."""
+        ...
+
+    def letter(self, id_: str) -> LetterDetail:
+        """Return one dead letter with what is in it; raises ``no-such-dead-letter``."""
+        ...
+
+    async def replay(self, choice: LetterChoice, rate: float | None, order: Order) -> LetterReport:
+        """Send these letters again to where they were meant for, `rate` of them a second.
+
+        `order` says how long they wait for room, all together. Before anything is done it raises
+        ``no-such-dead-letter`` for an id that is none, and where none is meant.
+        """
+        ...
+
+    def drop(self, choice: LetterChoice, order: Order) -> LetterReport:
+        """Forget these letters; raises ``no-such-dead-letter`` as `replay` does."""
         ...
 
     def plugins(self) -> list[PluginRow]:

@@ -106,10 +106,11 @@ class OptionRow:
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """Where a class is written."""
+    """Where a class is written; `hash` is that of the source that runs, where it is known."""
 
     file: str
     line: int | None
+    hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,71 @@ class VerbReport:
     """What a verb did to each actor that was named."""
 
     results: tuple[VerbResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterRow:
+    """A message that reached nobody; `at` is RFC 3339, `message_type` its class.
+
+    `attempts`, `crashes` and `replays` count handlers that raised, deaths of the process and
+    times it was sent again, `size` is in bytes: known of a letter that was stored.
+    """
+
+    id: str
+    address: str
+    reason: str
+    at: str
+    message_type: str
+    attempts: int = 0
+    crashes: int = 0
+    size: int | None = None
+    error: str | None = None
+    replays: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LetterDetail(LetterRow):
+    """A letter with what is in it: `payload` is JSON, or the start of its ``repr``.
+
+    `payload_form` says which of the two: ``json`` or ``repr``. `history` has the errors of its
+    attempts and `traceback` the newest one's, of a letter that was stored.
+    """
+
+    payload: Any = None
+    payload_form: str = "json"
+    history: tuple[ErrorRow, ...] = ()
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterChoice:
+    """Which letters: these `ids`; or all with that `cause`, to addresses like `address`."""
+
+    ids: tuple[str, ...] = ()
+    cause: str | None = None
+    address: str | None = None
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What was given, as it was given."""
+        return self.ids or tuple(it for it in (self.cause, self.address) if it is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFailure:
+    """A letter with which a verb came to nothing: it is kept."""
+
+    id: str
+    problem: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterReport:
+    """What a verb did: of `matched` letters, `done` are letters no more."""
+
+    matched: int
+    done: int
+    failed: tuple[LetterFailure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

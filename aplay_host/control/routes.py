@@ -22,7 +22,7 @@ from .jsonable import dump
 from .order import LONGEST_REASON, PEER, Order, Who
 from .part import count, page_of, shallow
 from .port import ControlPort
-from .records import HealthReport, Page, VerbReport
+from .records import HealthReport, LetterChoice, Page, VerbReport
 
 LARGEST_BODY = 1024 * 1024
 LONGEST_WAIT = 24 * 3600.0
@@ -56,6 +56,10 @@ class ControlApi:
                 self._route("POST", "/v1/actors:restart", "restart", self._steer(port.restart)),
                 self._route("GET", "/v1/plugins", "plugins.list", self._plugins),
                 self._route("GET", "/v1/plugins/{name:path}", "plugins.show", self._plugin),
+                self._route("GET", "/v1/dead", "dead.list", self._dead),
+                self._route("GET", "/v1/dead/{id}", "dead.show", self._letter),
+                self._route("POST", "/v1/dead:replay", "dead.replay", self._replay),
+                self._route("POST", "/v1/dead:drop", "dead.drop", self._drop),
                 self._route("POST", "/v1/reload", "reload", self._reload),
                 self._route("POST", "/v1/rollback", "rollback", self._rollback),
                 self._route("GET", "/livez", "health", self._live),
@@ -118,6 +122,23 @@ class ControlApi:
     async def _rollback(self, request: Request) -> Any:
         body = await _body(request)
         return await self.port.rollback(_order(request, body), dry_run=_flag(body, "dry_run"))
+
+    async def _dead(self, request: Request) -> Any:
+        query = request.query_params
+        choice = LetterChoice((), query.get("cause"), query.get("address"))
+        return self.port.dead(choice, _limit(query.get("limit")))
+
+    async def _letter(self, request: Request) -> Any:
+        return self.port.letter(request.path_params["id"])
+
+    async def _replay(self, request: Request) -> Any:
+        body = await _body(request)
+        order = _order(request, body, _seconds(body))
+        return await self.port.replay(_choice(body), _rate(body), order)
+
+    async def _drop(self, request: Request) -> Any:
+        body = await _body(request)
+        return self.port.drop(_choice(body), _order(request, body))
 
     async def _live(self, request: Request) -> Any:
         return self.port.live()
@@ -250,5 +271,33 @@ def _wait(body: dict[str, Any]) -> float:
 def _number(body: dict[str, Any], key: str) -> float:
     number = body.get(key, DEFAULT_WAIT)
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise CommandError("bad-request", f'"{key}": got {reprlib.repr(number)}, want seconds')
+        raise CommandError("bad-request", f'"{key}": got {reprlib.repr(number)}, want a number')
     return float(min(number, LONGEST_WAIT))
+
+
+def _rate(body: dict[str, Any]) -> float | None:
+    if body.get("rate") is None:
+        return None
+    rate = _number(body, "rate")
+    if not rate > 0:
+        raise CommandError("bad-request", f'"rate": got {rate!r}, want messages a second above 0')
+    return rate
+
+
+def _limit(given: str | None) -> int | None:
+    if given is None or (given.isdecimal() and int(given) > 0):
+        return None if given is None else int(given)
+    raise CommandError("bad-request", f"limit: got {given!r}, want a number from 1")
+
+
+def _choice(body: dict[str, Any]) -> LetterChoice:
+    """Return which letters are meant; all of them is nothing that anybody says by accident."""
+    ids = tuple(_texts({"ids": [], **body}, "ids"))
+    cause, address = body.get("cause"), body.get("address")
+    for key, found in (("cause", cause), ("address", address)):
+        if found is not None and not isinstance(found, str):
+            raise CommandError("bad-request", f'"{key}": got {found!r}, want text')
+    if bool(ids) == (cause is not None or address is not None):
+        detail = "want ids of dead letters, or a cause or an address to choose them by"
+        raise CommandError("bad-request", detail, hint="see them: aplay-host dead list")
+    return LetterChoice(ids, cause, address)

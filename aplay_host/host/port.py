@@ -17,7 +17,12 @@ from ..control import (
     AskReport,
     HealthReport,
     HostRecord,
+    LetterChoice,
+    LetterDetail,
+    LetterFailure,
+    LetterReport,
     Order,
+    Page,
     PluginRow,
     SendReport,
     SendResult,
@@ -37,18 +42,22 @@ from ..errors import (
     Refuse,
     StartFailed,
 )
-from ..kernel import ActorRef, ActorStatus, Address, Failure, Op
+from ..kernel import ActorRef, ActorStatus, Address, DeadLetter, Failure, Op
 from ..plugins import Entry, entries_named
 from ..reload import ReloadReport, Request
 from .audit import Deed
 from .detail import actor_detail
 from .health import alive, judge_readiness, judge_start
 from .holds import Hold, stopped_by
+from .letters import Letters
 from .origin import origin_of
 from .rows import WallClock, actor_row, tree_row
 
 if TYPE_CHECKING:
     from .host import Host
+
+LONGEST_PAUSE = 24 * 3600.0
+"""Seconds between two messages of the slowest replay."""
 
 
 class HostPort:
@@ -86,6 +95,19 @@ class HostPort:
         self._must_have_a_tree()
         status, wall = self._ref(self._the_one(address)).status(), self._wall_clock()
         return actor_detail(self._host, status, self._row(status, wall), wall)
+
+    def dead(self, choice: LetterChoice, limit: int | None) -> Page:
+        """Return the rows of these dead letters, the newest first, `limit` at most."""
+        return self._letters.page(choice, limit)
+
+    def letter(self, id_: str) -> LetterDetail:
+        """Return one dead letter with what is in it."""
+        return self._letters.detail(id_)
+
+    @property
+    def _letters(self) -> Letters:
+        self._must_have_a_tree()
+        return Letters(self._host.system.dead_letters, self._wall_clock())
 
     def plugins(self) -> list[PluginRow]:
         """Return what installed packages offer, and which actors run it."""
@@ -156,6 +178,33 @@ class HostPort:
             began = time.monotonic()
             reply = await _ask(self._ref(named), message, order.wait_s)
             return AskReport(named, reply, round(time.monotonic() - began, 6))
+
+    async def replay(self, choice: LetterChoice, rate: float | None, order: Order) -> LetterReport:
+        """Send these dead letters again, each as `send` does; those not accepted are kept."""
+        now, room = self._host.system.now, order.wait_s
+
+        async def tell(letter: DeadLetter) -> dict[str, Any] | None:
+            nonlocal room  # what is left of it; a pause for the rate costs nothing
+            began = now()
+            try:
+                (ref,) = self._refs([letter.target])
+                return (await _tell(ref, letter.message, room)).problem
+            except CommandError as error:
+                return problem(error)
+            finally:
+                room = max(0.0, began + room - now())
+
+        with self._host.audit.of("dead.replay", order.who, choice.said, order.reason) as deed:
+            self._must_take_mail()
+            pause = min(1 / rate, LONGEST_PAUSE) if rate else 0.0
+            report = await self._letters.replay(choice, pause, tell)
+            _note(deed, report.failed)
+            return report
+
+    def drop(self, choice: LetterChoice, order: Order) -> LetterReport:
+        """Forget these dead letters."""
+        with self._host.audit.of("dead.drop", order.who, choice.said, order.reason):
+            return self._letters.drop(choice)
 
     async def start(self, addresses: Sequence[str], order: Order) -> VerbReport:
         """End a person's hold and start each of these actors.
@@ -288,7 +337,7 @@ async def _steer(
     return VerbReport(tuple(results))
 
 
-def _note(deed: Deed, results: Iterable[SendResult | VerbResult]) -> None:
+def _note(deed: Deed, results: Iterable[SendResult | VerbResult | LetterFailure]) -> None:
     """Let a deed tell the first problem that came of it."""
     problems = (result.problem for result in results if result.problem is not None)
     if (first := next(problems, None)) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ QUIET = frozenset({"expired", "asker_gone", "timer_cancelled", "unwatched"})
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A message that reached nobody; `time` is the loop's, `incarnation` the target's.
+
+    `number` counts up over all letters of a system that are not quiet.
 
     ===================  ================================================================
     reason               when
@@ -49,6 +51,7 @@ class DeadLetter:
     error: str | None
     time: float
     incarnation: int
+    number: int = 0
 
 
 class DeadLetters:
@@ -57,12 +60,13 @@ class DeadLetters:
     def __init__(self, clock: Callable[[], float], events: EventStream, reports: Reports) -> None:
         self._clock = clock
         self.counts: Counter[str] = Counter()
-        self._kept: deque[DeadLetter] = deque(maxlen=KEPT)
+        self._kept: dict[int, DeadLetter] = {}
+        self._numbered = 0
         self._events = events
         self._reports = reports
 
     def __iter__(self) -> Iterator[DeadLetter]:
-        return iter(tuple(self._kept))
+        return iter(sorted(self._kept.values(), key=lambda letter: letter.number))
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -79,7 +83,20 @@ class DeadLetters:
         self.counts[reason] += 1
         if reason in QUIET:
             return
-        letter = DeadLetter(target, message, reason, error, self._clock(), incarnation)
-        self._kept.append(letter)
+        self._numbered += 1
+        letter = DeadLetter(
+            target, message, reason, error, self._clock(), incarnation, self._numbered
+        )
+        self.put_back(letter)
         self._reports.dead_letter(letter)
         self._events.tell(DeadLettered, letter.target, letter)
+
+    def take(self, number: int) -> DeadLetter | None:
+        """Keep the letter of that number no more and return it; None where it is not kept."""
+        return self._kept.pop(number, None)
+
+    def put_back(self, letter: DeadLetter) -> None:
+        """Keep a letter that was taken; the oldest goes where there are too many."""
+        self._kept[letter.number] = letter
+        if len(self._kept) > KEPT:
+            del self._kept[min(self._kept)]

@@ -92,6 +92,7 @@ def test_listing_plugins_without_a_host_imports_none_of_them(project: Project) -
         ["ask", "/odd", "1"],
         ["send", "/odd", "1"],
         ["plugins", "list"],
+        ["dead", "list"],
     ],
 )
 def test_a_command_to_a_host_imports_no_server_no_models_and_no_plugin(

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from aplay_host.cli.main import VERBS
+from aplay_host.cli.verbs.dead import VERBS as DEAD_VERBS
 from aplay_host.cli.verbs.plugins import VERBS as PLUGINS_VERBS
-from aplay_host.control import ControlApi, Who
+from aplay_host.control import ControlApi, LetterChoice, Who
 from aplay_host.control.order import LONGEST_REASON
 from aplay_host.control.routes import DEFAULT_WAIT, LARGEST_BODY, LONGEST_WAIT, _admit
 from aplay_host.errors import CommandError
@@ -37,6 +38,10 @@ ROUTES = {
     "rollback": {"POST /v1/rollback"},
     "plugins list": {"GET /v1/plugins"},
     "plugins show": {"GET /v1/plugins/{name:path}"},
+    "dead list": {"GET /v1/dead"},
+    "dead show": {"GET /v1/dead/{id}"},
+    "dead replay": {"POST /v1/dead:replay"},
+    "dead drop": {"POST /v1/dead:drop"},
     "health": {"GET /livez", "GET /readyz", "GET /startupz"},
 }
 
@@ -49,7 +54,8 @@ def body(**fields: Any) -> bytes:
 
 
 def test_every_verb_has_a_route_and_every_route_a_verb() -> None:
-    verbs = set(VERBS) - {"plugins"} | {f"plugins {verb}" for verb in PLUGINS_VERBS}
+    verbs = set(VERBS) - {"plugins", "dead"} | {f"plugins {verb}" for verb in PLUGINS_VERBS}
+    verbs |= {f"dead {verb}" for verb in DEAD_VERBS}
     routes = {route.name for route in ControlApi(FakePort()).app().routes if type(route) is Route}
     assert verbs - LOCAL == set(ROUTES)
     assert routes == set.union({"GET /v1/host"}, *ROUTES.values())
@@ -72,6 +78,13 @@ def test_every_verb_has_a_route_and_every_route_a_verb() -> None:
         ("/v1/plugins", "aplay.plugins.list/1", [("plugins",)]),
         ("/v1/plugins/acme/x", "aplay.plugins.show/1", [("plugin", "acme/x")]),
         ("/v1/plugins/acme", "aplay.plugins.show/1", [("plugin", "acme")]),
+        ("/v1/dead", "aplay.dead.list/1", [("dead", LetterChoice(), None)]),
+        (
+            "/v1/dead?cause=full&address=/a/*&limit=2",
+            "aplay.dead.list/1",
+            [("dead", LetterChoice((), "full", "/a/*"), 2)],
+        ),
+        ("/v1/dead/m1", "aplay.dead.show/1", [("letter", "m1")]),
         ("/livez", "aplay.health/1", []),
         ("/readyz", "aplay.health/1", []),
         ("/startupz", "aplay.health/1", []),
@@ -320,6 +333,8 @@ async def test_a_verb_reaches_the_port_with_its_actors_and_its_time(api: Api, ve
         ("/v1/actors:restart", {"addresses": ["/a"]}),
         ("/v1/reload", {"plugins": []}),
         ("/v1/rollback", {}),
+        ("/v1/dead:replay", {"ids": ["m1"]}),
+        ("/v1/dead:drop", {"ids": ["m1"]}),
     ],
 )
 async def test_what_acts_comes_with_who_the_socket_says_they_are_and_their_reason(
@@ -368,3 +383,47 @@ async def test_a_rollback_answers_with_its_report(api: Api) -> None:
     got = await api.post("/v1/rollback", body(dry_run=True))
     assert (got.status, got.document["schema"]) == (200, "aplay.rollback/1")
     assert api.port.asked == [("rollback", True)]
+
+
+# ---- dead letters --------------------------------------------------------------------------
+
+
+async def test_a_list_that_is_cut_says_where_it_goes_on(api: Api) -> None:
+    got = (await api.get("/v1/dead?limit=1")).document
+    assert ([row["id"] for row in got["data"]], got["next"]) == (["m1"], "m2")
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "x", ""])
+async def test_a_limit_is_a_number_from_1(api: Api, limit: str) -> None:
+    assert (await api.get(f"/v1/dead?limit={limit}")).problem == "bad-request"
+
+
+async def test_a_replay_hands_over_which_letters_how_fast_and_how_long(api: Api) -> None:
+    got = await api.post("/v1/dead:replay", body(ids=["m1"], rate=10, timeout_s=2))
+    assert got.document["schema"] == "aplay.dead.replay/1"
+    assert got.document["data"] == {"matched": 1, "done": 1, "failed": []}
+    assert api.port.asked == [("replay", LetterChoice(("m1",)), 10.0)]
+    assert api.port.orders[0].wait_s == 2.0
+
+
+async def test_a_drop_hands_over_which_letters(api: Api) -> None:
+    got = await api.post("/v1/dead:drop", body(cause="full", address="/a"))
+    assert got.document["schema"] == "aplay.dead.drop/1"
+    assert api.port.asked == [("drop", LetterChoice((), "full", "/a"))]
+
+
+@pytest.mark.parametrize("verb", ["replay", "drop"])
+@pytest.mark.parametrize(
+    "fields", [{}, {"ids": []}, {"ids": "m1"}, {"ids": ["m1"], "cause": "full"}, {"cause": 1}]
+)
+async def test_it_has_to_be_said_which_letters_are_meant(
+    api: Api, verb: str, fields: dict[str, Any]
+) -> None:
+    got = await api.post(f"/v1/dead:{verb}", body(**fields))
+    assert (got.status, got.problem, api.port.asked) == (400, "bad-request", [])
+
+
+@pytest.mark.parametrize("rate", [0, -1, True, "1", float("nan")])
+async def test_a_rate_is_a_number_above_0(api: Api, rate: object) -> None:
+    got = await api.post("/v1/dead:replay", body(ids=["m1"], rate=rate))
+    assert (got.problem, api.port.asked) == ("bad-request", [])

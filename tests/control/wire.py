@@ -17,8 +17,13 @@ from aplay_host.control import (
     HealthCheck,
     HealthReport,
     HostRecord,
+    LetterChoice,
+    LetterDetail,
+    LetterReport,
+    LetterRow,
     MailboxRow,
     Order,
+    Page,
     PluginRow,
     SendReport,
     SendResult,
@@ -116,6 +121,22 @@ class FakePort:
     async def rollback(self, order: Order, *, dry_run: bool) -> ReloadReport:
         self._note("rollback", dry_run, order=order)
         return ReloadReport("nothing", 1, 1)
+
+    def dead(self, choice: LetterChoice, limit: int | None) -> Page:
+        self._note("dead", choice, limit)
+        return Page([LetterRow("m1", "/a", "removed", ROW.since, "str")], "m2")
+
+    def letter(self, id_: str) -> LetterDetail:
+        self._note("letter", id_)
+        return LetterDetail(id_, "/a", "removed", ROW.since, "str", payload="x")
+
+    async def replay(self, choice: LetterChoice, rate: float | None, order: Order) -> LetterReport:
+        self._note("replay", choice, rate, order=order)
+        return LetterReport(1, 1)
+
+    def drop(self, choice: LetterChoice, order: Order) -> LetterReport:
+        self._note("drop", choice, order=order)
+        return LetterReport(1, 1)
 
     def plugins(self) -> list[PluginRow]:
         self._note("plugins")

@@ -178,3 +178,32 @@ async def test_failures_are_logged_ten_times_in_full_and_then_seldom(
     assert caplog.messages == ["/a failed on a message of type function: ValueError: boom"] * 10
     assert all(record.exc_info for record in caplog.records)
     assert ref.status().failed == 100
+
+
+async def test_a_letter_that_is_taken_is_kept_no_more_until_it_is_put_back(
+    system: ActorSystem,
+) -> None:
+    for text in "abc":
+        system.ref("/nobody").tell_nowait(text)
+    numbers = [letter.number for letter in system.dead_letters]
+    assert numbers == [1, 2, 3]
+    letter = system.dead_letters.take(1)
+    assert letter is not None
+    assert system.dead_letters.take(1) is None
+    assert [it.message for it in system.dead_letters] == ["b", "c"]
+    system.dead_letters.put_back(letter)
+    assert [it.message for it in system.dead_letters] == ["a", "b", "c"]
+    assert system.dead_letters.counts["no_actor"] == 3
+
+
+async def test_a_letter_that_is_put_back_makes_no_more_of_them_than_are_kept(
+    system: ActorSystem,
+) -> None:
+    ref = system.ref("/nobody")
+    ref.tell_nowait(0)
+    letter = system.dead_letters.take(1)
+    assert letter is not None
+    for number in range(1, 1001):
+        ref.tell_nowait(number)
+    system.dead_letters.put_back(letter)
+    assert [it.message for it in system.dead_letters] == list(range(1, 1001))
