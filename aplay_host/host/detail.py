@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..config import list_options
 from ..control import ActorDetail, ActorRow, InHandRow, OptionRow, TimerRow
-from ..kernel import ActorStatus, Inside
-from .explain import ActorView, explain, next_restart
+from ..kernel import ActorStatus, Address, Inside
+from .actorview import ActorView, Newer
+from .explain import explain, next_restart
 from .holds import stopped_by
 from .origin import origin_of, source_of
 from .rows import WallClock, error_row
@@ -26,7 +28,9 @@ def actor_detail(host: Host, status: ActorStatus, row: ActorRow, wall: WallClock
         **{field.name: getattr(row, field.name) for field in dataclasses.fields(row)},
         why=tuple(explain(view)),
         options=tuple(OptionRow(it.key, it.value, it.source) for it in options),
-        source=source_of(status.spec.cls) if view.fault is None else None,
+        source=source_of(status.spec.cls, host.plugins.finder.located)
+        if view.fault is None
+        else None,
         in_hand_now=view.in_hand_now,
         timers=tuple(
             TimerRow(it.key, it.message_type, it.seconds, it.interval) for it in inside.timers
@@ -51,11 +55,34 @@ def view_of(host: Host, status: ActorStatus, wall: WallClock, inside: Inside) ->
         ancestors=_ancestors(host, status),
         stopped_by=stopper,
         hold=host.holds[address] if stopper == "person" else None,
-        in_hand_now=tuple(
-            InHandRow(it.message_type, it.seconds, it.where) for it in inside.in_hand
-        ),
+        in_hand_now=_in_hand(inside),
         hook=inside.hook,
+        host_generation=host.current.number,
+        wait=inside.wait,
+        busy=tuple(_busy(host, inside)),
+        newer=_newer(host, address, wall),
     )
+
+
+def _in_hand(inside: Inside) -> tuple[InHandRow, ...]:
+    return tuple(InHandRow(it.message_type, it.seconds, it.where) for it in inside.in_hand)
+
+
+def _busy(host: Host, inside: Inside) -> Iterator[tuple[Address, InHandRow]]:
+    """Yield what those have in hand that keep an exchange from going on."""
+    for address in inside.wait.busy if inside.wait else ():
+        yield from ((address, it) for it in _in_hand(host.system.look_inside(address)))
+
+
+def _newer(host: Host, address: Address, wall: WallClock) -> Newer | None:
+    """Return what is on disk for this actor and does not run; a bad file concerns all."""
+    trouble = host.reloads.trouble
+    if trouble is None:
+        return None
+    plan = trouble.report.plan
+    if plan is not None and not any(step.address == address for step in plan.cells):
+        return None
+    return Newer(trouble.report, wall(trouble.at))
 
 
 def _ancestors(host: Host, status: ActorStatus) -> tuple[ActorStatus, ...]:

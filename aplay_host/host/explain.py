@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from ..control import InHandRow, RestartRow, Why
 from ..errors import BadAddress
-from ..kernel import ActorStatus, Address
-from .holds import Hold, StoppedBy
-from .origin import Origin
+from ..kernel import ActorStatus, Address, Wait
+from ..reload import ReloadTrouble
+from .actorview import ActorView
 from .wording import brief, count, short_place, since, span, told, when
 
 SLOW_START = 5.0
 """Seconds after which a start is one to tell of."""
 LONG_IN_HAND = 5.0
 """Seconds after which a message in hand is one to tell of."""
+OLD_MAIL = 10.0
+"""Seconds after which mail that waits is something to tell of."""
 NEARLY_FULL = 0.8
 """The part of a mailbox's capacity from which on its actor is behind."""
 WHEN_FULL = {
@@ -29,54 +30,25 @@ WHEN_FULL = {
 """What each overflow rule does, and to whom."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActorView:
-    """What is known of one actor when somebody asks.
-
-    `now` is the loop's time and `clock` what the person's clock shows then. `declared` is the
-    place in aplay.toml, `fault` why a declared actor has no class. `ancestors` are nearest
-    first, without the root. Of a held actor, `stopped_by` says who stopped it; where that was a
-    person, `hold` says more, and may be older than this host. `hook` is the place at which a
-    hook is now.
-    """
-
-    status: ActorStatus
-    origin: Origin
-    now: float
-    clock: datetime
-    declared: str | None = None
-    fault: str | None = None
-    ancestors: tuple[ActorStatus, ...] = ()
-    stopped_by: StoppedBy | None = None
-    hold: Hold | None = None
-    in_hand_now: tuple[InHandRow, ...] = ()
-    hook: str | None = None
-
-    @property
-    def address(self) -> Address:
-        """The actor's address."""
-        return self.status.address
-
-    @property
-    def entered(self) -> datetime:
-        """What the clock showed when the actor entered its state."""
-        return self.clock - timedelta(seconds=self.now - self.status.since)
-
-
 def explain(view: ActorView) -> list[Why]:
     """Return why the actor is as it is: the rules that match, in this order, never none.
 
     ==============  ====================================  ==================================
     rule            matches                               the command that helps
     ==============  ====================================  ==================================
-    ``no-class``    it is declared and has no class       ``plugins list``, ``check``
+    ``no-class``    it is declared and has no class       ``plugins show``, ``check``
     ``failed``      it is failed by itself                ``start`` it
     ``held``        somebody stopped it                   ``start`` it
     ``another``     it is down because of another actor   ``show`` that one
     ``restarting``  it waits for its next start           ``start`` it at once
     ``starting``    its start takes more than 5 s         ``stop`` it, which cuts the start
+    ``paused``      it runs, and no message may begin     ``show`` whom it waits for, or
+                                                          what ends the wait
+    ``stalled``     the loop stood still, up to 10 s ago  ``show`` or ``stop`` who did it
     ``in-hand``     a message is in hand for over 5 s     ``restart`` it
-    ``behind``      its mailbox is four fifths full       ``status``, to see it move
+    ``behind``      its mailbox is four fifths full, or   ``status``, to see it move
+                    not empty for more than 10 s
+    ``newer``       newer source of it does not run       ``reload --dry-run``
     ``otherwise``   none of these                         none, or ``tree`` for a group
     ==============  ====================================  ==================================
     """
@@ -87,9 +59,8 @@ def next_restart(status: ActorStatus, now: float) -> RestartRow | None:
     """Return when an actor that waits out a back-off starts; None for any other."""
     if status.state != "restarting" or status.pause is None:
         return None
-    budget = status.spec.budget
-    counted = sum(now - at < budget.within for at in status.restarted_at)
-    return RestartRow(counted, budget.max, max(0.0, status.since + status.pause - now))
+    left = max(0.0, status.since + status.pause - now)
+    return RestartRow(_counted(status, now), status.spec.budget.max, left)
 
 
 # ---- the rules, in their order -------------------------------------------------------------
@@ -100,7 +71,8 @@ def _no_class(view: ActorView) -> Why | None:
         return None
     place = f" ({view.declared})" if view.declared else ""
     text = f"is {view.status.state}: {brief(view.fault)}{place}"
-    return Why("no-class", text, _command("plugins list" if view.origin.plugin else "check"))
+    shown = f"plugins show {shlex.quote(view.origin.type)}"
+    return Why("no-class", text, _command(shown if view.origin.plugin else "check"))
 
 
 def _failed(view: ActorView) -> Why | None:
@@ -127,9 +99,11 @@ def _held(view: ActorView) -> Why | None:
     if view.stopped_by == "error":
         text = f"stopped itself {at}, after an error, as its on_error says{_last_error(status)}"
     else:
-        text = f"was stopped by {'a person' if view.stopped_by == 'person' else 'code'} {at}"
+        text = f"was stopped by {_stopper(view)} {at}{_reason(view)}"
     if status.in_hand:
         text += f"; {count(status.in_hand, 'message')} {_be(status.in_hand)} still in hand"
+    if status.state == "stopping" and view.hook:
+        text += f"; it is at {short_place(view.hook)}, for {span(status.spec.stop_timeout)} at most"
     if status.pending:
         text += f"; {count(status.pending, 'message')} {_be(status.pending)} kept"
     return Why("held", text, _command("start", view.address))
@@ -181,24 +155,106 @@ def _starting(view: ActorView) -> Why | None:
     return Why("starting", text, _command("stop", view.address))
 
 
+def _paused(view: ActorView) -> Why | None:
+    status, wait = view.status, view.wait
+    if wait is not None and wait.cause == "exchange":
+        return _held_for_exchange(view, wait)
+    if wait is not None and wait.cause == "probation":
+        text = f"waits for a verdict on its new code, which failed its first messages{_end(wait)}"
+        return Why("paused", f"{text}{_last_error(status)}", _command("rollback"))
+    if wait is not None and wait.cause == "retry":
+        text = f"waits until its mailbox hands out again what failed{_end(wait)}"
+        return Why("paused", f"{text}{_last_error(status)}", _command("stop", view.address))
+    if wait is not None:
+        text = f"does not want to begin: its decide_to_start says no{_waiting(status)}"
+        return Why("paused", text, _command("start", view.address))
+    if status.state != "paused":
+        return None
+    lasting = since(view.entered, view.clock)
+    if all(it.state == "running" for it in view.ancestors[:1]):
+        text = f"begins no message {lasting}, because of a live change{_last_error(status)}"
+        return Why("paused", text, _command("status", view.address))
+    text = f"waits {lasting} for {view.address.parent}, which has to deal with its failure"
+    return Why("paused", text, _command("show", view.address.parent))
+
+
+def _held_for_exchange(view: ActorView, wait: Wait) -> Why:
+    """Say who keeps a reload, or a rollback, from going on, and how long that may take."""
+    text = f"waits for reload {view.host_generation + 1}"
+    own = [it for address, it in view.busy if address == view.address]
+    others = [(address, it) for address, it in view.busy if address != view.address]
+    command = _command("status", view.address)
+    if own:
+        text += f": still handling {_at_work(own[0])}"
+        command = _command("restart", view.address)
+    elif others:
+        address, it = others[0]
+        text += f": {address} is still handling {_at_work(it)}"
+        command = _command("show", address)
+    elif wait.busy:
+        text += f": {wait.busy[0]} is still at work"
+        command = _command("show", wait.busy[0])
+    if wait.seconds is not None:
+        then = "cuts that off" if wait.cuts else "gives up"
+        text += f"; {then} in {span(wait.seconds)}"
+    return Why("paused", text, command)
+
+
+def _stalled(view: ActorView) -> Why | None:
+    stall = view.stalled
+    if stall is None:
+        return None
+    when_ = f"for {span(stall.seconds)} at {stall.place}, {span(stall.ago)} ago"
+    if stall.address == view.address:
+        text = f"blocked the loop {when_}, and every actor waited"
+        return Why("stalled", text, _command("stop", view.address))
+    text = f"had to wait, as every actor: {stall.who} blocked the loop {when_}"
+    helps = "plugins list" if stall.address is None else f"show {stall.address}"
+    return Why("stalled", text, _command(helps))
+
+
 def _in_hand(view: ActorView) -> Why | None:
     long = [one for one in view.in_hand_now if one.for_s > LONG_IN_HAND]
     if not long:
         return None
     oldest = max(long, key=lambda one: one.for_s)
-    where = f" at {short_place(oldest.where)}" if oldest.where else ""
-    text = f"has been handling {oldest.message_type} for {span(oldest.for_s)}{where}"
+    text = f"has been handling {_at_work(oldest)}"
     return Why("in-hand", text, _command("restart", view.address))
 
 
 def _behind(view: ActorView) -> Why | None:
     pending, box = view.status.pending, view.status.spec.mailbox
-    if pending < NEARLY_FULL * box.capacity:
+    is_full = pending >= NEARLY_FULL * box.capacity
+    is_old = view.status.state in ("running", "paused") and (view.oldest_s or 0.0) > OLD_MAIL
+    if not (pending and (is_full or is_old)):
         return None
-    who, what = WHEN_FULL[box.overflow]
-    soon = "" if pending >= box.capacity else "about to be "
-    text = f"is behind: {pending} of {box.capacity} messages wait, {who} are {soon}{what}"
+    text = f"is behind: {pending} of {box.capacity} messages wait"
+    if is_old and box.kind == "memory":  # which keeps no times
+        text += f", there has been one for {span(view.oldest_s or 0.0)}"
+    elif is_old:
+        text += f", the oldest for {span(view.oldest_s or 0.0)}"
+    if is_full:
+        who, what = WHEN_FULL[box.overflow]
+        text += f", {who} are {'' if pending >= box.capacity else 'about to be '}{what}"
     return Why("behind", text, _command("status", view.address))
+
+
+def _newer(view: ActorView) -> Why | None:
+    if view.newer is None:
+        return None
+    report, at = view.newer.report, when(view.newer.at, view.clock)
+    place = _trouble(report.error) if report.error else ""
+    match report.outcome:
+        case "waiting":
+            text = f"the source saved since waits, {at}: {place}"
+        case "taken_back":
+            text = f"the source saved since was taken back {at}: {place}"
+        case "committed":
+            text = f"that is code of generation {report.code_of}, since a rollback {at}"
+        case _:
+            text = f"the source saved since was refused {at}: {place}"
+    text = f"runs generation {view.status.generation}; {text}"
+    return Why("newer", text, _command("reload --dry-run"))
 
 
 def _otherwise(view: ActorView) -> Why:
@@ -207,15 +263,14 @@ def _otherwise(view: ActorView) -> Why:
     if status.state == "running" and view.origin.type == "group":
         return Why("otherwise", "only groups its children", _command("tree", view.address))
     if status.state == "running":
-        by = f"declared at {view.declared}" if view.declared else "made by code"
-        return Why("otherwise", f"runs {lasting} (generation {status.generation}, {by})")
-    if status.state == "paused" and all(it.state == "running" for it in view.ancestors[:1]):
-        text = f"begins no message {lasting}, because of a live change{_last_error(status)}"
-        return Why("otherwise", text)
-    if status.state == "paused":
-        text = f"waits {lasting} for {view.address.parent}, which has to deal with its failure"
-        return Why("otherwise", text, _command("show", view.address.parent))
-    helps = _command("start", view.address) if status.state == "stopped" else None
+        by = f"started by config at {view.declared}" if view.declared else "made by code"
+        text = f"runs {lasting} (generation {status.generation}, {by})"
+        return Why("otherwise", f"{text}{_restarts(view)}")
+    if status.state == "stopping":
+        where = f" at {short_place(view.hook)}" if view.hook else ""
+        text = f"has been stopping {lasting}{where}, {span(status.spec.stop_timeout)} at most"
+        return Why("otherwise", text, _command("status", view.address))
+    helps = _command("start", view.address) if status.state in ("new", "stopped") else None
     return Why("otherwise", f"is {status.state} {lasting}{_last_error(status)}", helps)
 
 
@@ -226,8 +281,11 @@ RULES: tuple[Callable[[ActorView], Why | None], ...] = (
     _another,
     _restarting,
     _starting,
+    _paused,
+    _stalled,
     _in_hand,
     _behind,
+    _newer,
 )
 
 
@@ -275,6 +333,49 @@ def _last_error(status: ActorStatus) -> str:
 
 def _be(number: int) -> str:
     return "is" if number == 1 else "are"
+
+
+def _stopper(view: ActorView) -> str:
+    """Return who stopped it, as it is known."""
+    hold = view.hold
+    if hold is None or hold.uid is None:
+        return "a person" if view.stopped_by == "person" else "code"
+    return f"uid {hold.uid} ({hold.user})" if hold.user else f"uid {hold.uid}"
+
+
+def _reason(view: ActorView) -> str:
+    if view.hold is None or not view.hold.reason:
+        return ""
+    return f', reason "{brief(view.hold.reason)}"'
+
+
+def _at_work(it: InHandRow) -> str:
+    where = f" at {short_place(it.where)}" if it.where else ""
+    return f"{it.message_type} for {span(it.for_s)}{where}"
+
+
+def _trouble(error: ReloadTrouble) -> str:
+    """Return where a reload met its end, and what it found there."""
+    place = short_place(error.place) if ":" in error.place else error.place
+    return f"{place}: {brief(error.got.lstrip(': '))}"
+
+
+def _end(wait: Wait) -> str:
+    return "" if wait.seconds is None else f", for {span(wait.seconds)} at most"
+
+
+def _counted(status: ActorStatus, now: float) -> int:
+    """Return how many restarts its budget counts now."""
+    return sum(now - at < status.spec.budget.within for at in status.restarted_at)
+
+
+def _restarts(view: ActorView) -> str:
+    """Return how much of its budget of restarts an actor that runs has spent, if any."""
+    budget, counted = view.status.spec.budget, _counted(view.status, view.now)
+    if not counted:
+        return ""
+    text = f"; {counted} of {budget.max} restarts in {span(budget.within)}"
+    return f"{text}{_last_error(view.status)}"
 
 
 def _waiting(status: ActorStatus) -> str:

@@ -10,7 +10,7 @@ from types import FunctionType
 from ..config import HostConfig
 from ..control import SourceRow
 from ..kernel import Actor, Address, Group
-from ..plugins import Catalog, NotOffered
+from ..plugins import Catalog, Located, NotOffered
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,12 @@ def origin_of(address: Address, cls: type[Actor], declared: Mapping[Address, Ori
     return Origin(f"{cls.__module__}:{cls.__qualname__}", None)
 
 
-def source_of(cls: type[Actor]) -> SourceRow | None:
+def source_of(cls: type[Actor], located: Mapping[str, Located]) -> SourceRow | None:
     """Return where `cls` is written, None for a class without a file; reads no file.
 
     The line is that of the class where Python keeps it (3.13), before that the one of its
-    first method, and None where neither is known.
+    first method, and None where neither is known. The hash is that of the source that runs,
+    for a module whose changes can be made run.
     """
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if issubclass(cls, Group) or not isinstance(file, str):
@@ -56,4 +57,6 @@ def source_of(cls: type[Actor]) -> SourceRow | None:
     inside = f"{cls.__qualname__}."
     own = [it for it in codes if it.co_filename == file and it.co_qualname.startswith(inside)]
     first = min((it.co_firstlineno for it in own), default=None)
-    return SourceRow(file, vars(cls).get("__firstlineno__", first))
+    module = located.get(cls.__module__)
+    digest = None if module is None else module.digest
+    return SourceRow(file, vars(cls).get("__firstlineno__", first), digest)

@@ -26,8 +26,10 @@ def span(seconds: float) -> str:
 
 
 def when(moment: datetime, clock: datetime) -> str:
-    """Return ``4 s ago`` or ``at 12:03``, as a person says it while the clock shows `clock`."""
+    """Return ``just now``, ``4 s ago`` or ``at 12:03``, as said when the clock shows `clock`."""
     age = (clock - moment).total_seconds()
+    if age < 1.0:
+        return "just now"
     return f"{span(age)} ago" if age < JUST_NOW else f"at {time_of_day(moment, clock)}"
 
 

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from .inside import InHand as InHand
     from .inside import Inside as Inside
     from .inside import TimerView as TimerView
+    from .inside import Wait as Wait
     from .kernelactor import KernelActor as KernelActor
     from .letters import DeadLetter as DeadLetter
     from .letters import DeadLetters as DeadLetters
@@ -140,7 +141,7 @@ HOMES = {
         "SystemStopping",
     ),
     "exchange": ("CellView", "Staged"),
-    "inside": ("InHand", "Inside", "TimerView"),
+    "inside": ("InHand", "Inside", "TimerView", "Wait"),
     "kernelactor": ("KernelActor",),
     "letters": ("DeadLetter", "DeadLetters"),
     "mailbox": (

@@ -227,6 +227,11 @@ class BoxLine:
         if self._retry is None:
             self._retry = cell.system.loop.call_later(after, self.end_retry)
 
+    @property
+    def retry_at(self) -> float | None:
+        """The loop's time at which what failed is tried again, None where nothing waits for it."""
+        return None if self._retry is None else self._retry.when()
+
     def end_retry(self) -> None:
         """Put what waits for its second try back in line, before what has come since."""
         if self._retry is not None:

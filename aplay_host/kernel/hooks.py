@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from .turn import CURRENT, Turn
 if TYPE_CHECKING:
     from .cell import ActorCell
 
+NOT_OWN = sys.stdlib_module_names | {__name__.partition(".")[0]}
+"""Packages whose code no author of an actor has written."""
 CANCEL_SHARE = 0.1
 """The last part of a hook's time, in which it is cancelled and may still end by itself."""
 
@@ -71,12 +74,17 @@ async def end_tasks(
 
 
 def place_of(task: asyncio.Task[Any]) -> str:
-    """Return ``file:line in function`` of the innermost frame, asyncio's own left out."""
-    place = "unknown place"
+    """Return ``file:line in function`` of the innermost frame that the guest's author wrote.
+
+    Frames of this package and of the standard library count only where there is no other.
+    """
+    place, found = "unknown place", False
     awaited: object = task.get_coro()
     while (frame := getattr(awaited, "cr_frame", None)) is not None:
-        if not frame.f_globals.get("__name__", "").startswith("asyncio."):
+        own = frame.f_globals.get("__name__", "").partition(".")[0] not in NOT_OWN
+        if own or not found:
             place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        found = found or own
         awaited = getattr(awaited, "cr_await", None)
         if (carrier := getattr(awaited, "gi_frame", None)) is not None:
             awaited = carrier.f_locals.get("coro")  # what a driver carries on, see `handoff`

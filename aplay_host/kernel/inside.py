@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .envelope import unwrap
 from .hooks import place_of
@@ -36,13 +36,38 @@ class TimerView:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """Why no message begins although the actor runs; it ends by itself in `seconds`, if known.
+
+    =============  =====================================================================
+    cause          no message begins, because
+    =============  =====================================================================
+    ``exchange``   the behaviour is to be exchanged; `busy` are those that are still at
+                   work, and with `cuts` their handlers are cut off when the time is up
+    ``probation``  the first messages on new code have failed; a verdict is to come
+    ``retry``      one that failed is handed out again in a moment, and none passes it
+    ``choice``     its own ``decide_to_start`` says no
+    =============  =====================================================================
+    """
+
+    cause: Literal["exchange", "probation", "retry", "choice"]
+    seconds: float | None = None
+    busy: tuple[Address, ...] = ()
+    cuts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Inside:
-    """What is in hand, the timers that run, and who watches; `hook` is where a hook is now."""
+    """What is in hand, the timers that run, and who watches; `hook` is where a hook is now.
+
+    `wait` says why no message begins, of an actor that runs.
+    """
 
     in_hand: tuple[InHand, ...] = ()
     timers: tuple[TimerView, ...] = ()
     watchers: tuple[Address, ...] = ()
     hook: str | None = None
+    wait: Wait | None = None
 
 
 def look_inside(cell: ActorCell) -> Inside:
@@ -53,7 +78,25 @@ def look_inside(cell: ActorCell) -> Inside:
         timers=cell.timers.view(cell.system.now()),
         watchers=tuple(watch.watcher.address for watch in cell.watchers),
         hook=None if cell.hook is None else place_of(cell.hook),
+        wait=_wait(cell),
     )
+
+
+def _wait(cell: ActorCell) -> Wait | None:
+    """Return why no message begins; None where one does, or the actor does not run."""
+    now = cell.system.now()
+    if cell.system.quiet is not None and cell.is_quiesced:
+        return cell.system.quiet.waits()
+    if cell.state != "running":
+        return None
+    if cell.probation is not None and (at := cell.probation.opens_at) is not None:
+        return Wait("probation", max(0.0, at - now))
+    retry_at = None if cell.box is None else cell.box.retry_at
+    if retry_at is not None and cell.spec.max_tasks == 1:
+        return Wait("retry", max(0.0, retry_at - now))
+    if cell.pending and not cell.hands and cell.is_choosy:
+        return Wait("choice")
+    return None
 
 
 def _in_hand(hand: Hand, now: float) -> InHand:

@@ -54,6 +54,11 @@ class Probation:
         return self._opens is not None
 
     @property
+    def opens_at(self) -> float | None:
+        """The loop's time at which a closed gate opens without a verdict."""
+        return None if self._opens is None else self._opens.when()
+
+    @property
     def messages(self) -> tuple[Any, ...]:
         """What is set aside, in the order in which it was begun."""
         return tuple(message for _, message, _ in self._failed)

@@ -12,6 +12,7 @@ from .address import Address
 from .errors import BadAddress, Busy
 from .events import Replaced
 from .exchange import Build, CellView, Remap, Staged, plan_mail, put_in, rehearse, stage
+from .inside import Wait
 from .op import refuse_self_wait
 from .turn import current_turn
 
@@ -59,6 +60,7 @@ class Quiesce:
         self._paused: dict[ActorCell, None] = {}
         self._entered = False
         self._seconds = deadline
+        self._ends: float | None = None
         self._on_busy = on_busy
         self._staged: dict[Staged, None] = {}
         self._swapped: list[ActorCell] = []
@@ -66,7 +68,7 @@ class Quiesce:
     # ---- entering and leaving ------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        ends = self._system.now() + self._seconds
+        self._ends = ends = self._system.now() + self._seconds
         while (other := self._system.quiet) is not None:
             if not await self._ended_one_of({other.opened}, ends):
                 addresses = [cell.address for cell in self._members]
@@ -149,6 +151,12 @@ class Quiesce:
             cell.deferred = ()
 
     # ---- mail that the messages in hand wait for -----------------------------------------
+
+    def waits(self) -> Wait:
+        """Tell for whom this waits, and for how much longer."""
+        busy = tuple(it.address for it in self._members if it.hands or it.state == "starting")
+        left = None if self._ends is None else max(0.0, self._ends - self._system.now())
+        return Wait("exchange", left, busy, cuts=self._on_busy == "cancel")
 
     def pauses(self, cell: Mail) -> bool:
         """Tell whether the gate of `cell` is closed here."""

@@ -14,7 +14,7 @@ from .._door import lazy
 
 if TYPE_CHECKING:
     from .declared import Declared, KeyChange
-    from .engine import Engine
+    from .engine import Engine, Trouble
     from .event import ReloadEvent
     from .follower import Follower
     from .generation import Generation, Site, pending_restart
@@ -60,6 +60,7 @@ __all__ = [
     "SourceFile",
     "Successors",
     "Transaction",
+    "Trouble",
     "dirty",
     "exit_code_of",
     "hand_over",
@@ -77,7 +78,7 @@ __getattr__ = lazy(
     __name__,
     {
         "declared": ("Declared", "KeyChange"),
-        "engine": ("Engine",),
+        "engine": ("Engine", "Trouble"),
         "event": ("ReloadEvent",),
         "follower": ("Follower",),
         "generation": ("Generation", "Site", "pending_restart"),

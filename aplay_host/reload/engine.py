@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..kernel import Address
@@ -41,19 +41,27 @@ TOO_FAST = ReloadTrouble(
 _log = logging.getLogger("aplay_host.reload")
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A report after which not all that is on disk runs, and the loop's time of it."""
+
+    report: ReloadReport
+    at: float
+
+
 class Engine:
     """Makes transactions on `site`; `resolve` tells what a ``use`` means to some plugins.
 
     Every report but those of dry runs and of nothing done is logged, and told as a `ReloadEvent`.
-    `banner` is the line of the newest failure or rollback, until a reload has found that all that
-    is on disk runs; else it is empty.
+    `trouble` is the newest failure or rollback, until a reload has found that all that is on disk
+    runs.
     `installing` tells whether an installer is at work, which is waited for as git is.
     """
 
     def __init__(
         self, site: Site, resolve: Resolver, installing: Callable[[], bool] = lambda: False
     ) -> None:
-        self.banner = ""
+        self.trouble: Trouble | None = None
         self._site = site
         self._resolve = resolve
         self._imports = Imports()
@@ -109,8 +117,13 @@ class Engine:
                 return ReloadReport("refused", number, number + 1, error=NOTHING_BEFORE)
             report = self._told(await self._carry_out(request, self._former), request)
             if report.outcome == "committed":
-                self.banner = report.line()
+                self.trouble = Trouble(report, self._site.system.now())
             return report
+
+    @property
+    def banner(self) -> str:
+        """The line of the `trouble` there is, else empty."""
+        return "" if self.trouble is None else self.trouble.report.line()
 
     def forget_refusals(self) -> None:
         """Try what was refused or taken back again, though it is the same: all else may not be."""
@@ -199,9 +212,9 @@ class Engine:
     def _show(self, report: ReloadReport, *, is_whole: bool) -> None:
         """Keep the line of a failure until all that is on disk runs."""
         if report.outcome not in ("committed", "nothing"):
-            self.banner = report.line()
+            self.trouble = Trouble(report, self._site.system.now())
         elif is_whole:
-            self.banner, self._in_vain = "", ()
+            self.trouble, self._in_vain = None, ()
 
     def _told(self, report: ReloadReport, request: Request) -> ReloadReport:
         if report.outcome != "nothing" and not request.dry_run:

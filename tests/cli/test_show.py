@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from datetime import datetime
 
@@ -60,13 +61,22 @@ def test_the_facts_are_below(shared: Project, served: Served) -> None:
     assert found["state"].startswith("running since ")
     assert found["type"] == "logwatch/logwatch.parse"
     assert found["plugin"] == "logwatch"
-    assert re.fullmatch(r"/.*/logwatch/parse\.py:\d+", found["class"])
+    assert re.fullmatch(r"/.*/logwatch/parse\.py:\d+  source [0-9a-f]{12}", found["class"])
     assert (found["generation"], found["required"], found["restarts"]) == ("1", "yes", "0")
     assert found["mailbox"] == "0 of 10000 waiting, 0 in hand, kind memory"
     assert found["counters"] == "0 accepted, 0 handled, 0 failed, 0 dead"
     assert found["children"] == "-"
     assert f"pid {served.pid}" in found["host"]
     assert facts(shared.run("show", "/w").out)["children"] == "/w/a"
+
+
+def test_timers_and_watchers_are_told(shared: Project, served: Served) -> None:
+    served.send("/odd", {"do": "set a timer"})
+    served.send("/odd", {"do": "watch", "address": "/w/a"})
+    until(lambda: served.row("/odd")["counters"]["handled"] >= 2)
+    found = facts(shared.run("show", "/odd").out)
+    assert re.fullmatch(r"beat: str in \d+ s, each 60 s", found["timer"])
+    assert facts(shared.run("show", "/w/a").out)["watched by"] == "/odd"
 
 
 def test_each_option_has_its_value_and_its_source(shared: Project, served: Served) -> None:
@@ -107,13 +117,15 @@ def test_a_stop_by_a_person_is_told_after_a_restart_of_the_host(project: Project
     first.signal(9)
     first.wait()
     held = project.state_dir / "held.json"
-    stop = json.loads(held.read_text())["held"]["/a"]["at"]
-    assert datetime.fromisoformat(stop).tzinfo is not None
-    held.write_text('{"held": {"/a": "2026-03-01T12:03:00+00:00"}}')
+    stop = json.loads(held.read_text())
+    assert datetime.fromisoformat(stop["held"]["/a"]["at"]).tzinfo is not None
+    stop["held"]["/a"]["at"] = "2026-03-01T12:03:00+00:00"
+    held.write_text(json.dumps(stop))
     project.serve()
     (why,) = project.run("show", "/a", "-o", "json").data["why"]
     day = datetime.fromisoformat("2026-03-01T12:03:00+00:00").astimezone()
-    assert why["text"] == f"was stopped by a person at {day:%Y-%m-%d %H:%M}"
+    who = re.escape(f"was stopped by uid {os.geteuid()}")
+    assert re.fullmatch(rf"{who}( \(.+\))? at {day:%Y-%m-%d %H:%M}", why["text"])
 
 
 def test_a_text_that_looks_like_a_command_begins_no_line(shared: Project, served: Served) -> None:

@@ -69,3 +69,13 @@ class Parent(Actor):
 
     async def on_start(self) -> None:
         await self.spawn(Echo, "child")
+
+
+class Shy(Actor):
+    """Begins with nothing unless somebody starts it."""
+
+    def decide_to_start(self) -> bool:
+        return False
+
+    async def msg_handler(self, msg: Any) -> Any:
+        return msg

@@ -69,7 +69,7 @@ async def test_a_detail_is_the_row_of_the_actor_with_more(port: HostPort) -> Non
     assert [getattr(detail, name) for name in names] == [getattr(row, name) for name in names]
     rule, text, command = headline(detail)
     assert (rule, command) == ("otherwise", None)
-    assert text.endswith("(generation 1, declared at aplay.toml:3:7)")
+    assert text.endswith("(generation 1, started by config at aplay.toml:3:7)")
     assert detail.source is not None
     assert detail.source.file == actors.__file__
     assert (detail.in_hand_now, detail.timers, detail.watchers) == ((), (), ())
@@ -131,7 +131,7 @@ async def test_a_stop_by_a_person_is_told_with_its_time(port: HostPort) -> None:
     await port.send(["/echo"], "x", by_me(1.0))
     rule, text, command = headline(port.show("/echo"))
     assert (rule, command) == ("held", "aplay-host start /echo")
-    assert text.startswith("was stopped by a person ")
+    assert text.startswith("was stopped by uid 1000 just now")
     assert text.endswith("; 1 message is kept")
     await port.stop(["/echo"], by_me(1.0))
     assert port._host.holds["/echo"] is began
@@ -145,7 +145,7 @@ async def test_a_stop_by_code_is_not_told_as_a_persons(port: HostPort) -> None:
     assert headline(port.show("/echo"))[1].startswith("was stopped by code ")
     assert "/echo was stopped by code" in [check.detail for check in port.ready().checks]
     await port.stop(["/echo"], by_me(1.0))
-    assert headline(port.show("/echo"))[1].startswith("was stopped by a person ")
+    assert headline(port.show("/echo"))[1].startswith("was stopped by uid 1000")
 
 
 async def test_an_actor_that_its_error_stopped_says_so(port: HostPort) -> None:

@@ -14,10 +14,12 @@ import pytest
 from aplay_host.cli.main import cli
 from aplay_host.cli.options import Common
 from aplay_host.control import InHandRow
-from aplay_host.host.explain import WHEN_FULL, ActorView, explain
+from aplay_host.host.actorview import ActorView, Newer, Stalled
+from aplay_host.host.explain import WHEN_FULL, explain
 from aplay_host.host.holds import Hold
 from aplay_host.host.origin import Origin
-from aplay_host.kernel import Actor, ActorSpec, ActorStatus, Address, Failure, MailboxSpec
+from aplay_host.kernel import Actor, ActorSpec, ActorStatus, Address, Failure, MailboxSpec, Wait
+from aplay_host.reload import ReloadReport, ReloadTrouble
 from tests.docs.pages import ROOT
 from tests.host.statuses import STATUS as A_STATUS
 
@@ -54,13 +56,19 @@ class Case:
 
 FAULT = '"acme/acme.x" cannot be loaded: import: ImportError: no y (acme/x.py:3)'
 PAUSED_2_S: dict[str, Any] = {"restarted_at": (NOW - 40, NOW - 20, NOW - 1), "pause": 3.0}
+REFUSED = ReloadReport(
+    "refused",
+    41,
+    42,
+    error=ReloadTrouble("syntax", "acme/parse.py:7", "SyntaxError: invalid syntax", "Python", ""),
+)
 CASES = [
     Case(
         view(state="failed", fault=FAULT, declared="aplay.toml:9:7", history=(BOOM,),
              origin=Origin("acme/acme.x", "acme")),
         "no-class",
         f"is failed: {FAULT} (aplay.toml:9:7)",
-        "aplay-host plugins list",
+        "aplay-host plugins show acme/acme.x",
     ),
     Case(
         view(state="failed", fault="m:A.Options cannot be used"),
@@ -92,6 +100,20 @@ CASES = [
              hold=Hold(CLOCK - timedelta(days=1, minutes=7))),
         "held",
         "was stopped by a person at 2026-02-28 12:03; 12 messages are kept",
+        "aplay-host start /a/x",
+    ),
+    Case(
+        view(state="stopped", held=True, stopped_by="person",
+             hold=Hold(CLOCK - timedelta(minutes=7), 1000, "anna", "the disk\nis full")),
+        "held",
+        'was stopped by uid 1000 (anna) at 12:03, reason "the disk is full"',
+        "aplay-host start /a/x",
+    ),
+    Case(
+        view(state="stopping", held=True, stopped_by="person", since=NOW - 2,
+             hook="/srv/a.py:9 in on_stop", hold=Hold(CLOCK - timedelta(seconds=2), 1001)),
+        "held",
+        "was stopped by uid 1001 2 s ago; it is at a.py:9 in on_stop, for 5 s at most",
         "aplay-host start /a/x",
     ),
     Case(
@@ -159,6 +181,85 @@ CASES = [
         "aplay-host stop /a/x",
     ),
     Case(
+        view(state="paused", host_generation=42, wait=Wait("exchange", 2.0, (Address("/a/x"),)),
+             busy=((Address("/a/x"), InHandRow("Order", 3.0, "/srv/sink.py:88 in take")),)),
+        "paused",
+        "waits for reload 43: still handling Order for 3 s at sink.py:88 in take; gives up in 2 s",
+        "aplay-host restart /a/x",
+    ),
+    Case(
+        view(state="paused", host_generation=42,
+             wait=Wait("exchange", 2.0, (Address("/b"),), cuts=True),
+             busy=((Address("/b"), InHandRow("Order", 3.0, "")),)),
+        "paused",
+        "waits for reload 43: /b is still handling Order for 3 s; cuts that off in 2 s",
+        "aplay-host show /b",
+    ),
+    Case(
+        view(state="paused", host_generation=42, wait=Wait("exchange", 2.0, (Address("/b"),))),
+        "paused",
+        "waits for reload 43: /b is still at work; gives up in 2 s",
+        "aplay-host show /b",
+    ),
+    Case(
+        view(state="paused", host_generation=42, wait=Wait("exchange")),
+        "paused",
+        "waits for reload 43",
+        "aplay-host status /a/x",
+    ),
+    Case(
+        view(state="paused", history=(BOOM,), wait=Wait("probation", 28.0)),
+        "paused",
+        "waits for a verdict on its new code, which failed its first messages, for 28 s at most; "
+        "last error ValueError: no number at parse.py:88 in take",
+        "aplay-host rollback",
+    ),
+    Case(
+        view(history=(BOOM,), wait=Wait("retry", 3.0)),
+        "paused",
+        "waits until its mailbox hands out again what failed, for 3 s at most; "
+        "last error ValueError: no number at parse.py:88 in take",
+        "aplay-host stop /a/x",
+    ),
+    Case(
+        view(pending=2, wait=Wait("choice")),
+        "paused",
+        "does not want to begin: its decide_to_start says no; 2 messages wait",
+        "aplay-host start /a/x",
+    ),
+    Case(
+        view(state="paused", since=NOW - 2),
+        "paused",
+        "begins no message for 2 s, because of a live change",
+        "aplay-host status /a/x",
+    ),
+    Case(
+        view(state="paused", since=NOW - 2, ancestors=(above("/a", "restarting"),)),
+        "paused",
+        "waits for 2 s for /a, which has to deal with its failure",
+        "aplay-host show /a",
+    ),
+    Case(
+        view(stalled=Stalled("/x", "/x", 3.0, "acme/f.py:31 in take (time.sleep)", 4.0)),
+        "stalled",
+        "had to wait, as every actor: /x blocked the loop for 3 s at acme/f.py:31 in take "
+        "(time.sleep), 4 s ago",
+        "aplay-host show /x",
+    ),
+    Case(
+        view(stalled=Stalled("/a/x", "/a/x", 3.0, "f.py:31", 4.0)),
+        "stalled",
+        "blocked the loop for 3 s at f.py:31, 4 s ago, and every actor waited",
+        "aplay-host stop /a/x",
+    ),
+    Case(
+        view(stalled=Stalled("a hook of acme/x", None, 3.0, "f.py:31", 4.0)),
+        "stalled",
+        "had to wait, as every actor: a hook of acme/x blocked the loop for 3 s at f.py:31, "
+        "4 s ago",
+        "aplay-host plugins list",
+    ),
+    Case(
         view(in_hand=2, in_hand_now=(
             InHandRow("Note", 6.0, "/srv/a.py:1 in f"),
             InHandRow("Order", 12.0, "/srv/sink.py:88 in take"),
@@ -192,9 +293,49 @@ CASES = [
         "aplay-host status /a/x",
     ),
     Case(
+        view(pending=3, oldest_s=41.0),
+        "behind",
+        "is behind: 3 of 10000 messages wait, there has been one for 41 s",
+        "aplay-host status /a/x",
+    ),
+    Case(
+        view(pending=8120, oldest_s=41.0, settings={"mailbox": {"kind": "sqlite"}}),
+        "behind",
+        "is behind: 8120 of 10000 messages wait, the oldest for 41 s, "
+        "sends are about to be refused",
+        "aplay-host status /a/x",
+    ),
+    Case(
+        view(generation=41, newer=Newer(REFUSED, CLOCK - timedelta(minutes=9))),
+        "newer",
+        "runs generation 41; the source saved since was refused at 12:01: "
+        "parse.py:7: SyntaxError: invalid syntax",
+        "aplay-host reload --dry-run",
+    ),
+    Case(
+        view(generation=41, newer=Newer(replace(REFUSED, outcome="taken_back"), CLOCK)),
+        "newer",
+        "runs generation 41; the source saved since was taken back just now: "
+        "parse.py:7: SyntaxError: invalid syntax",
+        "aplay-host reload --dry-run",
+    ),
+    Case(
+        view(generation=41, newer=Newer(replace(REFUSED, outcome="waiting"), CLOCK)),
+        "newer",
+        "runs generation 41; the source saved since waits, just now: "
+        "parse.py:7: SyntaxError: invalid syntax",
+        "aplay-host reload --dry-run",
+    ),
+    Case(
+        view(generation=43, newer=Newer(ReloadReport("committed", 42, 43, code_of=41), CLOCK)),
+        "newer",
+        "runs generation 43; that is code of generation 41, since a rollback just now",
+        "aplay-host reload --dry-run",
+    ),
+    Case(
         view(declared="aplay.toml:9:7", generation=42),
         "otherwise",
-        "runs since 12:03 (generation 42, declared at aplay.toml:9:7)",
+        "runs since 12:03 (generation 42, started by config at aplay.toml:9:7)",
         None,
     ),
     Case(view(since=NOW - 0.4), "otherwise", "runs for 0.4 s (generation 1, made by code)", None),
@@ -205,18 +346,19 @@ CASES = [
         "aplay-host tree /a/x",
     ),
     Case(
-        view(state="paused", since=NOW - 2),
+        view(history=(BOOM,), restarted_at=(NOW - 40, NOW - 2), since=NOW - 2),
         "otherwise",
-        "begins no message for 2 s, because of a live change",
+        "runs for 2 s (generation 1, made by code); 1 of 5 restarts in 30 s; "
+        "last error ValueError: no number at parse.py:88 in take",
         None,
     ),
+    Case(view(state="new"), "otherwise", "is new since 12:03", "aplay-host start /a/x"),
     Case(
-        view(state="paused", since=NOW - 2, ancestors=(above("/a", "restarting"),)),
+        view(state="stopping", since=NOW - 2, hook="/srv/a.py:9 in on_stop"),
         "otherwise",
-        "waits for 2 s for /a, which has to deal with its failure",
-        "aplay-host show /a",
+        "has been stopping for 2 s at a.py:9 in on_stop, 5 s at most",
+        "aplay-host status /a/x",
     ),
-    Case(view(state="new"), "otherwise", "is new since 12:03", None),
     Case(
         view(state="stopped", history=(BOOM,)),
         "otherwise",
@@ -272,6 +414,8 @@ def test_a_class_that_is_missing_explains_a_stop_as_well() -> None:
         {"in_hand": 1, "in_hand_now": (InHandRow("Order", 5.0, ""),)},
         {"pending": 7999},
         {"ancestors": (above("/a", "stopped", held=True),)},
+        {"pending": 3, "oldest_s": 10.0},
+        {"oldest_s": 11.0},
     ],
 )
 def test_what_is_within_bounds_is_nothing_to_tell(facts: Any) -> None:

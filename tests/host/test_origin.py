@@ -119,7 +119,7 @@ def test_the_word_of_the_file_goes_before_the_class() -> None:
 
 
 def test_a_class_is_written_where_its_first_method_is_or_where_python_says() -> None:
-    source = source_of(Worker)
+    source = source_of(Worker, {})
     assert source is not None
     assert source.file == __file__
     first = inspect.getsourcelines(Worker)[1]
@@ -141,4 +141,4 @@ def test_a_class_is_written_where_its_first_method_is_or_where_python_says() -> 
 def test_what_is_not_known_of_a_source_is_not_told(
     cls: type[Actor], source: SourceRow | None
 ) -> None:
-    assert source_of(cls) == source
+    assert source_of(cls, {}) == source

@@ -13,7 +13,7 @@ import click
 from ..client import Answer, Client
 from ..completion import addresses_there
 from ..options import Common, common_options
-from ..output import age, clock, host_line, print_answer, shown_state, visible
+from ..output import age, clock, host_line, one_line, print_answer, shown_state
 
 LABEL = 12
 """The width of the column that names the facts."""
@@ -42,7 +42,7 @@ def _print(common: Common, answer: Answer) -> None:
         *_options(answer.data["options"]),
         *_history(answer.data["restart_history"], answer.document["at"]),
     ):
-        print(visible(line).replace("\n", r"\n"))  # no guest's text begins a line of ours
+        print(one_line(line))  # no guest's text begins a line of ours
 
 
 def _reasons(data: dict[str, Any], common: Common) -> Iterator[str]:
@@ -67,7 +67,9 @@ def _facts(data: dict[str, Any], at: str) -> Iterator[str]:
     yield _fact("type", data["type"])
     yield _fact("plugin", data["plugin"])
     if source := data["source"]:
-        yield _fact("class", ":".join(str(it) for it in source.values() if it is not None))
+        line = f":{source['line']}" if source["line"] else ""
+        digest = f"  source {source['hash'][:12]}" if source["hash"] else ""
+        yield _fact("class", f"{source['file']}{line}{digest}")
     yield _fact("generation", data["generation"])
     yield _fact("required", "yes" if data["required"] else "no")
     yield _fact("restarts", data["restarts"])
@@ -77,7 +79,17 @@ def _facts(data: dict[str, Any], at: str) -> Iterator[str]:
         where = f" at {held['where']}" if held["where"] else ""
         yield _fact("in hand", f"{held['message_type']} for {held['for_s']:.0f} s{where}")
     yield _fact("counters", ", ".join(f"{count} {name}" for name, count in counters.items()))
+    for timer in data["timers"]:
+        yield _fact("timer", _timer(timer))
+    if data["watchers"]:
+        yield _fact("watched by", " ".join(data["watchers"]))
     yield _fact("children", " ".join(data["children"]) or "-")
+
+
+def _timer(timer: dict[str, Any]) -> str:
+    every = "" if timer["every_s"] is None else f", each {timer['every_s']:g} s"
+    comes = "its message waits" if timer["in_s"] is None else f"in {timer['in_s']:.0f} s"
+    return f"{timer['key']}: {timer['message_type']} {comes}{every}"
 
 
 def _fact(name: str, value: object) -> str:

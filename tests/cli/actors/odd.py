@@ -33,6 +33,10 @@ class Odd(Actor):
                 threading.Thread(target=time.sleep, args=(60,)).start()
             case {"do": "raise what cannot be told"}:
                 raise Untold
+            case {"do": "set a timer"}:
+                self.send_every(60.0, "beat", key="beat")
+            case {"do": "watch", "address": address}:
+                self.watch(address)
             case {"do": "exit"}:
                 raise SystemExit(3)
         return msg
