@@ -390,7 +390,7 @@ def test_each_command_can_be_pasted(command: str) -> None:
 def test_the_cases_cover_the_table_of_the_rules_and_the_manual_has_the_same() -> None:
     rules = re.findall(r"^ *``([a-z-]+)``", explain.__doc__ or "", re.MULTILINE)
     assert rules == list(dict.fromkeys(case.rule for case in CASES))
-    manual = (ROOT / "docs" / "cli.md").read_text("utf-8").partition("| rule |")[2]
+    manual = (ROOT / "docs" / "operating.md").read_text("utf-8").partition("| rule |")[2]
     assert re.findall(r"^\| `([a-z-]+)` \|", manual.partition("\n\n")[0], re.MULTILINE) == rules
 
 
