@@ -81,7 +81,7 @@ def _failed(view: ActorView) -> Why | None:
         return None
     budget, at = status.spec.budget, when(view.entered, view.clock)
     if "escalate" in _directives(status):  # the kernel does not say whether it has done so
-        text = f"failed {at}"
+        text = f"failed {at}{_nobody_above(view)}"
     elif budget.max:
         restarts = count(budget.max, "restart")
         text = f"is failed: {restarts} in {span(budget.within)} spent the budget {at}"
@@ -333,6 +333,14 @@ def _last_error(status: ActorStatus) -> str:
 
 def _be(number: int) -> str:
     return "is" if number == 1 else "are"
+
+
+def _nobody_above(view: ActorView) -> str:
+    """Return who should have dealt with a failure that went up, where that one is down."""
+    above = view.ancestors[0] if view.ancestors else None
+    if above is None or above.state not in ("stopping", "stopped", "failed"):
+        return ""
+    return f", and {above.address}, which has to deal with it, is {_state(above)}"
 
 
 def _stopper(view: ActorView) -> str:

@@ -302,6 +302,13 @@ class HostPort:
         except BadAddress as error:
             raise CommandError("bad-request", str(error)) from None
         if not named or named[0] not in known:
+            place = self._host.config.place_of(named[0], "use") if named else None
+            if place is not None:
+                detail = (
+                    f"{text} is removed: it has ended, or code removed it (declared at {place})"
+                )
+                hint = "it comes back with the next start of the host"
+                raise CommandError("no-such-actor", detail, hint=hint, address=text)
             detail = f"{text} names no actor"
             close = difflib.get_close_matches(text, known, n=1)
             hint = f"did you mean {close[0]}?" if close else "see them all: aplay-host status"

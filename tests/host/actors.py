@@ -79,3 +79,13 @@ class Shy(Actor):
 
     async def msg_handler(self, msg: Any) -> Any:
         return msg
+
+
+class Done(Actor):
+    """Ends itself with its first message."""
+
+    restart: ClassVar = "transient"
+
+    async def msg_handler(self, msg: Any) -> None:
+        await asyncio.sleep(0.1)
+        self.exit()

@@ -96,6 +96,14 @@ CASES = [
         "aplay-host start /a/x",
     ),
     Case(
+        view(state="failed", history=(BOOM,), settings={"on_error": "escalate"},
+             ancestors=(above("/a", "stopped", held=True),)),
+        "failed",
+        "failed at 12:03, and /a, which has to deal with it, is held; "
+        "last error ValueError: no number at parse.py:88 in take",
+        "aplay-host start /a/x",
+    ),
+    Case(
         view(state="stopped", held=True, stopped_by="person", pending=12,
              hold=Hold(CLOCK - timedelta(days=1, minutes=7))),
         "held",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aplay_host.errors import CommandError
 from aplay_host.host.port import HostPort
 from aplay_host.reload import ReloadEvent, Request
 from tests.host.orders import by_me
@@ -32,6 +33,8 @@ TREE = """
     [actors."/again"]
     use = "tests.host.actors:Echo"
     on_error = "restart"
+    [actors."/done"]
+    use = "tests.host.actors:Done"
     [actors."/above"]
     use = "tests.host.actors:Echo"
     [actors."/above/below"]
@@ -195,6 +198,28 @@ async def test_who_escalated_waits_for_its_parent(port: HostPort) -> None:
     why = port.show("/above/below").why[0]
     assert (why.rule, why.next) == ("paused", "aplay-host show /above")
     assert why.text == "waits for 1 s for /above, which has to deal with its failure"
+
+
+async def test_who_failed_under_a_parent_that_is_stopped_names_it(port: HostPort) -> None:
+    await port.stop(["/above"], by_me(1.0))
+    port._host.system.ref("/above/below").tell_nowait({"raise": "ValueError"})
+    await asyncio.sleep(1)
+    text = r"failed 1 s ago, and /above, which has to deal with it, is held; last error .*"
+    says(port, "/above/below", "failed", text, "aplay-host start /above/below")
+
+
+async def test_an_actor_that_has_ended_itself_is_told_from_one_that_never_was(
+    port: HostPort,
+) -> None:
+    await busy(port, "/done", "exit")
+    await asyncio.sleep(1)
+    with pytest.raises(CommandError, match="/done is removed") as caught:
+        port.show("/done")
+    assert caught.value.kind.name == "no-such-actor"
+    assert "aplay.toml:" in caught.value.detail
+    assert caught.value.hint == "it comes back with the next start of the host"
+    assert await reload(port, config=True) == "nothing"
+    assert port._host.system.select("/done") == []
 
 
 async def test_an_actor_that_comes_back_again_and_again_tells_how_often(port: HostPort) -> None:
