@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,7 @@ class DeadLetters:
     def __init__(self, clock: Callable[[], float], events: EventStream, reports: Reports) -> None:
         self._clock = clock
         self.counts: Counter[str] = Counter()
-        self._kept: dict[int, DeadLetter] = {}
+        self._kept: OrderedDict[int, DeadLetter] = OrderedDict()
         self._numbered = 0
         self._events = events
         self._reports = reports
@@ -87,7 +87,9 @@ class DeadLetters:
         letter = DeadLetter(
             target, message, reason, error, self._clock(), incarnation, self._numbered
         )
-        self.put_back(letter)
+        self._kept[letter.number] = letter
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
         self._reports.dead_letter(letter)
         self._events.tell(DeadLettered, letter.target, letter)
 
@@ -96,7 +98,6 @@ class DeadLetters:
         return self._kept.pop(number, None)
 
     def put_back(self, letter: DeadLetter) -> None:
-        """Keep a letter that was taken; the oldest goes where there are too many."""
-        self._kept[letter.number] = letter
-        if len(self._kept) > KEPT:
-            del self._kept[min(self._kept)]
+        """Keep a letter that was taken, unless there are 1,000 others by now."""
+        if len(self._kept) < KEPT:
+            self._kept[letter.number] = letter
