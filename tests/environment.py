@@ -38,8 +38,11 @@ class Environment:
         return os.pathsep.join([*paths, os.environ.get("PYTHONPATH", "")])
 
     def pip(self, *arguments: str | Path) -> None:
-        """Run the real pip, without an index; raises when it fails."""
-        command = [sys.executable, "-m", "pip", "--python", self.python, *arguments]
+        """Run the real pip, without an index; raises when it fails.
+
+        The environment's own Python runs it: ``pip --python`` would start two, one after the other.
+        """
+        command = [self.python, "-m", "pip", *arguments]
         environ = {**os.environ, "PYTHONPATH": self.pythonpath, "PIP_CONFIG_FILE": os.devnull}
         environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
         done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import IO, Any
 
 from aplay_host.cli.connection import UnixConnection
 from aplay_host.testing import dist
@@ -56,20 +56,24 @@ class Ended:
 
 
 class Served:
-    """A host as a process; `log` is what it wrote to stderr, known once it has ended."""
+    """A host as a process; `log` is what it has written to stderr."""
 
-    def __init__(self, process: subprocess.Popen[str], ready: dict[str, Any]) -> None:
+    def __init__(self, process: subprocess.Popen[str], ready: dict[str, Any], errors: Path) -> None:
         self.process = process
         self.pid = process.pid
         self.ready = ready
-        self.log = ""
+        self._errors = errors
+
+    @property
+    def log(self) -> str:
+        return self._errors.read_text("utf-8")
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
     def wait(self) -> int:
         """Return the exit code once the process has ended by itself."""
-        _, self.log = self.process.communicate(timeout=PATIENCE)
+        self.process.communicate(timeout=PATIENCE)
         return self.process.returncode
 
     def ask(self, address: str, message: Any) -> Any:
@@ -85,6 +89,11 @@ class Served:
         (row,) = self._call("GET", f"/v1/actors?address={address}")
         assert isinstance(row, dict)
         return row
+
+    def plugin(self, id_: str) -> dict[str, Any]:
+        """Return the row of one entry, empty while there is none."""
+        rows = self._call("GET", "/v1/plugins")
+        return next((one for one in rows if one["id"] == id_), {})
 
     @property
     def phase(self) -> str:
@@ -144,19 +153,20 @@ class Project:
         """Start a host; return when it says that it is ready."""
         read, write = os.pipe()
         try:
-            given = ("serve", "--ready-fd", str(write), *arguments)
-            process = self._popen(given, {}, pass_fds=(write,))
+            given = ("--ready-fd", str(write), *arguments)
+            process, errors = self._host(given, pass_fds=(write,))
         finally:
             os.close(write)
         with os.fdopen(read, "rb") as stream:
             assert select.select([read], [], [], PATIENCE)[0], "the host is not ready in time"
             line = stream.readline()
-        assert line, process.communicate(timeout=PATIENCE)
-        return Served(process, json.loads(line))
+        assert line, (process.wait(PATIENCE), errors.read_text("utf-8"))
+        return Served(process, json.loads(line), errors)
 
     def start(self, *arguments: str) -> Served:
         """Start a host that may never be ready."""
-        return Served(self._popen(("serve", *arguments), {}), {})
+        process, errors = self._host(arguments)
+        return Served(process, {}, errors)
 
     def left_behind(self) -> set[str]:
         """Return what is in the state directory, but for the lock and the socket's folder."""
@@ -167,8 +177,21 @@ class Project:
         for process in self._started:
             end(process)
 
+    def _host(
+        self, arguments: tuple[str, ...], pass_fds: tuple[int, ...] = ()
+    ) -> tuple[subprocess.Popen[str], Path]:
+        """Start a host, and return where its stderr goes: a pipe is full when nobody reads it."""
+        errors = self.folder.with_name(f"{self.folder.name}.{len(self._started)}.err")
+        with errors.open("w") as stream:
+            process = self._popen(("serve", *arguments), {}, pass_fds, stream)
+        return process, errors
+
     def _popen(
-        self, arguments: tuple[str, ...], environ: dict[str, str], pass_fds: tuple[int, ...] = ()
+        self,
+        arguments: tuple[str, ...],
+        environ: dict[str, str],
+        pass_fds: tuple[int, ...] = (),
+        stderr: IO[str] | int = subprocess.PIPE,
     ) -> subprocess.Popen[str]:
         outer = {name: value for name, value in os.environ.items() if name != "APLAY_CONFIG"}
         site = (str(self.folder / "site-packages"), self._path)
@@ -179,7 +202,7 @@ class Project:
             env=outer | environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             pass_fds=pass_fds,
         )
@@ -198,7 +221,11 @@ def end(process: subprocess.Popen[str]) -> None:
 
 
 def until(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Look again and again until `holds`; every look is a question to another process."""
+    """Look again and again until `holds`; every look is a question to another process.
+
+    It has the processor to itself in between, and comes to what is waited for the sooner.
+    """
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"not so within {seconds} s"
+        time.sleep(0.02)

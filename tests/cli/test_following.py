@@ -64,7 +64,7 @@ def test_what_pip_does_is_a_reload_by_itself(project: Project, env: Environment)
     env.install(env.actor_wheel("acme", "1.1"))
     until(lambda: served.row("/a")["generation"] == 2)
     assert served.ask("/a", None) == "1.1"
-    assert flags_of(project)["acme/acme.a"] == []
+    assert served.plugin("acme/acme.a")["flags"] == []
     file = project.folder / "aplay.toml"
     file.write_text(f'{file.read_text()}[actors."/b"]\nuse = "other.a"\n')
     until(lambda: "REFUSED" in project.run("status").out)
@@ -76,7 +76,7 @@ def test_what_pip_does_is_a_reload_by_itself(project: Project, env: Environment)
     until(lambda: served.ask("/b", None) == "2.1")
 
     env.uninstall("acme")
-    until(lambda: flags_of(project)["acme/acme.a"] == ["orphaned"])
+    until(lambda: served.plugin("acme/acme.a")["flags"] == ["orphaned"])
     assert served.ask("/a", None) == "1.1"
     assert end(served) == [
         "reload #2 mod.py",
@@ -84,11 +84,6 @@ def test_what_pip_does_is_a_reload_by_itself(project: Project, env: Environment)
         "reload #3 aplay.toml",
         "reload #4 mod.py",
     ]
-
-
-def flags_of(project: Project) -> dict[str, list[str]]:
-    rows = project.run("plugins", "list", "-o", "json").data
-    return {one["id"]: one["flags"] for one in rows}
 
 
 def edit(file: Path, old: str, new: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -23,12 +22,6 @@ def project(env: Environment) -> Iterator[Project]:
     project = Project(env.folder, env)
     yield project
     project.close()
-
-
-def row(project: Project, id_: str = "acme/acme.a") -> dict[str, Any]:
-    """Return the row of one entry, empty while there is none."""
-    rows = project.run("plugins", "list", "-o", "json").data
-    return next((one for one in rows if one["id"] == id_), {})
 
 
 COUNTER = """
@@ -58,7 +51,7 @@ def test_upgrade_marks_stale_and_reload_keeps_state_and_mailbox(
     served = project.serve()
     assert served.ask("/a", "x") == ["1.0", 1]
     counter(env, "2.0")
-    until(lambda: row(project)["flags"] == ["stale"])
+    until(lambda: served.plugin("acme/acme.a")["flags"] == ["stale"])
     assert project.run("reload", "-o", "json").data["outcome"] == "nothing"
     project.run("stop", "/a")
     served.send("/a", "waits")
@@ -66,17 +59,17 @@ def test_upgrade_marks_stale_and_reload_keeps_state_and_mailbox(
     assert done.code == 0, done
     project.run("start", "/a")
     assert served.ask("/a", "x") == ["2.0", 3]
-    now = row(project)
+    now = served.plugin("acme/acme.a")
     assert (now["state"], now["version"], now["flags"]) == ("active", "2.0", [])
     assert (now["installed_version"], now["reason"]) == ("2.0", None)
-    assert row(project, "acme/acme.v1") == {}
-    assert row(project, "acme/acme.v2")["state"] == "found"
+    assert served.plugin("acme/acme.v1") == {}
+    assert served.plugin("acme/acme.v2")["state"] == "found"
     assert project.run("reload", "--plugin", "acme", "-o", "json").data["outcome"] == "nothing"
     env.uninstall("acme")
-    until(lambda: row(project)["flags"] == ["orphaned"])
+    until(lambda: served.plugin("acme/acme.a")["flags"] == ["orphaned"])
     assert project.run("rollback").code == 0
     assert served.ask("/a", "x") == ["1.0", 4]
-    assert row(project)["flags"] == ["orphaned"]
+    assert served.plugin("acme/acme.a")["flags"] == ["orphaned"]
 
 
 def test_failed_upgrade_keeps_the_old_code_running(project: Project, env: Environment) -> None:
@@ -85,19 +78,21 @@ def test_failed_upgrade_keeps_the_old_code_running(project: Project, env: Enviro
     served = project.serve()
     assert served.ask("/a", "x") == ["1.0", 1]
     counter(env, "2.0", "1 / 0\n")
-    until(lambda: row(project)["flags"] == ["stale"])
+    until(lambda: served.plugin("acme/acme.a")["flags"] == ["stale"])
     refused = project.run("reload", "--plugin", "acme", "-o", "json")
     assert (refused.code, refused.data["outcome"]) == (1, "refused")
     assert served.ask("/a", "x") == ["1.0", 2]
-    assert (row(project)["version"], row(project)["flags"]) == ("1.0", ["stale"])
+    now = served.plugin("acme/acme.a")
+    assert (now["version"], now["flags"]) == ("1.0", ["stale"])
     counter(env, "3.0")
-    until(lambda: row(project)["installed_version"] == "3.0")
+    until(lambda: served.plugin("acme/acme.a")["installed_version"] == "3.0")
     assert project.run("reload", "--plugin", "acme").code == 0
     assert served.ask("/a", "x") == ["3.0", 3]
 
 
-@pytest.mark.parametrize("follows", [True, False], ids=["reload", "plain"])
-@pytest.mark.parametrize("editable", [True, False], ids=["editable", "wheel"])
+@pytest.mark.parametrize(
+    ("editable", "follows"), [(True, True), (False, False)], ids=["editable-reload", "wheel-plain"]
+)
 def test_package_never_seen_before_comes_is_upgraded_and_goes(
     project: Project, env: Environment, *, editable: bool, follows: bool
 ) -> None:
@@ -114,14 +109,14 @@ def test_package_never_seen_before_comes_is_upgraded_and_goes(
             assert done.code == 0, done
 
     def is_now(*facts: object) -> bool:
-        one = row(project)
+        one = served.plugin("acme/acme.a")
         keys = ("state", "version", "installed_version", "flags", "reason", "editable")
         return [one.get(key) for key in keys] == [*facts, editable]
 
     place = env.folder / "home/src" if editable else env.site
     file = project.write("", head="")
     served = project.serve(*(["--reload"] if follows else []))
-    assert row(project) == {}
+    assert served.plugin("acme/acme.a") == {}
     install("1.0")
     until(lambda: is_now("found", "1.0", "1.0", [], None))
     file.write_text(TREE)
@@ -129,12 +124,12 @@ def test_package_never_seen_before_comes_is_upgraded_and_goes(
     until(lambda: project.run("status", "/a").code == 0)
     assert served.ask("/a", "version") == "1.0"
     assert is_now("active", "1.0", "1.0", [], None)
-    assert row(project)["file"] == str(place / "acme/mod.py")
+    assert served.plugin("acme/acme.a")["file"] == str(place / "acme/mod.py")
 
     install("1.1")
     if not follows:
-        until(lambda: row(project)["flags"] == ["stale"])
-        reason = row(project)["reason"]
+        until(lambda: served.plugin("acme/acme.a")["flags"] == ["stale"])
+        reason = served.plugin("acme/acme.a")["reason"]
         assert reason["message"].startswith("1.0 is loaded, 1.1 is installed; to run it: ")
         assert served.ask("/a", "version") == "1.0"
     reload("--plugin", "acme")
@@ -142,8 +137,8 @@ def test_package_never_seen_before_comes_is_upgraded_and_goes(
     assert served.ask("/a", "version") == "1.1"
 
     env.uninstall("acme")
-    until(lambda: row(project)["flags"] == ["orphaned"])
-    gone = row(project)
+    until(lambda: served.plugin("acme/acme.a")["flags"] == ["orphaned"])
+    gone = served.plugin("acme/acme.a")
     assert (gone["state"], gone["installed_version"]) == ("active", None)
     assert gone["reason"]["message"].endswith("; what is loaded runs on")
     assert served.ask("/a", "version") == "1.1"
@@ -176,18 +171,18 @@ def test_hooks_that_come_while_a_host_runs_are_called_once_they_are_asked_for(
     project.write("", head="")
     served = project.serve(*(["--reload"] if follows else []))
     install("1.0", "1 / 0\n")
-    until(lambda: row(project, "acme/acme") != {})
+    until(lambda: served.plugin("acme/acme") != {})
     if not follows:
-        waiting = row(project, "acme/acme")
+        waiting = served.plugin("acme/acme")
         assert (waiting["state"], waiting["reason"]["type"]) == ("found", "waits")
     reload()
-    until(lambda: row(project, "acme/acme")["state"] == "failed")
+    until(lambda: served.plugin("acme/acme")["state"] == "failed")
     install("1.1")
     if not follows:
-        until(lambda: row(project, "acme/acme")["state"] == "found")
+        until(lambda: served.plugin("acme/acme")["state"] == "found")
     reload()
-    until(lambda: row(project, "acme/acme")["state"] == "active")
-    now = row(project, "acme/acme")
+    until(lambda: served.plugin("acme/acme")["state"] == "active")
+    now = served.plugin("acme/acme")
     assert (now["version"], now["installed_version"], now["reason"]) == ("1.1", "1.1", None)
     served.signal(signal.SIGTERM)
     out, _ = served.process.communicate(timeout=60)
@@ -202,8 +197,8 @@ def test_running_host_tells_what_pip_did_and_its_actors_run_on(
     served = project.serve()
     assert served.ask("/a", "version") == "1.0"
     env.install(env.actor_wheel("acme", "1.1"))
-    until(lambda: row(project)["flags"] == ["stale"])
-    stale = row(project)
+    until(lambda: served.plugin("acme/acme.a")["flags"] == ["stale"])
+    stale = served.plugin("acme/acme.a")
     assert (stale["state"], stale["version"], stale["installed_version"]) == (
         "active",
         "1.0",
@@ -218,12 +213,12 @@ def test_running_host_tells_what_pip_did_and_its_actors_run_on(
     assert project.run("reload", "--dry-run").out == left
     assert served.ask("/a", "version") == "1.0"
     env.install("-e", env.project("home", "other", "2.0"))
-    until(lambda: row(project, "other/other.a") != {})
-    other = row(project, "other/other.a")
+    until(lambda: served.plugin("other/other.a") != {})
+    other = served.plugin("other/other.a")
     assert (other["state"], other["editable"], other["reason"]) == ("found", True, None)
     env.uninstall("acme")
-    until(lambda: row(project)["flags"] == ["orphaned"])
-    gone = row(project)
+    until(lambda: served.plugin("acme/acme.a")["flags"] == ["orphaned"])
+    gone = served.plugin("acme/acme.a")
     assert (gone["version"], gone["installed_version"]) == ("1.0", None)
     assert served.ask("/a", "version") == "1.0"
     served.signal(signal.SIGTERM)
