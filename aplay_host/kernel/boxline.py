@@ -60,11 +60,20 @@ class BoxLine:
             self.waiting -= 1
             if ask is not None:
                 del self._asks[ask]
+            cell.count("rejected", "store")
             raise
         if ask is not None and cell.state == "paused":
             cell.note_passing(ask, ask.parent)
         cell.wake()
         return kept
+
+    @property
+    def oldest_s(self) -> float:
+        """How long the oldest message is in the box, in seconds; 0 where that cannot be told."""
+        try:
+            return self.box.depth().oldest_s
+        except Exception:  # a guest's mistake is no reason to show nothing of the actor
+            return 0.0
 
     @property
     def requests(self) -> tuple[Request, ...]:

@@ -85,6 +85,7 @@ class ActorCell(Mail):
         "direct",
         "hands",
         "incarnation",
+        "left",
         "limit",
         "made_by",
         "opened",
@@ -106,9 +107,10 @@ class ActorCell(Mail):
         self.ref: ActorRef | None = None
         self.behaviour: Actor | None = None
         self.state: State = "new"
-        self.since = system.now()
+        self.since = self.left = system.now()
         self.inbox = None
         self.taken = self.handled = 0
+        self.worked = self.emptied = 0.0
         self.hands: tuple[Hand, ...] = ()
         # How many instances were made; `made_by` is the parent's at the time, or its next one.
         self.incarnation = 0
@@ -365,8 +367,10 @@ class ActorCell(Mail):
 
     def enter(self, state: State) -> None:
         """Set the state and the time at which it was entered."""
-        self.state = state
         self.since = self.system.now()
+        if self.state == "running":
+            self.left = self.since
+        self.state = state
         self.open_line()
         self.tell_change()
 
@@ -376,6 +380,12 @@ class ActorCell(Mail):
         set_aside = self.probation.messages if self.probation is not None else ()
         return self.waiting + len(set_aside)
 
+    def _oldest(self, now: float) -> float:
+        """Return at most how many seconds the oldest waiting message has waited."""
+        if self.box is not None:
+            return self.box.oldest_s
+        return now - self.emptied if self.inbox else 0.0
+
     @property
     def is_busy(self) -> bool:
         """Tell whether mail is in hand or waits."""
@@ -383,7 +393,8 @@ class ActorCell(Mail):
 
     def status(self) -> ActorStatus:
         """Return the cell as it is at this instant, exact even within a batch."""
-        pending, renewal = self.pending, self.renewal
+        pending, renewal, hands = self.pending, self.renewal, self.hands
+        now = self.system.now()
         return ActorStatus(
             address=self.address,
             state=self.visible_state,
@@ -398,6 +409,10 @@ class ActorCell(Mail):
             generation=self.generation,
             since=self.since,
             spec=self.spec,
+            left=self.left,
+            worked_s=self.worked + sum(now - hand.since for hand in hands if hand.in_hand),
+            oldest_s=self._oldest(now),
+            counts=self.counts,
             history=self.history,
             reason=self.reason,
             restarted_at=self.stamps,

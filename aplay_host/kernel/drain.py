@@ -104,6 +104,7 @@ class Drain(Turn):
             self.curtail()
             self._settle(1)
             self.cell.failed += 1
+            self._count_time()
         self._abandoned = self._retired = True
         self._end()
 
@@ -114,6 +115,12 @@ class Drain(Turn):
             self.cell.taken += taken
             self.cell.handled += taken - unhandled
         self._batch = None
+
+    def _count_time(self) -> None:
+        """Count the time since the batch began, or since it was counted last."""
+        now = self.cell.system.clock()
+        self.cell.worked += now - self.since
+        self.since = now
 
     # ---- running -------------------------------------------------------------------------
 
@@ -153,7 +160,7 @@ class Drain(Turn):
         ):
             if cell.state != "running":  # behind a closed gate: as far as something passes it
                 size = 1
-            if len(line) < size:
+            if whole := len(line) <= size:
                 size = len(line)
             self._size = size
             self._batch = batch = repeat(None, size)
@@ -170,6 +177,8 @@ class Drain(Turn):
                 if not self._abandoned:
                     cell.taken += taken
                     cell.handled += taken
+                    if whole and taken == size and self.since > cell.emptied:
+                        cell.emptied = self.since
                 self._batch = None
             except Refuse:  # an answer, not a failure
                 self._settle(1)
@@ -180,7 +189,9 @@ class Drain(Turn):
                 self._fail(error, message)
             count += size
             enough = SHARE if system.active > 1 else MOST_MESSAGES
-            self.since = clock()
+            now = clock()
+            cell.worked += now - self.since
+            self.since = now  # as `_count_time` does
             if count >= enough or self.since - began >= SOLO_SECONDS:
                 return
             if size < longest:
@@ -223,4 +234,5 @@ class Drain(Turn):
         if not self._abandoned:
             self.cell.fail_message(error, message)
         if isinstance(error, asyncio.CancelledError) and self.task.cancelling():
+            self._count_time()
             raise error

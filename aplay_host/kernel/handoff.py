@@ -115,6 +115,7 @@ class Driver:
             request.refuse(asyncio.CancelledError())
             request.cell.taken += 1
             request.cell.failed += 1
+            request.cell.worked += self._pool.system.clock() - request.asked
             request.cell.rest(self)
             self._pool.system.end_activation()
 
@@ -124,6 +125,7 @@ class Driver:
         request.is_open = False
         self.request = self._coro = None
         cell.taken += 1
+        cell.worked += self._pool.system.clock() - request.asked
         if error is None or isinstance(error, Refuse):
             cell.handled += 1
         else:
@@ -169,6 +171,7 @@ class Driver:
             cell.hands = ()
             cell.taken += 1
             cell.handled += 1
+            cell.worked += pool.system.clock() - request.asked
         else:
             self._settle(request, error)
         if self.is_free and not self._last:

@@ -85,6 +85,7 @@ def restart(cell: ActorCell) -> Op:
     """Give the actor a new instance, at once and uncounted; it keeps address and mail."""
     if cell.state not in ("running", "paused"):
         return start(cell)
+    cell.count("restart", "command")
     renew(cell, 0.0)
     return Op(cell, must_run=True)
 
@@ -202,6 +203,8 @@ def suspend(cell: ActorCell) -> None:
         follows = renewal.pause is None and not renewal.go.done()
         if renewal.fails or follows:
             return
+    if cell.state in ALIVE:  # else it is counted already
+        cell.count("restart", "group")
     if cell.state in (*ALIVE, "restarting"):
         renew(cell, None)
 

@@ -34,10 +34,11 @@ class Mail(Rare):
     """The part of a cell that accepts mail, keeps it in line, and buries it.
 
     `taken` counts what has left the line, handled or not; together with what waits and what
-    the hands have not settled yet, that is what was accepted.
+    the hands have not settled yet, that is what was accepted. `worked` are the seconds for which
+    handlers ran, and all that waits in line has come since the loop's time `emptied`.
     """
 
-    __slots__ = ("handled", "inbox", "taken")
+    __slots__ = ("emptied", "handled", "inbox", "taken", "worked")
 
     system: ActorSystem
     address: Address
@@ -48,6 +49,8 @@ class Mail(Rare):
     inbox: deque[Any] | None
     taken: int
     handled: int
+    worked: float
+    emptied: float
 
     def wake(self, *, by_name: bool = False) -> None:
         """Begin to handle mail, where that may begin now."""
@@ -85,6 +88,7 @@ class Mail(Rare):
             return
         turn = current_turn()
         if turn is not None and turn.cell is self:
+            self.count("rejected", "full")
             raise self.full()
         await self.wait_for_room(message, timeout)
 
@@ -99,6 +103,7 @@ class Mail(Rare):
                 await waiter.room
         except TimeoutError:
             if waiter.room.cancelled():  # else it got its room at the last instant
+                self.count("rejected", "timeout")
                 raise self.full() from None
         finally:
             self.waiters = tuple(other for other in self.waiters if other is not waiter)
@@ -146,6 +151,7 @@ class Mail(Rare):
         elif overflow == "drop_newest":
             self.bury((message,), "dropped")
         else:
+            self.count("rejected", "full")
             raise self.full()
 
     def _take_oldest(self) -> tuple[Any, ...]:
@@ -216,6 +222,7 @@ class Mail(Rare):
         self.count_in(newcomer)
         if self.inbox is None:
             self.inbox = deque()
+            self.emptied = self.system.clock()
         return self.inbox
 
     def admit_waiters(self) -> None:

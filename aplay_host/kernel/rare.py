@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Rare:
     # ---- mail ----------------------------------------------------------------------------
 
     failed = dead = late_replies = 0
+    # What happens seldom, by what it is and why; see `ActorStatus.counts`.
+    counts: Mapping[tuple[str, str], int] = MappingProxyType({})
     # A mailbox that feeds the line; None for mail that is in memory only.
     box: BoxLine | None = None
     # A mailbox that the next start puts into the cell.
@@ -104,6 +107,10 @@ class Rare:
     stamps: tuple[float, ...] = ()
     # Whether it is failed because one above it is.
     with_parent = False
+
+    def count(self, what: str, why: str) -> None:
+        """Count something that happens seldom."""
+        self.counts = {**self.counts, (what, why): self.counts.get((what, why), 0) + 1}
 
     @property
     def last_error(self) -> Failure | None:

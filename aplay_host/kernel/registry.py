@@ -84,6 +84,12 @@ class Registry:
         self.nowhere.handled += cell.handled
         self.nowhere.failed += cell.failed
         self.nowhere.dead += cell.dead
+        if self._system.on_forget is not None:
+            self._system.on_forget(cell.status())
+
+    def snapshot(self) -> list[ActorCell]:
+        """Return all cells but the root, at once, in order of creation."""
+        return list(self._cells.values())[1:]
 
     def lose(self, address: Address, message: Any) -> None:
         """Make a dead letter of a message to an address where nobody lives."""

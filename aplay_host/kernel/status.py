@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .address import Address
@@ -53,6 +54,21 @@ class ActorStatus:
     `since` is the loop's time at which the state was entered. `generation` is the number of
     the generation whose code the actor runs, `restarts` how often it was made anew.
 
+    `left` is the time at which it was ``running`` last, or was made, of one that does not run.
+    `worked_s` are the seconds for which its handlers ran, all together. `oldest_s` is the age of
+    the oldest message that waits, for mail in memory an upper bound: the time since none waited.
+    `counts` are what happens seldom, by what and why:
+
+    ==============  =======================================================================
+    what            why
+    ==============  =======================================================================
+    ``rejected``    ``full``; ``timeout``: there was no room in time; ``store``: the mailbox
+                    of another kind raised
+    ``restart``     ``error``; ``done``: it ended itself; ``group``: its parent or a sibling
+                    restarted; ``command``; ``revive``: it was failed, and was told to start
+    ``escalation``  empty
+    ==============  =======================================================================
+
     `history` has its newest failures, ten at most, the oldest first. `reason` is what the last
     stop was for, as `on_stop` is told it; it means something while the actor is held.
     `restarted_at` are the loop's times of the restarts that its budget counts, some maybe too
@@ -73,6 +89,10 @@ class ActorStatus:
     restarts: int = 0
     generation: int = 1
     since: float = 0.0
+    left: float = 0.0
+    worked_s: float = 0.0
+    oldest_s: float = 0.0
+    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     children: tuple[Address, ...] = ()
     history: tuple[Failure, ...] = ()
     reason: str = ""

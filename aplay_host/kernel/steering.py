@@ -67,6 +67,8 @@ def next_step(cell: ActorCell) -> Step | None:
 
 async def _start(cell: ActorCell) -> None:
     cause = {"restarting": "restart", "failed": "revive"}.get(cell.state, "start")
+    if cause == "revive":
+        cell.count("restart", "revive")
     cell.enter("starting")
     before = set(cell.children or ())
     outcome = await _open(cell)

@@ -72,6 +72,7 @@ def end_life(cell: ActorCell, by: EndedBy) -> None:
     elif plan.fate == "fail":
         lifecycle.renew(cell, 0.0, group, fails=True)
     else:
+        cell.count("restart", by)
         lifecycle.renew(cell, plan.pause, group)
         number = len(plan.stamps)
         cell.system.events.tell(Restarting, cell.address, number, plan.pause, cell.last_error)
@@ -85,6 +86,7 @@ def _escalate(cell: ActorCell, error: BaseException) -> None:
     parent = cell.parent
     if parent is None:
         return  # the root never fails
+    cell.count("escalation", "")
     if parent.state == "restarting":
         lifecycle.suspend(cell)  # that is what it asks for
     elif parent.parent is None or parent.state not in lifecycle.ALIVE:

@@ -74,6 +74,8 @@ class ActorSystem:
         self.events = EventStream(self.now)
         self.reports = Reports()
         self.dead_letters = DeadLetters(self.now, self.events, self.reports)
+        # Who is told of each actor that is gone, with its counters as they ended.
+        self.on_forget: Callable[[ActorStatus], object] | None = None
         # How many hands have a task of their own now.
         self.active = 0
         # The exchange under way, and what records the verbs of a behaviour being built for it.
