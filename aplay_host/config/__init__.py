@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._door import lazy
+from .bind import split_bind
 from .document import read_document
 from .duration import parse_duration
 from .find import find_config, peek
@@ -39,6 +40,7 @@ __all__ = [
     "peek",
     "plan_tree",
     "read_document",
+    "split_bind",
 ]
 
 __getattr__ = lazy(

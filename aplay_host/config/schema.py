@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
+from .bind import parse_bind
 from .duration import parse_duration
 from .find import STATE_DIR, resolved
 
@@ -88,7 +89,7 @@ class MetricsTable(Table):
     `per_address` are patterns of the addresses that have series of their own.
     """
 
-    bind: str = ""
+    bind: Annotated[str, AfterValidator(parse_bind)] = ""
     per_address: list[str] = []
 
 
