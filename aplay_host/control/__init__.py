@@ -15,6 +15,7 @@ from .._door import lazy
 from .envelope import API_VERSION, PROBLEM_PREFIX, envelope, problem, rfc3339
 
 if TYPE_CHECKING:
+    from .counted import Counted
     from .instance import (
         Instance,
         hold_lock,
@@ -70,6 +71,7 @@ __all__ = [
     "AskReport",
     "ControlApi",
     "ControlPort",
+    "Counted",
     "CounterRow",
     "ErrorRow",
     "EventRing",
@@ -119,6 +121,7 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
+        "counted": ("Counted",),
         "instance": (
             "Instance",
             "hold_lock",

@@ -119,10 +119,14 @@ class ControlPort(Protocol):
         """Return at once: that this runs is the answer."""
         ...
 
-    def ready(self) -> HealthReport:
+    async def ready(self) -> HealthReport:
         """Tell whether work may be sent here, and what is wrong."""
         ...
 
     def started(self) -> HealthReport:
         """Tell whether the first tree stands."""
+        ...
+
+    async def metrics(self) -> tuple[bytes, str]:
+        """Return all metrics as text, and the media type of that."""
         ...

@@ -28,10 +28,14 @@ class HostRecord:
 
 @dataclass(frozen=True, slots=True)
 class MailboxRow:
-    """How an actor keeps its mail."""
+    """How an actor keeps its mail; `oldest_s` is how long the oldest message has waited.
+
+    In memory that is the time since none waited, an upper bound; 0 while none does.
+    """
 
     kind: str
     capacity: int
+    oldest_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

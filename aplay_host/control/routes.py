@@ -65,6 +65,7 @@ class ControlApi:
                 self._route("GET", "/livez", "health", self._live),
                 self._route("GET", "/readyz", "health", self._ready),
                 self._route("GET", "/startupz", "health", self._started),
+                self._route("GET", "/metrics", "metrics", self._metrics),
             ],
             exception_handlers={HTTPException: _on_http_error},
         )
@@ -144,10 +145,14 @@ class ControlApi:
         return self.port.live()
 
     async def _ready(self, request: Request) -> Any:
-        return self.port.ready()
+        return await self.port.ready()
 
     async def _started(self, request: Request) -> Any:
         return self.port.started()
+
+    async def _metrics(self, request: Request) -> Response:
+        text, media_type = await self.port.metrics()
+        return Response(text, media_type=media_type)
 
     # ---- answers -------------------------------------------------------------------------
 
@@ -156,6 +161,8 @@ class ControlApi:
             try:
                 _admit(request)
                 data = await handler(request)
+                if isinstance(data, Response):
+                    return data
                 status = 503 if isinstance(data, HealthReport) and not data.ready else 200
                 now = datetime.datetime.now(datetime.UTC)
                 page = data if isinstance(data, Page) else Page(data)

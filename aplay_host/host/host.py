@@ -51,6 +51,7 @@ from ..plugins import (
 from ..reload import Engine, Follower, Generation, ReloadEvent, Request, pending_restart
 from .audit import Audit, Deed
 from .checking import plugin_settings, strict_refusals
+from .health import Health
 from .holds import Hold, read_holds, user_names, write_holds
 from .installed import InstalledWatch, installed_soon
 from .news import NEWS, ActorNews
@@ -61,6 +62,7 @@ from .resolver import Resolver, make_mailbox
 from .rounds import HealthRounds
 from .signals import StopSignals
 from .turnover import Turnover
+from .vitals import Vitals
 
 if TYPE_CHECKING:
     from ..kernel.composing import Wrap
@@ -127,6 +129,7 @@ class Host:
         self.rounds = HealthRounds(lambda: self.plugins.hooks.health(self.info))
         self._on_ready = on_ready
         self.presence = Presence(self)
+        self.health, self.vitals = Health(self), Vitals(self)
         self._stop_reason: asyncio.Future[str] | None = None
         self._rounds: list[asyncio.Task[None]] = []
         self._news: ActorNews | None = None
@@ -153,6 +156,7 @@ class Host:
         hooks = self.plugins.hooks
         before.report = hooks.report = self.plugins.degrade
         self.origins = declared_origins(generation.config, self.plugins.catalog)
+        self.vitals.declare()
         nodes = generation.tree.nodes
         self.faults = {node.address: node.fault for node in nodes if node.fault is not None}
         self.follower.check()
@@ -183,7 +187,7 @@ class Host:
         prepare_state_dir(state_dir)
         signals = StopSignals(self._stop_by_signal, self.system.abort, self._reload_config)
         with hold_lock(state_dir), signals.captured():
-            async with self.presence.shown():
+            async with self.vitals.shown(), self.presence.shown():
                 return await self._live(self._stop_reason)
 
     def stop(self, reason: str) -> None:
@@ -263,7 +267,8 @@ class Host:
         if not actors:
             _log.warning("%s names no actor", self.config.file)
         control = self.presence.control
-        self._on_ready(Ready(os.getpid(), None if control is None else str(control), None))
+        told = None if control is None else str(control)
+        self._on_ready(Ready(os.getpid(), told, self.vitals.address))
 
     async def _settled(self) -> None:
         """Wait until no declared actor is on its way: each runs, is failed, or is held."""

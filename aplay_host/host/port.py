@@ -47,7 +47,7 @@ from ..plugins import Entry, entries_named
 from ..reload import ReloadReport, Request
 from .audit import Deed
 from .detail import actor_detail
-from .health import alive, judge_readiness, judge_start
+from .health import alive
 from .holds import Hold, stopped_by
 from .letters import Letters
 from .origin import origin_of
@@ -131,18 +131,19 @@ class HostPort:
         """Return at once: that this runs is the answer."""
         return alive()
 
-    def ready(self) -> HealthReport:
+    async def ready(self) -> HealthReport:
         """Tell whether work may be sent here, and what is wrong."""
-        host = self._host
-        statuses = host.system.tree() if host.planted else []
         wall = self._wall_clock()
-        rows = [self._row(status, wall) for status in statuses]
-        stoppers = {str(it.address): by for it in statuses if (by := stopped_by(it, host.holds))}
-        return judge_readiness(host.phase, rows, stoppers, host.rounds.checks)
+        return await self._host.health.ready(lambda status: self._row(status, wall))
 
     def started(self) -> HealthReport:
         """Tell whether the first tree stands."""
-        return judge_start(self._host.phase)
+        return self._host.health.started()
+
+    async def metrics(self) -> tuple[bytes, str]:
+        """Return all metrics as text, and the media type of that."""
+        metrics = self._host.vitals.metrics
+        return await metrics.text(), metrics.media_type
 
     def _rows(self) -> list[ActorRow]:
         wall = self._wall_clock()

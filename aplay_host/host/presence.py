@@ -14,6 +14,7 @@ from .._version import __version__
 from ..control import (
     API_VERSION,
     ControlApi,
+    Counted,
     HostRecord,
     Instance,
     instance_id,
@@ -45,7 +46,9 @@ class Presence:
         file, state_dir = self._host.config.file, self._host.config.host.state_dir
         try:
             path = socket_path(state_dir, instance_id(file))
-            async with serve_control(ControlApi(HostPort(self._host)).app(), path):
+            api = ControlApi(HostPort(self._host)).app()
+            app = Counted(api, self._host.vitals.metrics.count_request)
+            async with serve_control(app, path):
                 self.control = path
                 write_instance(state_dir, self._instance(file))
                 try:
@@ -66,7 +69,7 @@ class Presence:
             started=rfc3339(datetime.now(UTC)),
             config=str(file),
             control=None if self.control is None else str(self.control),
-            metrics=None,
+            metrics=self._host.vitals.address,
             version=__version__,
             api=API_VERSION,
         )

@@ -34,7 +34,9 @@ def actor_row(status: ActorStatus, origin: Origin, required: bool, wall: WallClo
         restarts=status.restarts,
         pending=status.pending,
         in_hand=status.in_hand,
-        mailbox=MailboxRow(status.spec.mailbox.kind, status.spec.mailbox.capacity),
+        mailbox=MailboxRow(
+            status.spec.mailbox.kind, status.spec.mailbox.capacity, round(status.oldest_s, 3)
+        ),
         counters=CounterRow(status.accepted, status.handled, status.failed, status.dead),
         last_error=None if status.last_error is None else error_row(status.last_error, wall),
         children=tuple(status.children),

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from .plan import ReloadPlan, plan_reload
     from .reclass import Reclass
     from .refusal import Refusal, Refused
-    from .report import ReloadReport, ReloadTrouble, exit_code_of, report_line
+    from .report import BAD_CONFIG, ReloadReport, ReloadTrouble, exit_code_of, report_line
     from .running import FileChange, Running, RunningModule, plan_changes
     from .successors import Successors
     from .transaction import Request, Transaction
 
 __all__ = [
+    "BAD_CONFIG",
     "Before",
     "Change",
     "Declared",
@@ -96,7 +97,7 @@ __getattr__ = lazy(
         "plan": ("ReloadPlan", "plan_reload"),
         "reclass": ("Reclass",),
         "refusal": ("Refusal", "Refused"),
-        "report": ("ReloadReport", "ReloadTrouble", "exit_code_of", "report_line"),
+        "report": ("BAD_CONFIG", "ReloadReport", "ReloadTrouble", "exit_code_of", "report_line"),
         "running": ("FileChange", "Running", "RunningModule", "plan_changes"),
         "successors": ("Successors",),
         "transaction": ("Request", "Transaction"),

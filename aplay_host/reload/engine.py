@@ -55,6 +55,7 @@ class Engine:
     Every report but those of dry runs and of nothing done is logged, and told as a `ReloadEvent`.
     `trouble` is the newest failure or rollback, until a reload has found that all that is on disk
     runs.
+    `observe` is called with each transaction but dry runs, also where nothing was to be done.
     `installing` tells whether an installer is at work, which is waited for as git is.
     """
 
@@ -62,6 +63,7 @@ class Engine:
         self, site: Site, resolve: Resolver, installing: Callable[[], bool] = lambda: False
     ) -> None:
         self.trouble: Trouble | None = None
+        self.observe: Callable[[Request, ReloadReport], object] = lambda request, report: None
         self._site = site
         self._resolve = resolve
         self._imports = Imports()
@@ -217,6 +219,8 @@ class Engine:
             self.trouble, self._in_vain = None, ()
 
     def _told(self, report: ReloadReport, request: Request) -> ReloadReport:
+        if not request.dry_run:
+            self.observe(request, report)
         if report.outcome != "nothing" and not request.dry_run:
             log_report(report)
             told = f"reload.{report.outcome}", request.cause, report.line(), report

@@ -15,6 +15,8 @@ from .graph import Import, ImportGraph, imports_of
 from .running import Running, RunningModule
 
 NO_TREE = TreePlan()
+LIVE = ("metrics.per_address",)
+"""The keys, of tables that are else read at the start only, that hold from the commit on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def pending_restart(began: HostConfig, now: HostConfig) -> tuple[str, ...]:
     found: list[str] = []
     for table in ("host", "plugins", "control", "metrics", "log"):
         before, after = getattr(began, table).model_dump(), getattr(now, table).model_dump()
-        found += (it.key for it in differences(before, after, table))
+        found += (it.key for it in differences(before, after, table) if it.key not in LIVE)
     if began.reload.watch != now.reload.watch:  # modules come into scope before they are imported
         found.append("reload.watch")
     return tuple(found)

@@ -126,14 +126,14 @@ def test_status_is_a_row_for_each_actor(answer: Answer) -> None:
     for row in rows:
         assert set(row) == ROW
         assert set(row["counters"]) == {"accepted", "handled", "failed", "dead"}
-        assert set(row["mailbox"]) == {"kind", "capacity"}
+        assert set(row["mailbox"]) == {"kind", "capacity", "oldest_s"}
         assert TIME.fullmatch(row["since"])
         assert row["generation"] == 1
         settled = sum(row["counters"][name] for name in ("handled", "failed", "dead"))
         assert row["counters"]["accepted"] == settled + row["pending"] + row["in_hand"]
     by = {row["address"]: row for row in rows}
-    assert by["/odd"]["mailbox"] == {"kind": "memory", "capacity": 10_000}
-    assert by["/tight"]["mailbox"] == {"kind": "memory", "capacity": 1}
+    assert by["/odd"]["mailbox"] == {"kind": "memory", "capacity": 10_000, "oldest_s": 0.0}
+    assert by["/tight"]["mailbox"] == {"kind": "memory", "capacity": 1, "oldest_s": 0.0}
     assert (by["/odd"]["type"], by["/odd"]["plugin"]) == ("odd:Odd", None)
     assert (by["/w"]["type"], by["/w"]["plugin"]) == ("group", None)
     assert (by["/count"]["type"], by["/count"]["plugin"]) == ("logwatch/logwatch.count", "logwatch")

@@ -58,7 +58,7 @@ def test_every_verb_has_a_route_and_every_route_a_verb() -> None:
     verbs |= {f"dead {verb}" for verb in DEAD_VERBS}
     routes = {route.name for route in ControlApi(FakePort()).app().routes if type(route) is Route}
     assert verbs - LOCAL == set(ROUTES)
-    assert routes == set.union({"GET /v1/host"}, *ROUTES.values())
+    assert routes == set.union({"GET /v1/host", "GET /metrics"}, *ROUTES.values())
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,11 @@ class FakePort:
     def live(self) -> HealthReport:
         return self._health()
 
-    def ready(self) -> HealthReport:
+    async def metrics(self) -> tuple[bytes, str]:
+        self._note("metrics")
+        return b"up 1\n", "text/plain; version=0.0.4; charset=utf-8"
+
+    async def ready(self) -> HealthReport:
         return self._health()
 
     def started(self) -> HealthReport:

@@ -44,6 +44,7 @@ from aplay_host.kernel.actor import ASYNC_HOOKS, PLAIN_HOOKS
 from aplay_host.kernel.spec import Overflow
 from aplay_host.plugins import HOOK_RULES
 from aplay_host.reload import ReloadReport
+from aplay_host.telemetry.families import FAMILIES
 
 from . import hooks_page
 from .pages import ROOT
@@ -217,3 +218,16 @@ def test_every_public_name_can_be_had_from_the_package() -> None:
         assert getattr(aplay_host, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = aplay_host.nonsense
+
+
+def test_every_metric_is_in_the_page_with_its_kind_and_labels_and_no_other() -> None:
+    rows = re.findall(
+        r"^\| `(aplay_[^`]+)` \| (\w+) \| ([^|]+) \| ([^|]+) \|$", page("operating"), re.M
+    )
+    documented = {
+        name: (kind, re.findall(r"`(\w+)`", labels), text) for name, kind, labels, text in rows
+    }
+    assert len(documented) == len(rows)
+    assert documented == {
+        name: (it.kind, list(it.labels), it.text) for name, it in FAMILIES.items()
+    }

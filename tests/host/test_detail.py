@@ -143,7 +143,7 @@ async def test_a_stop_by_a_person_is_told_with_its_time(port: HostPort) -> None:
 async def test_a_stop_by_code_is_not_told_as_a_persons(port: HostPort) -> None:
     await port._host.system.ref("/echo").stop()
     assert headline(port.show("/echo"))[1].startswith("was stopped by code ")
-    assert "/echo was stopped by code" in [check.detail for check in port.ready().checks]
+    assert "/echo was stopped by code" in [check.detail for check in (await port.ready()).checks]
     await port.stop(["/echo"], by_me(1.0))
     assert headline(port.show("/echo"))[1].startswith("was stopped by uid 1000")
 
@@ -154,7 +154,7 @@ async def test_an_actor_that_its_error_stopped_says_so(port: HostPort) -> None:
     assert (rule, command) == ("held", "aplay-host start /stops")
     assert text.startswith("stopped itself ")
     assert ERROR in text
-    details = [check.detail for check in port.ready().checks]
+    details = [check.detail for check in (await port.ready()).checks]
     assert "/stops stopped itself after an error: no such thing" in details
 
 

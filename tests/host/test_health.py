@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from aplay_host.control import ActorRow, CounterRow, ErrorRow, MailboxRow
-from aplay_host.host.health import alive, judge_readiness, judge_start
+from aplay_host.control import ActorRow, CounterRow, ErrorRow, HealthCheck, MailboxRow
+from aplay_host.host.health import alive, judge_readiness, judge_start, line_of
 from aplay_host.host.holds import StoppedBy
 
 ROW = ActorRow(
@@ -95,10 +95,49 @@ def test_what_is_well_is_not_listed_by_actor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase", "status"), [("starting", "not ready"), ("running", "ok"), ("stopping", "ok")]
+    "state", ["new", "starting", "restarting", "paused", "stopping", "stopped"]
 )
-def test_the_start_probe(phase: str, status: str) -> None:
-    assert judge_start(phase).status == status
+@pytest.mark.parametrize(
+    ("required", "away_s", "status"),
+    [(True, 5.0, "ok"), (True, 5.1, "not ready"), (False, 100.0, "ok")],
+)
+def test_a_required_actor_may_be_away_for_five_seconds(
+    state: str, required: bool, away_s: float, status: str
+) -> None:
+    row = replace(ROW, state=state, required=required)
+    assert judge_readiness("running", [row], away={"/a": away_s}).status == status
+
+
+def test_who_is_away_is_told_with_its_state_and_for_how_long() -> None:
+    report = judge_readiness("running", [replace(ROW, state="restarting")], away={"/a": 8.2})
+    assert report.checks[-1].detail == "/a is restarting, and has not run for 8 s"
+
+
+def test_a_held_actor_may_be_away_for_ever() -> None:
+    assert judge_readiness("running", [HELD], away={"/c": 1e6}).status == "degraded"
+
+
+@pytest.mark.parametrize(
+    ("waits_for", "status", "line"),
+    [
+        (None, "not ready", "not ready: the host is starting"),
+        (["/a", "/b"], "not ready", "not ready: /a has not started yet, and 1 more"),
+        ([], "ok", "ok"),
+    ],
+)
+def test_the_start_probe(waits_for: list[str] | None, status: str, line: str) -> None:
+    report = judge_start(waits_for)
+    assert (report.status, line_of(report)) == (status, line)
+
+
+def test_the_line_of_a_probe_tells_no_error_text() -> None:
+    error = ErrorRow("OSError", "token=hunter2", "a.py:1 in f", ROW.since)
+    failed = judge_readiness("running", [replace(FAILED, last_error=error)])
+    told = HealthCheck("guard/disk", False, True, "guard/disk: /home/anna is full")
+    assert line_of(failed) == "not ready: /a is failed"
+    assert line_of(judge_readiness("running", [], told=[told])) == "not ready: guard/disk fails"
+    assert line_of(judge_readiness("stopping", [])) == "not ready: the host is stopping"
+    assert line_of(judge_readiness("running", [HELD])) == "ok"
 
 
 def test_the_probe_of_life_is_always_well() -> None:

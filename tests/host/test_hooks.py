@@ -105,9 +105,9 @@ async def test_health_that_hangs_is_a_failed_check_not_a_hung_probe(
     install(folder, "disk", "@hookimpl\ndef aplay_health(): return Health('sda', 'ok')")
     served = await serve(ECHO)
     port = HostPort(served.host)
-    assert port.ready().status == "ok"  # nobody has answered yet, and nobody waits for that
+    assert (await port.ready()).status == "ok"  # nobody has answered yet, and nobody waits for that
     await asyncio.sleep(5)
-    report = port.ready()
+    report = await port.ready()
     assert report.status == "degraded"
     assert [(one.name, one.ok) for one in report.checks[1:]] == [
         ("hang/hang aplay_health", False),
@@ -192,8 +192,8 @@ async def test_critical_check_that_fails_makes_the_host_not_ready(
     install(folder, "disk", source)
     port = HostPort((await serve(ECHO)).host)
     await asyncio.sleep(1)
-    assert port.ready().status == "not ready"
-    assert port.ready().checks[-1].detail == "disk/sda: full"
+    assert (await port.ready()).status == "not ready"
+    assert (await port.ready()).checks[-1].detail == "disk/sda: full"
 
 
 async def test_strict_host_does_not_start_over_a_start_hook_that_fails(

@@ -230,7 +230,7 @@ async def test_who_is_full_is_told_beside_who_has_accepted(port: HostPort) -> No
 async def test_a_host_without_a_tree_says_that_it_is_starting(make: Make) -> None:
     port: ControlPort = HostPort(make(TREE))
     assert port.host().state == "starting"
-    assert port.ready().status == port.started().status == "not ready"
+    assert (await port.ready()).status == port.started().status == "not ready"
     assert port.live().status == "ok"
     assert port.plugins() == []
     for look in (lambda: port.actors([]), lambda: port.tree("/")):
@@ -248,4 +248,4 @@ async def test_a_host_that_stops_takes_no_mail_and_can_still_be_looked_at(port: 
     with refused("stopping"):
         await port.ask("/echo", 1, by_me(1.0))
     assert [row.address for row in port.actors([])] == ALL
-    assert port.ready().status == "not ready"
+    assert (await port.ready()).status == "not ready"

@@ -23,6 +23,7 @@ STATUS = ActorStatus(
     restarts=2,
     generation=3,
     since=100.0,
+    oldest_s=2.50004,
     children=(Address("/a/b/c"),),
 )
 
@@ -44,7 +45,7 @@ def test_a_row_has_every_field_of_the_contract_and_no_other() -> None:
         "restarts": 2,
         "pending": 1,
         "in_hand": 1,
-        "mailbox": {"kind": "memory", "capacity": 7},
+        "mailbox": {"kind": "memory", "capacity": 7, "oldest_s": 2.5},
         "counters": {"accepted": 10, "handled": 4, "failed": 3, "dead": 1},
         "last_error": None,
         "children": ("/a/b/c",),

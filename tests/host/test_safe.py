@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,9 @@ from aplay_host.host import Host, load_host_config
 from aplay_host.host.port import HostPort
 from aplay_host.testing import dist
 from tests.host.conftest import life_of
+
+if TYPE_CHECKING:
+    from tests.host.conftest import Serve
 
 Read = Callable[[Host], object]
 
@@ -82,11 +85,9 @@ async def test_safe_start_holds_foreign_actors_and_keeps_their_mail(folder: Path
 
 
 @pytest.mark.usefixtures("site")
-async def test_health_of_a_safe_host_says_why_its_actors_do_not_run(folder: Path) -> None:
-    def look(host: Host) -> object:
-        return [check.detail for check in HostPort(host).ready().checks if not check.ok]
-
-    assert await looked_at(folder, look, safe=True) == [
+async def test_health_of_a_safe_host_says_why_its_actors_do_not_run(serve: Serve) -> None:
+    report = await HostPort((await serve(TREE, safe=True)).host).ready()
+    assert [check.detail for check in report.checks if not check.ok] == [
         f"{address} is held: safe mode" for address in ("/team/deadly", "/unknown", "/mine")
     ]
 
