@@ -151,6 +151,7 @@ PROBLEM_KINDS = {
         ProblemKind("forbidden", 403, 1, "not allowed"),
         ProblemKind("api-version", 400, 1, "client and host speak different versions"),
         ProblemKind("too-many-streams", 503, 1, "too many streams of events are open"),
+        ProblemKind("too-many-connections", 503, 1, "too many connections are open"),
         ProblemKind("bad-request", 400, 2, "the request cannot be understood"),
         ProblemKind("too-large", 413, 2, "the request is too large"),
         ProblemKind("no-host", 503, 3, "no host is running"),

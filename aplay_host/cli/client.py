@@ -5,19 +5,29 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from ..config import peek
 from ..control import API_VERSION, PROBLEM_PREFIX, Instance, is_locked, read_instance
 from ..errors import PROBLEM_KINDS, CommandError
 from .options import Common
+from .stream import Sent, messages
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
+    from .connection import UnixConnection
 
 Query = list[tuple[str, str]]
 
+OK = 200
 WITHOUT_LIMIT = 24 * 3600.0
+LONGEST_SILENCE = 45.0
+"""A stream says something every 15 seconds, in seconds."""
 
 
 class Answer:
@@ -90,23 +100,10 @@ class Client:
 
     def _call(self, method: str, path: str, body: bytes | None, patience: float = 0.0) -> Answer:
         instance = self.instance()
-        from .connection import HTTPException, UnixConnection  # most of what this file costs
-
-        timeout = self._common.timeout + patience if self._common.timeout else None
         began = time.monotonic()
-        try:
-            connection = UnixConnection(Path(instance.control or ""), timeout)
-            headers = {"Aplay-Api": API_VERSION, "Content-Type": "application/json"}
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
+        with self._spoken_to(instance, patience) as connection:
+            response = self._send(connection, method, path, body)
             answer = Answer(response.status, response.read(), instance.started)
-            connection.close()
-        except TimeoutError:
-            raise self._no_answer(instance) from None
-        except (OSError, HTTPException, ValueError) as error:
-            if is_locked(self._state_dir):
-                raise self._no_answer(instance, str(error)) from None
-            raise self._no_host() from None
         if self._common.verbose:
             took = f"{answer.status} in {1000 * (time.monotonic() - began):.0f} ms"
             asked = f"pid {instance.pid}, {instance.config}, {instance.control}"
@@ -114,6 +111,59 @@ class Client:
         if "type" in answer.document:
             raise reported(answer.document)
         return answer
+
+    def follow(self, path: str, query: Query) -> Iterator[Sent]:
+        """Yield the messages of a stream until it says that it ends.
+
+        A host that sends nothing for longer than it would be silent does not answer.
+        """
+        instance = self.instance()
+        with self._spoken_to(instance) as connection:
+            target = f"{path}?{urlencode(query)}"
+            response = self._send(connection, "GET", target, None, "text/event-stream")
+            if response.status != OK:
+                raise reported(json.loads(response.read()))
+            connection.sock.settimeout(LONGEST_SILENCE)
+            for sent in messages(response):
+                yield sent
+                if sent.name == "bye":
+                    return
+        raise self._no_host()
+
+    def _send(
+        self,
+        connection: UnixConnection,
+        method: str,
+        path: str,
+        body: bytes | None,
+        accept: str = "application/json",
+    ) -> HTTPResponse:
+        headers = {"Aplay-Api": API_VERSION, "Accept": accept, "Content-Type": "application/json"}
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        theirs = response.headers.get("Aplay-Api", API_VERSION)
+        if theirs.partition(".")[0] != API_VERSION.partition(".")[0]:
+            detail = f"the host speaks version {theirs}, the client {API_VERSION}"
+            raise CommandError("api-version", detail, hint="install the same aplay-host for both")
+        return response
+
+    @contextmanager
+    def _spoken_to(self, instance: Instance, patience: float = 0.0) -> Iterator[UnixConnection]:
+        """Connect for the block; what goes wrong in it is a host that does not answer, or none."""
+        from .connection import HTTPException, UnixConnection  # most of what this file costs
+
+        timeout = self._common.timeout + patience if self._common.timeout else None
+        connection = UnixConnection(Path(instance.control or ""), timeout)
+        try:
+            yield connection
+        except TimeoutError:
+            raise self._no_answer(instance) from None
+        except (OSError, HTTPException, ValueError) as error:
+            if is_locked(self._state_dir):
+                raise self._no_answer(instance, str(error)) from None
+            raise self._no_host() from None
+        finally:
+            connection.close()
 
     def _no_host(self) -> CommandError:
         detail = f"no host is running for {self._common.config_file()}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import socket
+import time
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -20,4 +22,11 @@ class UnixConnection(HTTPConnection):
         """Connect to the socket; raises `OSError` where nobody listens."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        deadline = math.inf if self.timeout is None else time.monotonic() + self.timeout
+        while True:
+            try:
+                return self.sock.connect(str(self._path))
+            except BlockingIOError:  # too many wait to be accepted; there is nothing to wait on
+                if time.monotonic() > deadline:
+                    raise TimeoutError from None
+                time.sleep(0.005)

@@ -37,6 +37,7 @@ VERBS = {
     "reload": "Make edited code run, with the actors' state and mail.",
     "rollback": "Go back to the code before the newest reload.",
     "dead": "Show what reached nobody, send it again or drop it.",
+    "events": "Show what has happened: who did what, and what became of it.",
     "health": "Tell whether the host is ready for work.",
     "plugins": "Show what installed packages offer.",
     "completion": "Print the script that lets a shell complete all this.",

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     )
     from .routes import ControlApi
     from .server import serve_control
+    from .slices import in_slices
     from .stream import EventRing, EventRow
 
 __all__ = [
@@ -105,6 +106,7 @@ __all__ = [
     "dump",
     "envelope",
     "hold_lock",
+    "in_slices",
     "instance_id",
     "is_locked",
     "plain",
@@ -170,6 +172,7 @@ __getattr__ = lazy(
         ),
         "routes": ("ControlApi",),
         "server": ("serve_control",),
+        "slices": ("in_slices",),
         "stream": ("EventRing", "EventRow"),
     },
 )

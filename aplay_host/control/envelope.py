@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CommandError
-from .jsonable import dump
+from .jsonable import dump, pieces
 
 if TYPE_CHECKING:
     from .records import HostRecord
@@ -15,26 +16,26 @@ API_VERSION = "1.0"
 PROBLEM_PREFIX = "urn:aplay:problem:"
 
 
-def envelope(
+def envelope(verb: str, data: Any, host: HostRecord | None, at: datetime.datetime) -> bytes:
+    """Return the answer to `verb` as JSON; `host` is None where no host was asked."""
+    return b"".join(envelope_pieces(verb, data, host, at))
+
+
+def envelope_pieces(
     verb: str,
     data: Any,
     host: HostRecord | None,
     at: datetime.datetime,
     following: str | None = None,
-) -> bytes:
-    """Return the answer to `verb` as JSON; `host` is None where no host was asked.
+) -> Iterator[bytes]:
+    """Yield an answer in pieces that take no time.
 
     `following` is where a list goes on that was cut.
     """
-    return dump(
-        {
-            "schema": f"aplay.{verb}/1",
-            "host": host,
-            "at": rfc3339(at),
-            "data": data,
-            "next": following,
-        }
-    )
+    head = dump({"schema": f"aplay.{verb}/1", "host": host, "at": rfc3339(at)})
+    yield head[:-1] + b', "data": '
+    yield from pieces(data)
+    yield b', "next": %s}' % dump(following)
 
 
 def problem(error: CommandError) -> dict[str, Any]:

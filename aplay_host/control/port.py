@@ -21,6 +21,7 @@ from .records import (
     TreeRow,
     VerbReport,
 )
+from .stream import EventRing
 
 if TYPE_CHECKING:
     from ..reload import ReloadReport
@@ -37,15 +38,20 @@ class ControlPort(Protocol):
         """Return what the host is and how it is."""
         ...
 
-    def actors(self, addresses: Sequence[str]) -> list[ActorRow]:
+    @property
+    def events(self) -> EventRing:
+        """What has happened, and what happens."""
+        ...
+
+    async def actors(self, addresses: Sequence[str]) -> list[ActorRow]:
         """Return the rows of these actors, or of all but the root, in tree order."""
         ...
 
-    def tree(self, root: str) -> TreeRow:
+    async def tree(self, root: str) -> TreeRow:
         """Return the actor at `root` with all those below it."""
         ...
 
-    def show(self, address: str) -> ActorDetail:
+    async def show(self, address: str) -> ActorDetail:
         """Return all that can be told of one actor, and why it is as it is."""
         ...
 
@@ -89,11 +95,11 @@ class ControlPort(Protocol):
         """Forget these letters; raises ``no-such-dead-letter`` as `replay` does."""
         ...
 
-    def plugins(self) -> list[PluginRow]:
+    async def plugins(self) -> list[PluginRow]:
         """Return what installed packages offer, in order of distribution and name."""
         ...
 
-    def plugin(self, name: str) -> list[PluginRow]:
+    async def plugin(self, name: str) -> list[PluginRow]:
         """Return the rows of a distribution, a ``dist/name`` or a name; several, or one.
 
         Raises ``no-such-plugin``.

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import json
 import logging
-import os
 import reprlib
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..errors import CommandError
-from .envelope import API_VERSION, envelope, problem
+from ..errors import BadAddress, CommandError
+from .envelope import API_VERSION, envelope_pieces, problem
 from .jsonable import dump
 from .order import LONGEST_REASON, PEER, Order, Who
 from .part import count, page_of, shallow
 from .port import ControlPort
 from .records import HealthReport, LetterChoice, Page, VerbReport
+from .slices import in_slices
+from .sse import EventStream, position
+from .stream import EventFilter
 
 LARGEST_BODY = 1024 * 1024
+MOST_STREAMS = 16
 LONGEST_WAIT = 24 * 3600.0
 DEFAULT_WAIT = 5.0
 
 _log = logging.getLogger("aplay_host.control")
 
 Handler = Callable[[Request], Awaitable[Any]]
+T = TypeVar("T")
 Steer = Callable[[Sequence[str], Order], Awaitable[VerbReport]]
 
 
@@ -39,6 +46,7 @@ class ControlApi:
 
     def __init__(self, port: ControlPort) -> None:
         self.port = port
+        self._streams = 0
 
     def app(self) -> Starlette:
         """Return the application; its table of routes is the whole API."""
@@ -62,6 +70,7 @@ class ControlApi:
                 self._route("POST", "/v1/dead:drop", "dead.drop", self._drop),
                 self._route("POST", "/v1/reload", "reload", self._reload),
                 self._route("POST", "/v1/rollback", "rollback", self._rollback),
+                self._route("GET", "/v1/events", "events", self._events),
                 self._route("GET", "/livez", "health", self._live),
                 self._route("GET", "/readyz", "health", self._ready),
                 self._route("GET", "/startupz", "health", self._started),
@@ -79,19 +88,20 @@ class ControlApi:
 
     async def _actors(self, request: Request) -> Any:
         query = request.query_params
-        return page_of(self.port.actors(query.getlist("address")), query)
+        return page_of(await self.port.actors(query.getlist("address")), query)
 
     async def _show(self, request: Request) -> Any:
-        return self.port.show(f"/{request.path_params['address']}")
+        return await self.port.show(f"/{request.path_params['address']}")
 
     async def _tree(self, request: Request) -> Any:
         query = request.query_params
-        return shallow(self.port.tree(query.get("root", "/")), count(query, "depth"))
+        return shallow(await self.port.tree(query.get("root", "/")), count(query, "depth"))
 
     async def _send(self, request: Request) -> Any:
         body = await _body(request)
         order = _order(request, body, _seconds(body))
-        return await self.port.send(_addresses(body), _message(body), order)
+        doing = self.port.send(_addresses(body), _message(body), order)
+        return await _while_there(request, doing)
 
     def _steer(self, verb: Steer) -> Handler:
         async def steer(request: Request) -> Any:
@@ -104,15 +114,18 @@ class ControlApi:
         body = await _body(request)
         addresses = _addresses(body)
         if len(addresses) != 1:
-            raise CommandError("bad-request", f'"addresses": got {addresses!r}, want one address')
+            raise CommandError(
+                "bad-request", f'"addresses": got {reprlib.repr(addresses)}, want one address'
+            )
         order = _order(request, body, _seconds(body))
-        return await self.port.ask(addresses[0], _message(body), order)
+        doing = self.port.ask(addresses[0], _message(body), order)
+        return await _while_there(request, doing)
 
     async def _plugins(self, request: Request) -> Any:
-        return self.port.plugins()
+        return await self.port.plugins()
 
     async def _plugin(self, request: Request) -> Any:
-        return self.port.plugin(request.path_params["name"])
+        return await self.port.plugin(request.path_params["name"])
 
     async def _reload(self, request: Request) -> Any:
         body = await _body(request)
@@ -154,20 +167,45 @@ class ControlApi:
         text, media_type = await self.port.metrics()
         return Response(text, media_type=media_type)
 
+    async def _events(self, request: Request) -> Any:
+        ring, query = self.port.events, request.query_params
+        wanted = _filter(query)
+        if "text/event-stream" in request.headers.get("accept", ""):
+            return self._stream(request, wanted)
+        limit, first = count(query, "limit"), count(query, "from")
+        since = max(count(query, "since") or 0, (first or 1) - 1)
+        rows = [row async for row in in_slices(ring.after(since)) if wanted.passes(row)]
+        rest = rows[limit:] if limit else []
+        return Page(rows[:limit] if limit else rows, str(rest[0].seq) if rest else None)
+
+    def _stream(self, request: Request, wanted: EventFilter) -> ASGIApp:
+        ring, last = self.port.events, request.headers.get("last-event-id")
+        if ring.ended is not None:
+            raise CommandError("stopping", "the host is stopping; there are no more events")
+        if self._streams >= MOST_STREAMS:
+            detail = f"{MOST_STREAMS} streams are open"
+            raise CommandError("too-many-streams", detail, hint="end one of them")
+        since = count(request.query_params, "since")
+        seq = position(ring, last) if last else min(ring.seq if since is None else since, ring.seq)
+        stream = EventStream(ring, wanted, seq)
+
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            self._streams += 1
+            try:
+                await stream(scope, receive, send)
+            finally:
+                self._streams -= 1
+
+        return counted
+
     # ---- answers -------------------------------------------------------------------------
 
     def _route(self, method: str, path: str, verb: str, handler: Handler) -> Route:
-        async def respond(request: Request) -> Response:
+        async def respond(request: Request) -> ASGIApp:
             try:
                 _admit(request)
                 data = await handler(request)
-                if isinstance(data, Response):
-                    return data
-                status = 503 if isinstance(data, HealthReport) and not data.ready else 200
-                now = datetime.datetime.now(datetime.UTC)
-                page = data if isinstance(data, Page) else Page(data)
-                answer = envelope(verb, page.rows, self.port.host(), now, page.next)
-                return _json(answer, status)
+                return data if callable(data) else await self._answer(verb, data)
             except CommandError as error:
                 return _problem(error)
             except Exception as error:  # ours; caught here, because further out it is told twice
@@ -176,6 +214,13 @@ class ControlApi:
                 return _problem(CommandError("internal", detail))
 
         return Route(path, respond, methods=[method], name=f"{method} {path}")
+
+    async def _answer(self, verb: str, data: Any) -> Response:
+        status = 503 if isinstance(data, HealthReport) and not data.ready else 200
+        now = datetime.datetime.now(datetime.UTC)
+        page = data if isinstance(data, Page) else Page(data)
+        parts = envelope_pieces(verb, page.rows, self.port.host(), now, page.next)
+        return _json(b"".join([part async for part in in_slices(parts)]), status)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -194,15 +239,38 @@ def _json(body: bytes, status: int, media_type: str = "application/json") -> Res
 
 
 def _admit(request: Request) -> None:
-    """Let in root and the host's own user, and clients of our major version only."""
-    identity = request.client.host if request.client is not None else ""
-    if identity not in (f"{PEER}0", f"{PEER}{os.geteuid()}"):
-        detail = f"{identity or 'an unknown peer'} may not steer this host"
+    """Let in whom the listener has admitted, and clients of our major version only."""
+    if not getattr(request.state, "admitted", False):
+        who = request.client.host if request.client is not None else "an unknown peer"
+        detail = f"{who} may not steer this host"
         raise CommandError("forbidden", detail, hint="run the command as the host's own user")
+    if request.state.crowded:
+        detail = "all connections have a request under way"
+        raise CommandError("too-many-connections", detail, hint="try again later")
     theirs = request.headers.get("Aplay-Api", API_VERSION)
     if theirs.partition(".")[0] != API_VERSION.partition(".")[0]:
         detail = f"the client speaks version {theirs}, the host {API_VERSION}"
         raise CommandError("api-version", detail, hint="install the same aplay-host for both")
+
+
+async def _while_there(request: Request, doing: Coroutine[Any, Any, T]) -> T:
+    """Return what `doing` returns; a client that goes away cancels it."""
+    work = asyncio.ensure_future(doing)
+    leaving = asyncio.ensure_future(_left(request))
+    try:
+        await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        raise CommandError("bad-request", "the client went away")
+    finally:
+        for task in (work, leaving):
+            task.cancel()
+        await asyncio.wait({work, leaving})
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -231,15 +299,22 @@ def _addresses(body: dict[str, Any]) -> list[str]:
 def _texts(body: dict[str, Any], key: str) -> list[str]:
     found = body.get(key)
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        raise CommandError("bad-request", f'"{key}": got {found!r}, want a list')
+        raise CommandError("bad-request", f'"{key}": got {reprlib.repr(found)}, want a list')
     return found
 
 
 def _flag(body: dict[str, Any], key: str) -> bool:
     flag = body.get(key, False)
     if not isinstance(flag, bool):
-        raise CommandError("bad-request", f'"{key}": got {flag!r}, want true or false')
+        raise CommandError("bad-request", f'"{key}": got {reprlib.repr(flag)}, want true or false')
     return flag
+
+
+def _filter(query: QueryParams) -> EventFilter:
+    try:
+        return EventFilter(tuple(query.getlist("type")), tuple(query.getlist("address")))
+    except BadAddress as error:
+        raise CommandError("bad-request", str(error)) from None
 
 
 def _message(body: dict[str, Any]) -> Any:

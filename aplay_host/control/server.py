@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import grp
 import os
 import socket
-import struct
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .order import PEER
+from .peer import PeerProtocol
 
 BACKLOG = 64
+"""How many connections may wait to be accepted; who comes last waits for them all."""
+AT_ONCE = 8
+"""How many are accepted in one go; those are read before so many more have come that they yield."""
 LAST_ANSWERS_SECONDS = 2
-
-
-class PeerProtocol(H11Protocol):
-    """Knows who is at the other end: ``scope["client"]`` is (``unix:uid=…``, pid)."""
-
-    def connection_made(self, transport: Any) -> None:
-        """Read the peer's identity, which is that of the moment it connected."""
-        super().connection_made(transport)
-        peer = transport.get_extra_info("socket")
-        credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        pid, uid, _ = struct.unpack("3i", credentials)
-        self.client = (f"{PEER}{uid}", pid)
 
 
 class ControlServer(uvicorn.Server):
@@ -41,24 +30,41 @@ class ControlServer(uvicorn.Server):
         """Capture none: signals are the host's business."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen; more may wait to be accepted than are accepted in one go."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(BACKLOG)
+
+
+class ControlConfig(uvicorn.Config):
+    """uvicorn's configuration; with a `group` whoever can open the socket is admitted."""
+
+    group = ""
+
 
 @asynccontextmanager
-async def serve_control(app: ASGIApp, path: Path) -> AsyncIterator[None]:
-    """Answer requests at the socket `path` for the block, then end and remove the socket."""
-    listener = bind_socket(path)
+async def serve_control(app: ASGIApp, path: Path, group: str = "") -> AsyncIterator[None]:
+    """Answer requests at the socket `path` for the block, then end and remove the socket.
+
+    It is open to us alone, or to `group` as well.
+    """
+    listener = bind_socket(path, group)
     server = ControlServer(
-        uvicorn.Config(
+        config := ControlConfig(
             app,
             http=PeerProtocol,
             ws="none",
             lifespan="off",
             proxy_headers=False,  # who is there is what the socket says, not what they say
             log_config=None,
-            log_level="warning",
+            log_level="error",  # what a client does wrong is its own business
             access_log=False,
+            backlog=AT_ONCE,
             timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
         )
     )
+    config.group = group
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="control server")
     try:
         yield
@@ -69,17 +75,21 @@ async def serve_control(app: ASGIApp, path: Path) -> AsyncIterator[None]:
             path.unlink()
 
 
-def bind_socket(path: Path) -> socket.socket:
-    """Listen at `path` with access for us alone, from the first moment on.
+def bind_socket(path: Path, group: str = "") -> socket.socket:
+    """Listen at `path` with access for us alone, from the first moment on, and then for `group`.
 
     The caller holds the lock of the state directory, so what lies at `path` is left over.
+    Raises `OSError` where that cannot be, `KeyError` for a group that there is not.
     """
+    gid = grp.getgrnam(group).gr_gid if group else None
     with suppress(FileNotFoundError):
         path.unlink()
     listener = socket.socket(socket.AF_UNIX)
     mask = os.umask(0o177)  # between bind and chmod the socket would be open to others
     try:
         listener.bind(os.fspath(path))
+        if gid is not None:
+            _open_to(gid, path)
         listener.listen(BACKLOG)
     except OSError:
         listener.close()
@@ -87,3 +97,10 @@ def bind_socket(path: Path) -> socket.socket:
     finally:
         os.umask(mask)
     return listener
+
+
+def _open_to(gid: int, path: Path) -> None:
+    """Let a group through to the socket; the owner first, so that nobody else is ever let in."""
+    for one, mode in ((path.parent, 0o750), (path, 0o660)):
+        os.chown(one, -1, gid)
+        one.chmod(mode)

@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from itertools import islice
 from typing import Any
 
+from ..kernel import Address
 from .envelope import rfc3339
 from .order import Who
 
@@ -36,7 +38,8 @@ class EventRow:
 class EventRing:
     """Keeps the newest `size` events of this `boot`; a reader is nothing but a number.
 
-    `seq` is the number of the newest event, 0 before the first.
+    `seq` is the number of the newest event, 0 before the first. `ended` is why nobody is to
+    wait for more, None while they may; events are added all the same.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class EventRing:
     ) -> None:
         self.boot = boot
         self.seq = 0
+        self.ended: str | None = None
         self._clock = clock
         self._kept: deque[EventRow] = deque(maxlen=size)
         self._readers: set[asyncio.Future[None]] = set()
@@ -64,7 +68,7 @@ class EventRing:
         at = rfc3339(self._clock())
         row = EventRow(self.seq, self.boot, at, type, address, who, data or {})
         self._kept.append(row)
-        self.wake()
+        self._wake()
         return row
 
     def after(self, seq: int, most: int = EVENTS_KEPT) -> list[EventRow]:
@@ -73,8 +77,8 @@ class EventRing:
         return list(islice(self._kept, skip, skip + most))
 
     async def more(self, seq: int) -> None:
-        """Wait until there is an event after `seq`, or `wake` is called."""
-        if self.seq > seq:
+        """Wait until there is an event after `seq`, or streams are to end."""
+        if self.seq > seq or self.ended is not None:
             return
         reader = asyncio.get_running_loop().create_future()
         self._readers.add(reader)
@@ -83,8 +87,34 @@ class EventRing:
         finally:
             self._readers.discard(reader)
 
-    def wake(self) -> None:
-        """Let all who wait for more look again."""
+    def end_streams(self, reason: str) -> None:
+        """Let all streams end, now and from now on."""
+        self.ended = reason
+        self._wake()
+
+    def _wake(self) -> None:
         for reader in self._readers:
             if not reader.done():
                 reader.set_result(None)
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events somebody wants: of any of `types` and at any of `addresses`, or all.
+
+    Both are patterns: of types as in a shell, of addresses as everywhere. Raises `BadAddress`.
+    """
+
+    types: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for pattern in self.addresses:
+            Address("/").matches(pattern)
+
+    def passes(self, row: EventRow) -> bool:
+        """Tell whether `row` is wanted."""
+        typed = not self.types or any(fnmatchcase(row.type, one) for one in self.types)
+        if not typed or not self.addresses:
+            return typed
+        return any(Address(row.address).matches(one) for one in self.addresses)

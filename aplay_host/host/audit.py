@@ -80,11 +80,12 @@ class Audit:
             deed.outcome, deed.problem = "failed", "internal"
             raise
         finally:
-            deed.generation_to = deed.generation_to or self._generation()
             self.tell(deed, time.monotonic() - began)
 
     def tell(self, deed: Deed, seconds: float | None = None) -> None:
         """Tell of a deed that took so many seconds, where that is known."""
+        deed.generation_to = deed.generation_to or self._generation()
+        deed.generation_from = deed.generation_from or deed.generation_to
         target = " ".join(deed.target)
         if len(target) > LONGEST_TARGET:
             target = f"{target[:LONGEST_TARGET]}… ({len(deed.target)} in all)"

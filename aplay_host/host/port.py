@@ -15,6 +15,7 @@ from ..control import (
     ActorDetail,
     ActorRow,
     AskReport,
+    EventRing,
     HealthReport,
     HostRecord,
     LetterChoice,
@@ -29,6 +30,7 @@ from ..control import (
     TreeRow,
     VerbReport,
     VerbResult,
+    in_slices,
     plain,
     problem,
 )
@@ -54,10 +56,13 @@ from .origin import origin_of
 from .rows import WallClock, actor_row, tree_row
 
 if TYPE_CHECKING:
+    from ..kernel.cell import ActorCell
     from .host import Host
 
 LONGEST_PAUSE = 24 * 3600.0
 """Seconds between two messages of the slowest replay."""
+LONGEST_GUESS = 200
+"""How long an address may be for what is most like it to be looked for."""
 
 
 class HostPort:
@@ -72,28 +77,34 @@ class HostPort:
         """Return what the host is and how it is."""
         return self._host.presence.record()
 
-    def actors(self, addresses: Sequence[str]) -> list[ActorRow]:
+    @property
+    def events(self) -> EventRing:
+        """What has happened, and what happens."""
+        return self._host.events
+
+    async def actors(self, addresses: Sequence[str]) -> list[ActorRow]:
         """Return the rows of these actors, or of all but the root, in tree order."""
         self._must_have_a_tree()
-        rows = self._rows()
-        if not addresses:
-            return rows
-        wanted = {address for given in addresses for address in self._named(given)}
-        return [row for row in rows if row.address in wanted]
+        cells = list(self._host.system.cells())
+        if addresses:
+            wanted = set(await self._named_by(addresses))
+            cells = [cell for cell in cells if cell.address in wanted]
+        return await self._rows_of(cells)
 
-    def tree(self, root: str) -> TreeRow:
+    async def tree(self, root: str) -> TreeRow:
         """Return the actor at `root` with all those below it."""
         self._must_have_a_tree()
-        rows = {row.address: row for row in self._rows()}
-        if root == "/":
+        named = "/" if root == "/" else await self._the_one(root)
+        rows = {row.address: row for row in await self._rows()}
+        if named == "/":
             top = self._host.system.ref("/").status()
             return tree_row(self._row(top, self._wall_clock()), rows)
-        return tree_row(rows[self._the_one(root)], rows)
+        return tree_row(rows[named], rows)
 
-    def show(self, address: str) -> ActorDetail:
+    async def show(self, address: str) -> ActorDetail:
         """Return all that can be told of one actor, and why it is as it is."""
         self._must_have_a_tree()
-        status, wall = self._ref(self._the_one(address)).status(), self._wall_clock()
+        status, wall = self._ref(await self._the_one(address)).status(), self._wall_clock()
         return actor_detail(self._host, status, self._row(status, wall), wall)
 
     def dead(self, choice: LetterChoice, limit: int | None) -> Page:
@@ -109,22 +120,26 @@ class HostPort:
         self._must_have_a_tree()
         return Letters(self._host.system.dead_letters, self._wall_clock())
 
-    def plugins(self) -> list[PluginRow]:
+    async def plugins(self) -> list[PluginRow]:
         """Return what installed packages offer, and which actors run it."""
-        return self._plugin_rows(self._host.plugins.rows())
+        return await self._plugin_rows(self._host.plugins.rows())
 
-    def plugin(self, name: str) -> list[PluginRow]:
+    async def plugin(self, name: str) -> list[PluginRow]:
         """Return the rows of a distribution, a ``dist/name`` or a name."""
-        return self._plugin_rows(entries_named(name, self._host.plugins.rows()))
+        return await self._plugin_rows(entries_named(name, self._host.plugins.rows()))
 
-    def _plugin_rows(self, entries: Iterable[Entry]) -> list[PluginRow]:
-        actors = self._rows() if self._host.planted else []
+    async def _plugin_rows(self, entries: Iterable[Entry]) -> list[PluginRow]:
+        actors: dict[str, list[str]] = {}
+        cells = list(self._host.system.cells()) if self._host.planted else []
+        async for cell in in_slices(cells):
+            origin = origin_of(cell.address, cell.spec.cls, self._host.origins)
+            actors.setdefault(origin.type, []).append(cell.address)
         hooks = self._host.plugins.hooks
         return [
-            PluginRow.of(one, actors=tuple(row.address for row in actors if row.type == one.id))
+            PluginRow.of(one, actors=tuple(actors.get(one.id, ())))
             if one.door == "actor"
             else PluginRow.of(one, hooks=hooks.places(one.id), dropped=hooks.dropped(one.id))
-            for one in entries
+            async for one in in_slices(entries)
         ]
 
     def live(self) -> HealthReport:
@@ -145,9 +160,16 @@ class HostPort:
         metrics = self._host.vitals.metrics
         return await metrics.text(), metrics.media_type
 
-    def _rows(self) -> list[ActorRow]:
+    async def _rows(self) -> list[ActorRow]:
+        return await self._rows_of(list(self._host.system.cells()))
+
+    async def _rows_of(self, cells: Iterable[ActorCell]) -> list[ActorRow]:
         wall = self._wall_clock()
-        return [self._row(status, wall) for status in self._host.system.tree()]
+        return [
+            self._row(cell.status(), wall)
+            async for cell in in_slices(cells)
+            if cell.state != "removed"  # while others had their turn
+        ]
 
     def _row(self, status: ActorStatus, wall: WallClock) -> ActorRow:
         host = self._host
@@ -167,7 +189,10 @@ class HostPort:
         """Tell `message` to each of these actors; `order` says how long to wait for room."""
         with self._deed("send", order, addresses) as deed:
             ends = time.monotonic() + order.wait_s
-            results = [await _tell(ref, message, _left(ends)) for ref in self._refs(addresses)]
+            results = [
+                await _tell(ref, message, _left(ends))
+                async for ref in in_slices(await self._refs(addresses))
+            ]
             _note(deed, results)
             return SendReport(sum(result.ok for result in results), tuple(results))
 
@@ -175,7 +200,7 @@ class HostPort:
         """Ask one actor and return its reply."""
         with self._deed("ask", order, [address]):
             self._must_take_mail()
-            named = self._the_one(address)
+            named = await self._the_one(address)
             began = time.monotonic()
             reply = await _ask(self._ref(named), message, order.wait_s)
             return AskReport(named, reply, round(time.monotonic() - began, 6))
@@ -213,7 +238,7 @@ class HostPort:
         The class of one that has none, as it could not be loaded, is tried once more.
         """
         with self._deed("start", order, addresses) as deed:
-            refs = self._refs(addresses)
+            refs = await self._refs(addresses)
             self._host.keep_holds(ended=[ref.address for ref in refs])
             await self._load_anew(refs)
             return await _steer(refs, ActorRef.human_start, order.wait_s, deed)
@@ -227,8 +252,12 @@ class HostPort:
     async def stop(self, addresses: Sequence[str], order: Order) -> VerbReport:
         """Hold each of these actors, with its state and mail, until it is started again."""
         with self._deed("stop", order, addresses) as deed:
-            refs, holds = self._refs(addresses), self._host.holds
-            new = [ref.address for ref in refs if stopped_by(ref.status(), holds) != "person"]
+            refs, holds = await self._refs(addresses), self._host.holds
+            new = [
+                ref.address
+                async for ref in in_slices(refs)
+                if stopped_by(ref.status(), holds) != "person"
+            ]
             uid = order.who.uid
             user = None if uid is None else self._host.users.get(uid)
             hold = Hold(datetime.now(UTC), uid, user, order.reason)
@@ -238,7 +267,8 @@ class HostPort:
     async def restart(self, addresses: Sequence[str], order: Order) -> VerbReport:
         """Give each of these actors a new instance; it keeps its mail."""
         with self._deed("restart", order, addresses) as deed:
-            return await _steer(self._refs(addresses), ActorRef.restart, order.wait_s, deed)
+            refs = await self._refs(addresses)
+            return await _steer(refs, ActorRef.restart, order.wait_s, deed)
 
     async def reload(
         self, plugins: Sequence[str], order: Order, *, config: bool, dry_run: bool
@@ -261,9 +291,9 @@ class HostPort:
         target = [one if one.startswith("/") else f"/{one}" for one in addresses]
         return self._host.audit.of(verb, order.who, target, order.reason)
 
-    def _refs(self, addresses: Sequence[str]) -> list[ActorRef]:
+    async def _refs(self, addresses: Sequence[str]) -> list[ActorRef]:
         self._must_take_mail()
-        return [self._ref(address) for given in addresses for address in self._named(given)]
+        return [self._ref(address) for address in await self._named_by(addresses)]
 
     def _ref(self, address: str) -> ActorRef:
         return self._host.system.ref(address)
@@ -286,35 +316,49 @@ class HostPort:
         if self._host.phase == "stopping":
             raise CommandError("stopping", "the host is stopping and takes no more mail")
 
-    def _the_one(self, given: str) -> str:
+    async def _the_one(self, given: str) -> str:
         """Return the one address that `given` names."""
-        named = self._named(given)
+        named = await self._named(given)
         if len(named) != 1:
             detail = f"{given} names {len(named)} actors, want one"
             raise CommandError("bad-request", detail, hint="give the address of one actor")
         return named[0]
 
-    def _named(self, given: str) -> list[str]:
+    async def _named_by(self, addresses: Sequence[str]) -> list[str]:
+        return [named for given in addresses for named in await self._named(given)]
+
+    async def _named(self, given: str) -> list[str]:
         """Return the addresses that `given` names: itself, or all that match its wildcards."""
-        text = given if given.startswith("/") else f"/{given}"
+        text, system = given if given.startswith("/") else f"/{given}", self._host.system
         try:
-            known = [ref.address for ref in self._host.system.select("/**")]
-            named = [one for one in known if one.matches(text)] if "*" in text else [Address(text)]
+            if "*" not in text:
+                cell = None if text == "/" else system.cell_at(Address(text))
+                named = [] if cell is None else [str(cell.address)]
+            else:
+                cells = in_slices(list(system.cells()))
+                named = [str(cell.address) async for cell in cells if cell.address.matches(text)]
         except BadAddress as error:
             raise CommandError("bad-request", str(error)) from None
-        if not named or named[0] not in known:
-            place = self._host.config.place_of(named[0], "use") if named else None
+        if not named:
+            place = None if "*" in text else self._host.config.place_of(Address(text), "use")
             if place is not None:
                 detail = (
                     f"{text} is removed: it has ended, or code removed it (declared at {place})"
                 )
                 hint = "it comes back with the next start of the host"
                 raise CommandError("no-such-actor", detail, hint=hint, address=text)
-            detail = f"{text} names no actor"
-            close = difflib.get_close_matches(text, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else "see them all: aplay-host status"
-            raise CommandError("no-such-actor", detail, hint=hint, address=text)
-        return [str(one) for one in named]
+            close = await self._closest(text)
+            hint = f"did you mean {close}?" if close else "see them all: aplay-host status"
+            raise CommandError("no-such-actor", f"{text} names no actor", hint=hint, address=text)
+        return named
+
+    async def _closest(self, text: str) -> str | None:
+        """Return the address that is most like `text`, if one is like it."""
+        found: list[str] = []
+        if len(text) <= LONGEST_GUESS:
+            async for cell in in_slices(list(self._host.system.cells())):
+                found += difflib.get_close_matches(text, [cell.address], n=1)
+        return next(iter(difflib.get_close_matches(text, found, n=1)), None)
 
 
 async def _tell(ref: ActorRef, message: Any, seconds: float) -> SendResult:
@@ -331,13 +375,14 @@ async def _steer(
 ) -> VerbReport:
     """Say `verb` to all, then wait for their ends, for `seconds` in all, or not with 0."""
     ends = time.monotonic() + seconds
-    before = [_seen(ref) for ref in refs]
-    ops = [verb(ref) for ref in refs]  # each takes effect before the first is awaited
+    before = [_seen(ref) async for ref in in_slices(refs)]
+    ops = [verb(ref) async for ref in in_slices(refs)]  # all take effect before any is awaited
     troubles: Sequence[dict[str, Any] | None] = [None] * len(refs)
     if seconds:
-        troubles = [await _end_of(op, ref, _left(ends)) for op, ref in zip(ops, refs, strict=True)]
+        both = in_slices(zip(ops, refs, strict=True))
+        troubles = [await _end_of(op, ref, _left(ends)) async for op, ref in both]
     results = []
-    for ref, was, trouble in zip(refs, before, troubles, strict=True):
+    async for ref, was, trouble in in_slices(zip(refs, before, troubles, strict=True)):
         pending = 0 if ref.state == "removed" else ref.status().pending
         changed = was != _seen(ref)
         results.append(VerbResult(ref.address, changed, ref.state, pending, trouble))

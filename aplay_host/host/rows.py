@@ -49,6 +49,6 @@ def error_row(error: Failure, wall: WallClock) -> ErrorRow:
 
 
 def tree_row(top: ActorRow, rows: Mapping[str, ActorRow]) -> TreeRow:
-    """Return `top` with everything below it; `rows` has all actors by address."""
-    children = [tree_row(rows[child], rows) for child in top.children]
+    """Return `top` with everything below it; `rows` has the actors by address."""
+    children = [tree_row(rows[child], rows) for child in top.children if child in rows]
     return TreeRow(top.address, top.state, top.held, top.type, top.pending, tuple(children))

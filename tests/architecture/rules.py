@@ -36,6 +36,7 @@ COMMON = {"_door", "_version"}
 HOMES = {
     "anyio": {"testing"},
     "click": {"cli"},
+    "h11": {"control"},
     "msgspec": {"mailboxes"},
     "pluggy": {"plugins"},
     "prometheus_client": {"telemetry"},

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import enum
 import json
 import math
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -13,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from aplay_host.control import dump, plain
+from aplay_host.control import dump, in_slices, plain
+from aplay_host.control.jsonable import pieces
+from aplay_host.control.slices import SLICE_SECONDS
 from aplay_host.kernel import Address
 
 
@@ -80,3 +84,42 @@ def test_what_contains_itself_is_refused() -> None:
     ring.append({"again": ring})
     with pytest.raises(TypeError, match="nested too deep"):
         dump(ring)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [],
+        [1, [Point(1, "é")], ()],
+        Point(2, (Point(3, (Point(4, ()), Point(5))), Point(6, {"a": (1,)}))),
+        {"rows": [Point(1)]},
+        "text",
+    ],
+)
+def test_pieces_are_what_the_whole_would_be(value: object) -> None:
+    assert b"".join(pieces(value)) == dump(value)
+
+
+def test_a_list_of_records_comes_in_a_piece_for_each() -> None:
+    assert len(list(pieces([Point(number) for number in range(100)]))) == 201
+
+
+def slow(number: int) -> int:
+    time.sleep(SLICE_SECONDS)
+    return number
+
+
+async def test_the_loop_has_its_turn_between_slices() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.ensure_future(others())
+    seen = [slow(one) async for one in in_slices(range(3))]
+    other.cancel()
+    assert (seen, turns) == ([0, 1, 2], 3)
+    assert SLICE_SECONDS <= 0.02

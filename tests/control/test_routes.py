@@ -8,13 +8,15 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.requests import Request
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from aplay_host.cli.main import VERBS
 from aplay_host.cli.verbs.dead import VERBS as DEAD_VERBS
 from aplay_host.cli.verbs.plugins import VERBS as PLUGINS_VERBS
-from aplay_host.control import ControlApi, LetterChoice, Who
+from aplay_host.control import ControlApi, ControlPort, LetterChoice, Who
 from aplay_host.control.order import LONGEST_REASON
 from aplay_host.control.routes import DEFAULT_WAIT, LARGEST_BODY, LONGEST_WAIT, _admit
 from aplay_host.errors import CommandError
@@ -42,6 +44,7 @@ ROUTES = {
     "dead show": {"GET /v1/dead/{id}"},
     "dead replay": {"POST /v1/dead:replay"},
     "dead drop": {"POST /v1/dead:drop"},
+    "events": {"GET /v1/events"},
     "health": {"GET /livez", "GET /readyz", "GET /startupz"},
 }
 
@@ -59,6 +62,34 @@ def test_every_verb_has_a_route_and_every_route_a_verb() -> None:
     routes = {route.name for route in ControlApi(FakePort()).app().routes if type(route) is Route}
     assert verbs - LOCAL == set(ROUTES)
     assert routes == set.union({"GET /v1/host", "GET /metrics"}, *ROUTES.values())
+
+
+def test_whatever_the_port_can_do_has_a_route_and_nothing_else_has() -> None:
+    can = {name for name in vars(ControlPort) if not name.startswith("_")}
+    does = {"actors": "status", "show": "show", "plugin": "plugins show", "plugins": "plugins list"}
+    probes = {"live", "ready", "started"}
+    assert {does.get(name, name) for name in can - probes - {"host"}} == set(ROUTES) - {"health"}
+    assert can >= probes
+
+
+NAMES = st.text(alphabet=st.characters(codec="latin-1"), min_size=1, max_size=40)
+
+
+@given(
+    st.lists(
+        NAMES | st.sampled_from(("..", "v1", "actors:", "__class__", "port", "app")), max_size=5
+    )
+)
+def test_a_path_that_is_not_in_the_table_leads_nowhere(parts: list[str]) -> None:
+    routes = [it for it in ControlApi(FakePort()).app().routes if isinstance(it, Route)]
+    path = "/" + "/".join(parts)
+    scope = {"type": "http", "method": "GET", "path": path, "root_path": ""}
+    found = {it.name for it in routes if it.matches(scope)[0] is Match.FULL}
+    allowed = {it.name for it in routes if path == it.path}
+    for prefix in ("/v1/actors/", "/v1/plugins/"):
+        if path.startswith(prefix):
+            allowed |= {it.name for it in routes if it.path.startswith(f"{prefix}{{")}
+    assert found <= allowed
 
 
 @pytest.mark.parametrize(
@@ -266,21 +297,11 @@ async def test_a_client_of_another_major_version_is_told_both(api: Api, version:
     assert api.port.asked == []
 
 
-def request_from(*client: object) -> Request:
-    return Request({"type": "http", "headers": [], "client": client or None})
-
-
-def test_root_and_the_user_of_the_host_are_let_in() -> None:
-    _admit(request_from("unix:uid=0", 1))
-    _admit(request_from(f"unix:uid={os.geteuid()}", 1))
-
-
-@pytest.mark.parametrize(
-    "client", [("unix:uid=65534", 1), ("127.0.0.1", 80), ("unix:uid=00", 1), ("", 0), ()]
-)
-def test_anybody_else_is_refused(client: tuple[object, ...]) -> None:
-    with pytest.raises(CommandError, match="may not steer this host") as caught:
-        _admit(request_from(*client))
+@pytest.mark.parametrize("state", [{}, {"admitted": False}])
+def test_whom_the_listener_has_not_admitted_is_refused(state: dict[str, bool]) -> None:
+    scope = {"type": "http", "headers": [], "client": ("127.0.0.1", 80), "state": state}
+    with pytest.raises(CommandError, match=r"127\.0\.0\.1 may not steer this host") as caught:
+        _admit(Request(scope))
     assert caught.value.kind.name == "forbidden"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import grp
 import os
 import stat
 import tempfile
@@ -60,6 +61,35 @@ def test_a_socket_is_never_wider_than_that_also_while_it_is_bound(socket_file: P
         bound.set()
         watcher.join()
     assert seen == {0o600}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a socket away")
+def test_a_socket_for_a_group_is_open_to_it_and_to_nobody_else(socket_file: Path) -> None:
+    group = grp.getgrgid(1).gr_name
+    bind_socket(socket_file, group).close()
+    assert (mode(socket_file), mode(socket_file.parent)) == (0o660, 0o750)
+    assert socket_file.stat().st_gid == socket_file.parent.stat().st_gid == 1
+    with pytest.raises(KeyError):
+        bind_socket(socket_file, "no-such-group-here")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+async def test_with_a_group_whoever_can_open_the_socket_is_admitted() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        path, group = Path(folder) / "control.sock", grp.getgrgid(65534).gr_name
+        async with serve_control(ControlApi(FakePort()).app(), path, group):
+            os.setegid(65534)
+            os.seteuid(65534)
+            try:
+                reader, writer = await asyncio.open_unix_connection(path)
+            finally:
+                os.seteuid(0)
+                os.setegid(0)
+            writer.write(b"GET /v1/host HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            answer = await reader.read()
+            writer.close()
+            await writer.wait_closed()
+    assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 def test_what_a_host_left_behind_is_bound_anew(socket_file: Path) -> None:

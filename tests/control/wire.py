@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from aplay_host.control import (
     ActorRow,
     AskReport,
     CounterRow,
+    EventRing,
     HealthCheck,
     HealthReport,
     HostRecord,
@@ -73,19 +74,23 @@ class FakePort:
         self.reply: Any = "pong"
         self.status = "ok"
         self.never = asyncio.Event()
+        self.waiting = asyncio.Event()
+        self.given_up = asyncio.Event()
+        self.events = EventRing("b007")
+        self.names = "a"
 
     def host(self) -> HostRecord:
         return HostRecord("fake", "0a1b2c3d", "b007", 7, "1.0", "running", 1, "/aplay.toml")
 
-    def actors(self, addresses: Sequence[str]) -> list[ActorRow]:
+    async def actors(self, addresses: Sequence[str]) -> list[ActorRow]:
         self._note("actors", list(addresses))
-        return [ROW]
+        return [replace(ROW, address=f"/{name}") for name in self.names]
 
-    def tree(self, root: str) -> TreeRow:
+    async def tree(self, root: str) -> TreeRow:
         self._note("tree", root)
         return TreeRow("/", "running", False, "group", 0, ())
 
-    def show(self, address: str) -> ActorDetail:
+    async def show(self, address: str) -> ActorDetail:
         self._note("show", address)
         return DETAIL
 
@@ -96,7 +101,11 @@ class FakePort:
     async def ask(self, address: str, message: Any, order: Order) -> AskReport:
         self._note("ask", address, message, order=order)
         if message == "wait":
-            await self.never.wait()
+            self.waiting.set()
+            try:
+                await self.never.wait()
+            finally:
+                self.given_up.set()
         return AskReport(address, self.reply, 0.1)
 
     async def start(self, addresses: Sequence[str], order: Order) -> VerbReport:
@@ -138,11 +147,11 @@ class FakePort:
         self._note("drop", choice, order=order)
         return LetterReport(1, 1)
 
-    def plugins(self) -> list[PluginRow]:
+    async def plugins(self) -> list[PluginRow]:
         self._note("plugins")
         return []
 
-    def plugin(self, name: str) -> list[PluginRow]:
+    async def plugin(self, name: str) -> list[PluginRow]:
         self._note("plugin", name)
         return []
 

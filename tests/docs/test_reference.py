@@ -11,6 +11,7 @@ from typing import Any, get_args
 import click
 import pytest
 from pydantic import BaseModel
+from starlette.routing import Route
 
 import aplay_host
 from aplay_host.cli.main import VERBS, cli
@@ -20,8 +21,10 @@ from aplay_host.control import (
     ActorDetail,
     ActorRow,
     AskReport,
+    ControlApi,
     CounterRow,
     ErrorRow,
+    EventRow,
     HealthCheck,
     HealthReport,
     LetterDetail,
@@ -36,6 +39,7 @@ from aplay_host.control import (
     TreeRow,
     VerbReport,
     VerbResult,
+    Who,
 )
 from aplay_host.errors import PROBLEM_KINDS, Problem
 from aplay_host.host import PluginCheck
@@ -45,6 +49,7 @@ from aplay_host.kernel.spec import Overflow
 from aplay_host.plugins import HOOK_RULES
 from aplay_host.reload import ReloadReport
 from aplay_host.telemetry.families import FAMILIES
+from tests.control.wire import FakePort
 
 from . import hooks_page
 from .pages import ROOT
@@ -65,6 +70,7 @@ RECORDS: dict[str, tuple[type[Any], ...]] = {
     "dead show": (LetterDetail,),
     "dead replay": (LetterReport, LetterFailure),
     "dead drop": (LetterReport, LetterFailure),
+    "events": (EventRow, Who),
     "health": (HealthReport, HealthCheck),
     "plugins list": (PluginRow, ReasonRow),
     "plugins show": (PluginRow, ReasonRow),
@@ -202,6 +208,15 @@ def test_the_data_of_every_verb_are_on_the_page(verb: str) -> None:
             field.name for base in record.__bases__ if is_dataclass(base) for field in fields(base)
         }
         assert {name for name in own if not re.search(rf"\b{name}\b", data)} == set()
+
+
+def test_every_route_is_on_the_page_about_the_api_and_no_other() -> None:
+    rows = re.findall(
+        r"^\| `((?:GET|POST) [^`]+)` \| (?:`([^`]+)`)? ?\|", page("api"), re.MULTILINE
+    )
+    routes = [it for it in ControlApi(FakePort()).app().routes if isinstance(it, Route)]
+    assert [route for route, _ in rows] == [it.name.replace(":path}", "}") for it in routes]
+    assert {verb.partition(" --")[0] for _, verb in rows if verb} <= COMMANDS.keys()
 
 
 def test_every_exit_code_is_on_the_page_with_its_problems_and_no_other() -> None:

@@ -222,12 +222,12 @@ async def test_plugin_is_shown_with_the_place_of_each_hook(serve: Serve, folder:
     install(folder, "b1", "@hookimpl(tryfirst=True)\ndef aplay_health(): return []")
     install(folder, "a1", "@hookimpl\ndef aplay_health(): return []")
     port = HostPort((await serve(ECHO)).host)
-    (row,) = port.plugin("a1")
+    (row,) = await port.plugin("a1")
     mine = [place for place in row.hooks if place.name == "aplay_health"]
     assert [(place.position > 1, place.why) for place in mine] == [(True, "plain, by name")]
-    assert port.plugin("b1/b1")[0].hooks[0].why == "tryfirst, by name"
+    assert (await port.plugin("b1/b1"))[0].hooks[0].why == "tryfirst, by name"
     with pytest.raises(CommandError) as caught:
-        port.plugin("b1/b2")
+        await port.plugin("b1/b2")
     assert (caught.value.kind.name, caught.value.hint) == (
         "no-such-plugin",
         'did you mean "b1/b1"?',
@@ -296,7 +296,7 @@ async def test_plugin_whose_model_is_bad_is_failed_and_the_host_runs(
 ) -> None:
     install(folder, "guard9", "class Guard:\n    Options = dict", ":Guard")
     port = HostPort((await serve(ECHO)).host)
-    (row,) = port.plugin("guard9")
+    (row,) = await port.plugin("guard9")
     assert (row.state, row.reason and row.reason.type) == ("failed", "bad-model")
 
 

@@ -329,7 +329,7 @@ async def test_a_stop_says_after_a_second_what_it_waits_for(
 async def test_an_address_that_is_almost_right_gets_a_suggestion(serve: Serve) -> None:
     served = await serve(ECHO)
     with pytest.raises(CommandError) as caught:
-        HostPort(served.host).actors(["/ecoh"])
+        await HostPort(served.host).actors(["/ecoh"])
     assert caught.value.hint == "did you mean /echo?"
 
 

@@ -57,7 +57,7 @@ async def stopped(port: HostPort, address: str) -> None:
 
 
 async def test_all_rows_come_in_tree_order_without_the_root(port: HostPort) -> None:
-    assert [row.address for row in port.actors([])] == ALL
+    assert [row.address for row in (await port.actors([]))] == ALL
 
 
 @pytest.mark.parametrize(
@@ -74,23 +74,23 @@ async def test_all_rows_come_in_tree_order_without_the_root(port: HostPort) -> N
 async def test_addresses_and_patterns_name_rows(
     port: HostPort, given: list[str], named: list[str]
 ) -> None:
-    assert [row.address for row in port.actors(given)] == named
+    assert [row.address for row in (await port.actors(given))] == named
 
 
 @pytest.mark.parametrize("given", [["/nobody"], ["/"], ["/echo", "/nobody"], ["/x*"]])
 async def test_what_names_no_actor_is_told(port: HostPort, given: list[str]) -> None:
     with refused("no-such-actor", f"{given[-1]} names no actor"):
-        port.actors(given)
+        await port.actors(given)
 
 
 @pytest.mark.parametrize("given", ["/a b", "/echo/", "//echo", "/é"])
 async def test_what_is_no_address_is_a_bad_request(port: HostPort, given: str) -> None:
     with refused("bad-request", "address"):
-        port.actors([given])
+        await port.actors([given])
 
 
 async def test_rows_tell_state_origin_and_error(port: HostPort) -> None:
-    rows = {row.address: row for row in port.actors([])}
+    rows = {row.address: row for row in (await port.actors([]))}
     assert rows["/echo"].type == "tests.host.actors:Echo"
     assert rows["/w"].type == "group"
     assert rows["/w/parent/child"].type == "tests.host.actors:Echo"
@@ -104,17 +104,22 @@ async def test_rows_tell_state_origin_and_error(port: HostPort) -> None:
 
 
 async def test_the_tree_is_that_of_the_root_or_of_one_actor(port: HostPort) -> None:
-    assert [row.address for row in port.tree("/").children] == ["/echo", "/tight", "/bad", "/w"]
-    assert port.tree("/").address == "/"
-    assert [row.address for row in port.tree("w").children] == ["/w/parent"]
-    assert port.tree("/w/*").address == "/w/parent"
+    assert [row.address for row in (await port.tree("/")).children] == [
+        "/echo",
+        "/tight",
+        "/bad",
+        "/w",
+    ]
+    assert (await port.tree("/")).address == "/"
+    assert [row.address for row in (await port.tree("w")).children] == ["/w/parent"]
+    assert (await port.tree("/w/*")).address == "/w/parent"
 
 
 async def test_the_tree_wants_one_root(port: HostPort) -> None:
     with refused("bad-request", "/* names 4 actors, want one"):
-        port.tree("/*")
+        await port.tree("/*")
     with refused("no-such-actor"):
-        port.tree("/nobody")
+        await port.tree("/nobody")
 
 
 async def test_a_plugin_row_names_who_runs_its_class_and_no_hook_plugin_does(
@@ -128,7 +133,7 @@ async def test_a_plugin_row_names_who_runs_its_class_and_no_hook_plugin_does(
     for address, origin in list(host.origins.items()):
         if address in ("/echo", "/tight"):
             host.origins[address] = type(origin)("acme/x", "acme")
-    assert {row.door: row.actors for row in port.plugins()} == {
+    assert {row.door: row.actors for row in (await port.plugins())} == {
         "actor": ("/echo", "/tight"),
         "plugin": (),
     }
@@ -205,7 +210,7 @@ async def test_mail_to_a_pattern_reaches_each_actor_that_it_names(port: HostPort
 async def test_stopped_and_failed_actors_keep_the_mail_that_they_are_sent(port: HostPort) -> None:
     await stopped(port, "/echo")
     assert (await port.send(["/echo", "/bad"], "x", by_me(1.0))).accepted == 2
-    rows = port.actors(["/echo", "/bad"])
+    rows = await port.actors(["/echo", "/bad"])
     assert [row.pending for row in rows] == [1, 1]
     for row in rows:
         counts = row.counters
@@ -232,10 +237,10 @@ async def test_a_host_without_a_tree_says_that_it_is_starting(make: Make) -> Non
     assert port.host().state == "starting"
     assert (await port.ready()).status == port.started().status == "not ready"
     assert port.live().status == "ok"
-    assert port.plugins() == []
-    for look in (lambda: port.actors([]), lambda: port.tree("/")):
+    assert (await port.plugins()) == []
+    for look in (port.actors([]), port.tree("/")):
         with refused("starting"):
-            look()
+            await look
     for act in (port.send(["/echo"], 1, by_me(1.0)), port.ask("/echo", 1, by_me(1.0))):
         with refused("starting"):
             await act
@@ -247,5 +252,5 @@ async def test_a_host_that_stops_takes_no_mail_and_can_still_be_looked_at(port: 
         await port.send(["/echo"], 1, by_me(1.0))
     with refused("stopping"):
         await port.ask("/echo", 1, by_me(1.0))
-    assert [row.address for row in port.actors([])] == ALL
+    assert [row.address for row in (await port.actors([]))] == ALL
     assert (await port.ready()).status == "not ready"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from tests.host.conftest import life_of
 if TYPE_CHECKING:
     from tests.host.conftest import Serve
 
-Read = Callable[[Host], object]
+Read = Callable[[Host], Awaitable[object]]
 
 TREE = """
 [actors."/team"]
@@ -50,10 +51,14 @@ async def looked_at(folder: Path, look: Read, text: str = TREE, **flags: bool) -
     """Serve `text` until it is ready, look once and stop; return what was seen."""
     (folder / "aplay.toml").write_text(text, "utf-8")
     seen: list[object] = []
+    seeing: list[asyncio.Future[None]] = []
+
+    async def see() -> None:
+        seen.append(await look(host))
+        host.stop("seen")
 
     def ready(told: object) -> None:
-        seen.append(look(host))
-        host.stop("seen")
+        seeing.append(asyncio.ensure_future(see()))
 
     host = Host(load_config(folder / "aplay.toml"), on_ready=ready, **flags)
     await life_of(host)
@@ -62,10 +67,11 @@ async def looked_at(folder: Path, look: Read, text: str = TREE, **flags: bool) -
 
 @pytest.mark.usefixtures("site")
 async def test_safe_start_holds_foreign_actors_and_keeps_their_mail(folder: Path) -> None:
-    def look(host: Host) -> object:
+    async def look(host: Host) -> object:
         host.system.ref("/team/deadly").tell_nowait("wait for better times")
-        rows = [(row.address, row.type, row.state, row.held) for row in HostPort(host).actors([])]
-        error = HostPort(host).actors(["/team/deadly"])[0].last_error
+        found = await HostPort(host).actors([])
+        rows = [(row.address, row.type, row.state, row.held) for row in found]
+        error = (await HostPort(host).actors(["/team/deadly"]))[0].last_error
         pending = host.system.ref("/team/deadly").status().pending
         plugins = {row.id: (row.state, row.reason) for row in host.plugins.rows()}
         return rows, error and error.text, pending, plugins, host.info.safe
@@ -114,7 +120,7 @@ async def test_broken_plugin_does_not_stop_the_host(folder: Path) -> None:
     dist(site, "bytes", entry_points=b"[aplay_host.plugins]\nx = \xff\n")
     sys.path.append(str(site))
 
-    def look(host: Host) -> object:
+    async def look(host: Host) -> object:
         return {row.dist: (row.state, row.reason) for row in host.plugins.rows()}
 
     text = '[actors."/echo"]\nuse = "tests.host.actors:Echo"\n'
