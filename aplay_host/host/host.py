@@ -51,6 +51,7 @@ from ..plugins import (
 from ..reload import Engine, Follower, Generation, ReloadEvent, Request, pending_restart
 from .audit import Audit, Deed
 from .checking import plugin_settings, strict_refusals
+from .feed import EventFeed
 from .health import Health
 from .holds import Hold, read_holds, user_names, write_holds
 from .installed import InstalledWatch, installed_soon
@@ -111,12 +112,13 @@ class Host:
         self.origins: dict[Address, Origin] = {}
         self.faults: dict[Address, str] = {}
         self.holds: dict[str, Hold] = {}
-        self.users = user_names()
-        self.events = EventRing(secrets.token_hex(4))
-        self.audit = Audit(self.events, self.users, lambda: self.current.number)
         self.system = ActorSystem(
             config.host.name, interceptors=self._interceptors, mailboxes=self._make_mailbox
         )
+        self.users = user_names()
+        self.events = EventRing(secrets.token_hex(4))
+        self.audit = Audit(self.events, self.users, lambda: self.current.number)
+        self.feed = EventFeed(self.system, self.events, self.audit)
         self._settings = plugin_settings(config, strict=strict, safe=safe)
         self._options = HookOptions(config)
         none = self._plugin_set(Catalog((), self._settings))
@@ -308,6 +310,7 @@ class Host:
         for word, dists in told.items():
             for dist in dists:
                 _log.info("installed packages: %s is %s", dist, word)
+        self.feed.installed(told)
         for entry in self.plugins.rows():
             new = before.get((entry.door, entry.id)) is None
             if entry.restart is not None and new:
@@ -339,7 +342,13 @@ class Host:
             self.plugins.hooks.tell("aplay_after_reload", report=event.report)
 
     def _plugin_set(self, catalog: Catalog, state_dir: Path | None = None) -> PluginSet:
-        return PluginSet(catalog, self._settings, _log_hook_failure, self._options, state_dir)
+        return PluginSet(catalog, self._settings, self._hook_failed, self._options, state_dir)
+
+    def _hook_failed(self, failed: HookFailure) -> None:
+        """Tell a failure and its tenth, hundredth, thousandth repetition; a hook may run often."""
+        if failed.count == 10 ** (len(str(failed.count)) - 1):
+            self.feed.hook_failed(failed)
+            _log_hook_failure(failed)
 
     def _interceptors(self, ref: ActorRef, spec: ActorSpec) -> tuple[Wrap, ...]:
         return self.plugins.hooks.interceptors(ref, spec)
@@ -355,6 +364,7 @@ class Host:
 
     async def _stop(self, reason: str) -> int:
         self.phase = "stopping"
+        self.events.end_streams(reason)
         self.reloads.close()
         for task in self._rounds:
             task.cancel()
@@ -407,9 +417,6 @@ def _log_faults(plan: TreePlan, plugins: PluginSet) -> None:
 
 
 def _log_hook_failure(failed: HookFailure) -> None:
-    """Log a failure and its tenth, hundredth, thousandth repetition; a hook may run often."""
-    if failed.count != 10 ** (len(str(failed.count)) - 1):
-        return
     more = f" ({failed.count} times so far)" if failed.count > 1 else ""
     line = failed.failure.line()
     _log.error("plugin %s: %s%s", failed.plugin, line, more)
