@@ -213,7 +213,7 @@ class HostPort:
             nonlocal room  # what is left of it; a pause for the rate costs nothing
             began = now()
             try:
-                (ref,) = self._refs([letter.target])
+                (ref,) = await self._refs([letter.target])
                 return (await _tell(ref, letter.message, room)).problem
             except CommandError as error:
                 return problem(error)

@@ -50,9 +50,9 @@ async def port(plugin: Guest, serve: Serve, folder: Path) -> HostPort:
     return HostPort((await serve(TREE.format(folder=folder))).host)
 
 
-def says(port: HostPort, address: str, rule: str, text: str, command: str | None) -> bool:
+async def says(port: HostPort, address: str, rule: str, text: str, command: str | None) -> bool:
     """Tell whether that is the headline; `text` is a regular expression."""
-    why = port.show(address).why[0]
+    why = (await port.show(address)).why[0]
     found = re.fullmatch(text, why.text) is not None
     assert (why.rule, found, why.next) == (rule, True, command), why
     return True
@@ -66,7 +66,7 @@ async def busy(port: HostPort, address: str, message: Any) -> None:
     port._host.system.ref(address).tell_nowait(message)
     for _ in range(3):
         await asyncio.sleep(0)
-    assert port.show(address).in_hand == 1
+    assert (await port.show(address)).in_hand == 1
 
 
 async def told(port: HostPort, outcome: str) -> None:
@@ -84,28 +84,28 @@ async def test_a_message_in_hand_is_told_with_the_line_that_its_author_wrote(
     await busy(port, "/plain", asyncio.Event())
     await asyncio.sleep(12)
     at = r"has been handling Event for 12 s at plain\.py:6 in msg_handler"
-    says(port, "/plain", "in-hand", at, "aplay-host restart /plain")
+    await says(port, "/plain", "in-hand", at, "aplay-host restart /plain")
     await busy(port, "/above", {"ask": "/plain", "within": 60})
     await asyncio.sleep(6)
     at = r"has been handling dict for 6 s at actors\.py:\d+ in msg_handler"
-    says(port, "/above", "in-hand", at, "aplay-host restart /above")
+    await says(port, "/above", "in-hand", at, "aplay-host restart /above")
 
 
 async def test_a_full_mailbox_is_told_with_what_happens_to_senders(port: HostPort) -> None:
     await busy(port, "/tight", "wait")
     port._host.system.ref("/tight").tell_nowait(1)
     text = "is behind: 1 of 1 messages wait, sends are refused"
-    says(port, "/tight", "behind", text, "aplay-host status /tight")
+    await says(port, "/tight", "behind", text, "aplay-host status /tight")
 
 
 async def test_who_decides_not_to_begin_says_so(port: HostPort) -> None:
     port._host.system.ref("/shy").tell_nowait(1)
     await asyncio.sleep(1)
     text = "does not want to begin: its decide_to_start says no; 1 message waits"
-    says(port, "/shy", "paused", text, "aplay-host start /shy")
+    await says(port, "/shy", "paused", text, "aplay-host start /shy")
     await port.start(["/shy"], by_me(1.0))
     await asyncio.sleep(1)
-    assert port.show("/shy").why[0].rule == "otherwise"
+    assert (await port.show("/shy")).why[0].rule == "otherwise"
 
 
 async def test_who_is_held_for_a_reload_says_for_whom_and_until_when(
@@ -119,17 +119,17 @@ async def test_who_is_held_for_a_reload_says_for_whom_and_until_when(
     await asyncio.sleep(1)
     at_work = r"still handling Event for \S+ s at plain\.py:6 in msg_handler; gives up in 4 s"
     text = f"waits for reload 2: /plain is {at_work}"
-    says(port, "/tail", "paused", text, "aplay-host show /plain")
+    await says(port, "/tail", "paused", text, "aplay-host show /plain")
     text = f"waits for reload 2: {at_work}"
-    says(port, "/plain", "paused", text, "aplay-host restart /plain")
+    await says(port, "/plain", "paused", text, "aplay-host restart /plain")
     assert await reloading == "waiting"
     text = r"runs generation 1; the source saved since waits, .*: /plain: busy \S+ s in .*"
-    says(port, "/tail", "newer", text, "aplay-host reload --dry-run")
+    await says(port, "/tail", "newer", text, "aplay-host reload --dry-run")
     await asyncio.sleep(1)
-    assert [why.rule for why in port.show("/plain").why] == ["in-hand", "newer"]
+    assert [why.rule for why in (await port.show("/plain")).why] == ["in-hand", "newer"]
     release.set()
     await told(port, "committed")
-    assert port.show("/tail").why[0].rule == "otherwise"
+    assert (await port.show("/tail")).why[0].rule == "otherwise"
 
 
 async def test_who_failed_its_first_messages_waits_for_a_verdict(
@@ -146,14 +146,14 @@ async def test_who_failed_its_first_messages_waits_for_a_verdict(
         r"waits for a verdict on its new code, which failed its first messages, for 2\d s at most; "
         r"last error AttributeError: .* at parse\.py:5 in parse"
     )
-    says(port, "/tail", "paused", text, "aplay-host rollback")
+    await says(port, "/tail", "paused", text, "aplay-host rollback")
     release.set()
     await told(port, "taken_back")
     text = (
         r"runs generation 3; the source saved since was taken back just now: "
         r"/tail: 3 of 3 messages failed: AttributeError.*"
     )
-    says(port, "/tail", "newer", text, "aplay-host reload --dry-run")
+    await says(port, "/tail", "newer", text, "aplay-host reload --dry-run")
 
 
 async def test_newer_source_that_was_refused_is_told_with_its_place(
@@ -165,11 +165,11 @@ async def test_newer_source_that_was_refused_is_told_with_its_place(
         r"runs generation 1; the source saved since was refused just now: "
         r"tail\.py:\d+: SyntaxError: .*"
     )
-    says(port, "/tail", "newer", text, "aplay-host reload --dry-run")
-    assert port.show("/plain").why[0].rule == "otherwise"
+    await says(port, "/tail", "newer", text, "aplay-host reload --dry-run")
+    assert (await port.show("/plain")).why[0].rule == "otherwise"
     plugin.edit("tail", "import Actor (", "import Actor")
     await reload(port)
-    assert port.show("/tail").why[0].rule == "otherwise"
+    assert (await port.show("/tail")).why[0].rule == "otherwise"
 
 
 async def test_a_file_that_was_refused_concerns_all(port: HostPort) -> None:
@@ -177,7 +177,7 @@ async def test_a_file_that_was_refused_concerns_all(port: HostPort) -> None:
     assert await reload(port, config=True) == "refused"
     for address in ("/plain", "/shy"):
         text = r"runs generation 1; .* was refused just now: aplay\.toml:1:8: not TOML.*"
-        says(port, address, "newer", text, "aplay-host reload --dry-run")
+        await says(port, address, "newer", text, "aplay-host reload --dry-run")
 
 
 async def test_a_rollback_is_told_of_the_actors_that_it_took_back(
@@ -187,15 +187,15 @@ async def test_a_rollback_is_told_of_the_actors_that_it_took_back(
     assert await reload(port) == "committed"
     assert (await port.rollback(by_me(), dry_run=False)).outcome == "committed"
     text = "runs generation 3; that is code of generation 1, since a rollback just now"
-    says(port, "/tail", "newer", text, "aplay-host reload --dry-run")
-    assert port.show("/plain").why[0].rule == "otherwise"
+    await says(port, "/tail", "newer", text, "aplay-host reload --dry-run")
+    assert (await port.show("/plain")).why[0].rule == "otherwise"
 
 
 async def test_who_escalated_waits_for_its_parent(port: HostPort) -> None:
     await busy(port, "/above", "wait")
     port._host.system.ref("/above/below").tell_nowait({"raise": "ValueError"})
     await asyncio.sleep(1)
-    why = port.show("/above/below").why[0]
+    why = (await port.show("/above/below")).why[0]
     assert (why.rule, why.next) == ("paused", "aplay-host show /above")
     assert why.text == "waits for 1 s for /above, which has to deal with its failure"
 
@@ -205,7 +205,7 @@ async def test_who_failed_under_a_parent_that_is_stopped_names_it(port: HostPort
     port._host.system.ref("/above/below").tell_nowait({"raise": "ValueError"})
     await asyncio.sleep(1)
     text = r"failed 1 s ago, and /above, which has to deal with it, is held; last error .*"
-    says(port, "/above/below", "failed", text, "aplay-host start /above/below")
+    await says(port, "/above/below", "failed", text, "aplay-host start /above/below")
 
 
 async def test_an_actor_that_has_ended_itself_is_told_from_one_that_never_was(
@@ -214,7 +214,7 @@ async def test_an_actor_that_has_ended_itself_is_told_from_one_that_never_was(
     await busy(port, "/done", "exit")
     await asyncio.sleep(1)
     with pytest.raises(CommandError, match="/done is removed") as caught:
-        port.show("/done")
+        await port.show("/done")
     assert caught.value.kind.name == "no-such-actor"
     assert "aplay.toml:" in caught.value.detail
     assert caught.value.hint == "it comes back with the next start of the host"
@@ -231,25 +231,25 @@ async def test_an_actor_that_comes_back_again_and_again_tells_how_often(port: Ho
             rf"runs for .* \(generation 1, started by config at aplay\.toml:12:7\); {number} of 5 "
             r"restarts in 30 s; last error ValueError: no such thing at actors\.py:\d+ in .*"
         )
-        says(port, "/again", "otherwise", text, None)
+        await says(port, "/again", "otherwise", text, None)
 
 
 async def test_a_stop_is_told_with_who_and_why(port: HostPort) -> None:
     await port.stop(["/tail"], by_me(1.0, "the disk is full"))
     text = r'was stopped by uid 1000 just now, reason "the disk is full"'
-    says(port, "/tail", "held", text, "aplay-host start /tail")
+    await says(port, "/tail", "held", text, "aplay-host start /tail")
 
 
 async def test_the_source_that_runs_has_a_hash(plugin: Guest, port: HostPort) -> None:
-    source = port.show("/tail").source
+    source = (await port.show("/tail")).source
     assert source is not None
     before = source.hash
     assert before is not None
     plugin.edit("tail", "import Actor", "import Actor  # edited")
     assert await reload(port) == "committed"
-    source = port.show("/tail").source
+    source = (await port.show("/tail")).source
     assert source is not None
     assert source.hash not in (None, before)
-    source = port.show("/above").source
+    source = (await port.show("/above")).source
     assert source is not None
     assert source.hash is None
