@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from ..control import EventRing, Who
+from ..control import PROBLEM_PREFIX, EventRing, Who
 from ..errors import CommandError
 from ..reload import ReloadReport
 
@@ -48,6 +49,11 @@ class Deed:
         self.generation_from = report.generation_from
         self.generation_to = report.generation_from if dry_run else report.generation_to
         return report
+
+    def note(self, problems: Iterable[Mapping[str, Any] | None]) -> None:
+        """Tell the first of these problem documents, where there is one."""
+        if (first := next((it for it in problems if it is not None), None)) is not None:
+            self.outcome, self.problem = "failed", first["type"].removeprefix(PROBLEM_PREFIX)
 
 
 class Audit:

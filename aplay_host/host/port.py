@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..control import (
-    PROBLEM_PREFIX,
     ActorDetail,
     ActorRow,
     AskReport,
@@ -20,43 +18,35 @@ from ..control import (
     HostRecord,
     LetterChoice,
     LetterDetail,
-    LetterFailure,
     LetterReport,
     Order,
     Page,
     PluginRow,
     SendReport,
-    SendResult,
     TreeRow,
     VerbReport,
-    VerbResult,
     in_slices,
-    plain,
     problem,
 )
 from ..errors import (
-    ActorStopped,
-    AplayError,
-    AskTimeout,
     BadAddress,
     CommandError,
-    MailboxFull,
-    Refuse,
-    StartFailed,
 )
-from ..kernel import ActorRef, ActorStatus, Address, DeadLetter, Failure, Op
+from ..kernel import ActorRef, ActorStatus, Address, DeadLetter
 from ..plugins import Entry, entries_named
 from ..reload import ReloadReport, Request
-from .audit import Deed
+from .delivery import ask, tell
 from .detail import actor_detail
 from .health import alive
 from .holds import Hold, stopped_by
 from .letters import Letters
 from .origin import origin_of
 from .rows import WallClock, actor_row, tree_row
+from .steering import steer
 
 if TYPE_CHECKING:
     from ..kernel.cell import ActorCell
+    from .audit import Deed
     from .host import Host
 
 LONGEST_PAUSE = 24 * 3600.0
@@ -190,10 +180,10 @@ class HostPort:
         with self._deed("send", order, addresses) as deed:
             ends = time.monotonic() + order.wait_s
             results = [
-                await _tell(ref, message, _left(ends))
+                await tell(ref, message, _left(ends))
                 async for ref in in_slices(await self._refs(addresses))
             ]
-            _note(deed, results)
+            deed.note(result.problem for result in results)
             return SendReport(sum(result.ok for result in results), tuple(results))
 
     async def ask(self, address: str, message: Any, order: Order) -> AskReport:
@@ -202,19 +192,19 @@ class HostPort:
             self._must_take_mail()
             named = await self._the_one(address)
             began = time.monotonic()
-            reply = await _ask(self._ref(named), message, order.wait_s)
+            reply = await ask(self._ref(named), message, order.wait_s)
             return AskReport(named, reply, round(time.monotonic() - began, 6))
 
     async def replay(self, choice: LetterChoice, rate: float | None, order: Order) -> LetterReport:
         """Send these dead letters again, each as `send` does; those not accepted are kept."""
         now, room = self._host.system.now, order.wait_s
 
-        async def tell(letter: DeadLetter) -> dict[str, Any] | None:
+        async def again(letter: DeadLetter) -> dict[str, Any] | None:
             nonlocal room  # what is left of it; a pause for the rate costs nothing
             began = now()
             try:
                 (ref,) = await self._refs([letter.target])
-                return (await _tell(ref, letter.message, room)).problem
+                return (await tell(ref, letter.message, room)).problem
             except CommandError as error:
                 return problem(error)
             finally:
@@ -223,8 +213,8 @@ class HostPort:
         with self._host.audit.of("dead.replay", order.who, choice.said, order.reason) as deed:
             self._must_take_mail()
             pause = min(1 / rate, LONGEST_PAUSE) if rate else 0.0
-            report = await self._letters.replay(choice, pause, tell)
-            _note(deed, report.failed)
+            report = await self._letters.replay(choice, pause, again)
+            deed.note(one.problem for one in report.failed)
             return report
 
     def drop(self, choice: LetterChoice, order: Order) -> LetterReport:
@@ -241,7 +231,7 @@ class HostPort:
             refs = await self._refs(addresses)
             self._host.keep_holds(ended=[ref.address for ref in refs])
             await self._load_anew(refs)
-            return await _steer(refs, ActorRef.human_start, order.wait_s, deed)
+            return await steer(refs, ActorRef.human_start, order.wait_s, deed)
 
     async def _load_anew(self, refs: Sequence[ActorRef]) -> None:
         host = self._host
@@ -262,13 +252,13 @@ class HostPort:
             user = None if uid is None else self._host.users.get(uid)
             hold = Hold(datetime.now(UTC), uid, user, order.reason)
             self._host.keep_holds(begun=dict.fromkeys(new, hold))
-            return await _steer(refs, ActorRef.stop, order.wait_s, deed)
+            return await steer(refs, ActorRef.stop, order.wait_s, deed)
 
     async def restart(self, addresses: Sequence[str], order: Order) -> VerbReport:
         """Give each of these actors a new instance; it keeps its mail."""
         with self._deed("restart", order, addresses) as deed:
             refs = await self._refs(addresses)
-            return await _steer(refs, ActorRef.restart, order.wait_s, deed)
+            return await steer(refs, ActorRef.restart, order.wait_s, deed)
 
     async def reload(
         self, plugins: Sequence[str], order: Order, *, config: bool, dry_run: bool
@@ -361,110 +351,5 @@ class HostPort:
         return next(iter(difflib.get_close_matches(text, found, n=1)), None)
 
 
-async def _tell(ref: ActorRef, message: Any, seconds: float) -> SendResult:
-    try:
-        async with asyncio.timeout(seconds):
-            await ref.tell(message)
-    except (AplayError, TimeoutError) as error:
-        return SendResult(ref.address, False, problem=problem(_explained(ref, error)))
-    return SendResult(ref.address, True)
-
-
-async def _steer(
-    refs: Sequence[ActorRef], verb: Callable[[ActorRef], Op], seconds: float, deed: Deed
-) -> VerbReport:
-    """Say `verb` to all, then wait for their ends, for `seconds` in all, or not with 0."""
-    ends = time.monotonic() + seconds
-    before = [_seen(ref) async for ref in in_slices(refs)]
-    ops = [verb(ref) async for ref in in_slices(refs)]  # all take effect before any is awaited
-    troubles: Sequence[dict[str, Any] | None] = [None] * len(refs)
-    if seconds:
-        both = in_slices(zip(ops, refs, strict=True))
-        troubles = [await _end_of(op, ref, _left(ends)) async for op, ref in both]
-    results = []
-    async for ref, was, trouble in in_slices(zip(refs, before, troubles, strict=True)):
-        pending = 0 if ref.state == "removed" else ref.status().pending
-        changed = was != _seen(ref)
-        results.append(VerbResult(ref.address, changed, ref.state, pending, trouble))
-    _note(deed, results)
-    return VerbReport(tuple(results))
-
-
-def _note(deed: Deed, results: Iterable[SendResult | VerbResult | LetterFailure]) -> None:
-    """Let a deed tell the first problem that came of it."""
-    problems = (result.problem for result in results if result.problem is not None)
-    if (first := next(problems, None)) is not None:
-        deed.outcome, deed.problem = "failed", first["type"].removeprefix(PROBLEM_PREFIX)
-
-
-def _seen(ref: ActorRef) -> tuple[str, bool, int]:
-    """Return what a verb may change of an actor, which may be gone by now."""
-    return ref.state, ref.held, 0 if ref.state == "removed" else ref.status().restarts
-
-
-async def _end_of(op: Op, ref: ActorRef, seconds: float) -> dict[str, Any] | None:
-    """Wait for the end of a verb; return the problem that kept it from its end, if one did."""
-    address = ref.address
-    try:
-        async with asyncio.timeout(seconds):
-            await op
-    except StartFailed as error:
-        if ref.held:
-            hint = f"start it: aplay-host start {address}"
-            return problem(CommandError("held", f"{address} is held", hint=hint, address=address))
-        hint = f"see why: aplay-host show {address}"
-        return problem(CommandError("start-failed", str(error), hint=hint, address=address))
-    except TimeoutError:
-        detail = f"{address} is still {ref.state}; it goes on"
-        return problem(CommandError("timeout", detail, address=address))
-    return None
-
-
 def _left(ends: float) -> float:
     return max(0.0, ends - time.monotonic())
-
-
-async def _ask(ref: ActorRef, message: Any, seconds: float) -> Any:
-    try:
-        reply = await ref.ask(message, timeout=seconds)
-    except Exception as error:  # whatever a handler may raise: it is the answer
-        raise _explained(ref, error) from None
-    try:
-        return plain(reply)
-    except TypeError as error:
-        detail = f"{ref.address} replied, but {error}"
-        raise CommandError("handler-failed", detail, address=ref.address) from None
-
-
-def _explained(ref: ActorRef, error: BaseException) -> CommandError:
-    """Return the problem that an error of a send or an ask is.
-
-    A handler may raise the same classes, of whatever it did itself; its errors have a note.
-    """
-    address, state = ref.address, ref.state
-    match None if hasattr(error, "__notes__") else error:
-        case MailboxFull() if ref.status().spec.mailbox.overflow == "wait":
-            return _no_room(address)
-        case MailboxFull():
-            hint = f"try again later, or see what it does: aplay-host show {address}"
-            return CommandError("mailbox-full", str(error), hint=hint, address=address)
-        case ActorStopped():
-            kind = "actor-failed" if state == "failed" else "actor-stopped"
-            hint = f"see why: aplay-host show {address}"
-            return CommandError(kind, str(error), hint=hint, address=address)
-        case AskTimeout():
-            hint = f"give it longer with --timeout, or see what it does: aplay-host show {address}"
-            return CommandError("timeout", str(error), hint=hint, address=address)
-        case TimeoutError():
-            return _no_room(address)
-    failure = Failure.of(error, 0.0)  # its text is safe, whatever a guest's __str__ does
-    if isinstance(error, Refuse):
-        return CommandError("handler-failed", f"{address} refused: {failure.text}", address=address)
-    detail = f"{address} failed: {failure.type}: {failure.text}"
-    hint = "the log, which serve writes to stderr, has the traceback"
-    return CommandError("handler-failed", detail, hint=hint, address=address)
-
-
-def _no_room(address: str) -> CommandError:
-    hint = f"see what it does: aplay-host show {address}"
-    return CommandError("timeout", f"{address} had no room in time", hint=hint, address=address)
