@@ -11,8 +11,8 @@ Read `cell` first, whose text says where a message is at any time. Then what is 
 `handoff`; what becomes of an actor, `lifecycle`, `steering`, `teardown`, `supervision`,
 `supervisor`; and the whole of it, `registry`, `system`, `ending`. Apart from these stand the
 exchange of a behaviour, `quiesce`, `exchange`, `outbox`, `probation`; mail that is kept
-elsewhere, `mailbox` and `boxline`; and what programs written for aplay use, `names`, `openref`
-and `kernelactor`.
+elsewhere, `mailbox` and `boxline`; whose code runs, `atwork`; and what programs written for aplay
+use, `names`, `openref` and `kernelactor`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .actor import Faulty as Faulty
     from .actor import Group as Group
     from .address import Address as Address
+    from .atwork import AtWork as AtWork
+    from .atwork import at_work as at_work
+    from .atwork import at_work_in as at_work_in
     from .boxline import in_memory as in_memory
     from .composing import compose_anew as compose_anew
     from .envelope import Envelope as Envelope
@@ -104,6 +107,7 @@ if TYPE_CHECKING:
 HOMES = {
     "actor": ("Actor", "Faulty", "Group"),
     "address": ("Address",),
+    "atwork": ("AtWork", "at_work", "at_work_in"),
     "boxline": ("in_memory",),
     "composing": ("compose_anew",),
     "envelope": ("Envelope",),

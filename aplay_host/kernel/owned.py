@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .turn import CURRENT, Turn
+
 if TYPE_CHECKING:
     from .actor import Actor
     from .cell import ActorCell
@@ -111,6 +113,7 @@ def _begin(cell: ActorCell, task: asyncio.Task[Any], begun: asyncio.Future[None]
 async def _guarded(
     cell: ActorCell, coro: Coroutine[Any, Any, Any], begun: asyncio.Future[None]
 ) -> Any:
+    CURRENT.set(Turn(cell))  # whose task it is; no turn of its own, for it has no message
     # Inside the task: SystemExit that leaves a task takes the whole loop down with it.
     try:
         if not begun.done():  # its behaviour is only being built

@@ -38,7 +38,7 @@ class Turn:
         A task that the handler of a told message began outlives its message unnoticed, so it
         has no turn; such a cycle is ended by the deadline.
         """
-        return self.task is task
+        return task is not None and self.task is task
 
 
 CURRENT: ContextVar[Turn | None] = ContextVar("aplay_host.kernel.turn", default=None)
