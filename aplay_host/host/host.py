@@ -49,6 +49,7 @@ from ..plugins import (
     PluginSet,
 )
 from ..reload import Engine, Follower, Generation, ReloadEvent, Request, pending_restart
+from ..telemetry import ActorLabels, HostLog, StallWatch
 from .audit import Audit, Deed
 from .checking import plugin_settings, strict_refusals
 from .feed import EventFeed
@@ -57,7 +58,7 @@ from .holds import Hold, read_holds, user_names, write_holds
 from .installed import InstalledWatch, installed_soon
 from .news import NEWS, ActorNews
 from .options import HookOptions
-from .origin import Origin, declared_origins
+from .origin import Origin, declared_origins, origin_of
 from .presence import Presence
 from .resolver import Resolver, make_mailbox
 from .rounds import HealthRounds
@@ -105,6 +106,7 @@ class Host:
         safe: bool = False,
         reload: bool = False,
         on_ready: Callable[[Ready], None] = lambda ready: None,
+        log: HostLog | None = None,
     ) -> None:
         self.phase = "starting"
         self._began_with = config
@@ -130,8 +132,14 @@ class Host:
         )
         self.rounds = HealthRounds(lambda: self.plugins.hooks.health(self.info))
         self._on_ready = on_ready
+        self.stalls = StallWatch(self._labels)
+        self.log = log
+        if log is not None:
+            log.labels = self._labels
         self.presence = Presence(self)
         self.health, self.vitals = Health(self), Vitals(self)
+        self.stalls.on_lag = self.vitals.metrics.observe_lag
+        self.stalls.on_stall = self.vitals.metrics.count_stall
         self._stop_reason: asyncio.Future[str] | None = None
         self._rounds: list[asyncio.Task[None]] = []
         self._news: ActorNews | None = None
@@ -162,10 +170,20 @@ class Host:
         nodes = generation.tree.nodes
         self.faults = {node.address: node.fault for node in nodes if node.fault is not None}
         self.follower.check()
+        if self.log is not None:
+            self.log.follow(generation.config.log)
         if hooks is not before:
             compose_anew(self.system)
             self._listen()
             self._turnover.begin(before, hooks)
+
+    def _labels(self, address: str) -> ActorLabels | None:
+        """Return what log lines and metrics say of an actor; asked in any thread."""
+        cell = self.system.cell_at(Address(address))
+        if cell is None:
+            return None
+        origin = origin_of(cell.address, cell.spec.cls, self.origins)
+        return ActorLabels(origin.type, origin.plugin, cell.generation)
 
     def _listen(self) -> None:
         """Begin what is done for plugins that hear of it, as soon as there is one."""
@@ -188,7 +206,7 @@ class Host:
         state_dir = self.config.host.state_dir
         prepare_state_dir(state_dir)
         signals = StopSignals(self._stop_by_signal, self.system.abort, self._reload_config)
-        with hold_lock(state_dir), signals.captured():
+        with hold_lock(state_dir), signals.captured(), self.stalls.watching():
             async with self.vitals.shown(), self.presence.shown():
                 return await self._live(self._stop_reason)
 

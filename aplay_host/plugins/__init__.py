@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .alarm import Alarm, ImportTimeout
     from .catalog import Catalog, NotOffered, Offer
     from .discovery import Installed, look, scan, signature
+    from .dispatch import hook_in
     from .entry import BAD_STATES, Door, Entry, Reason, State, canonical, canonical_id
     from .failure import Failure, guest_traceback
     from .finder import Located, ScopeFinder, digest_of
@@ -81,6 +82,7 @@ __all__ = [
     "digest_of",
     "entries_named",
     "guest_traceback",
+    "hook_in",
     "hookimpl",
     "hookspec",
     "look",
@@ -95,6 +97,7 @@ __getattr__ = lazy(
     {
         "alarm": ("Alarm", "ImportTimeout"),
         "catalog": ("Catalog", "NotOffered", "Offer"),
+        "dispatch": ("hook_in",),
         "discovery": ("Installed", "look", "scan", "signature"),
         "entry": ("BAD_STATES", "Door", "Entry", "Reason", "State", "canonical", "canonical_id"),
         "failure": ("Failure", "guest_traceback"),

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from types import FrameType
 from typing import Any
 
 import pluggy
@@ -31,6 +32,7 @@ from .records import HookFailure
 LANE_CAPACITY = 1024
 _GRACE = 1.0  # seconds for a cancelled implementation to end
 _SLOW = 0.05  # seconds for which the body of a hook may keep the loop
+_STALL = 1.0  # from here on the host's watch over its loop tells it, with the line
 
 _log = logging.getLogger("aplay_host.plugins")
 
@@ -95,6 +97,17 @@ class HookCall:
             raise
         except BaseException as error:
             return Failure.of(error, self.hook, self.guest)
+
+
+def hook_in(frame: FrameType) -> HookCall | None:
+    """Return the hook whose implementation is run by this one frame, None for any other.
+
+    It may be another thread's.
+    """
+    if frame.f_code not in (HookCall._answer.__code__, HookCall.end.__code__):
+        return None
+    call = frame.f_locals.get("self")
+    return call if isinstance(call, HookCall) else None
 
 
 class Dispatcher:
@@ -206,7 +219,7 @@ class Dispatcher:
         began = time.perf_counter()
         got = call.begin()
         took = time.perf_counter() - began
-        if took > _SLOW and call.implementation not in self._slow:
+        if _SLOW < took < _STALL and call.implementation not in self._slow:
             self._slow.add(call.implementation)
             text = "plugin %s: %s kept the loop for %.0f ms; make it async, or use a thread"
             _log.warning(text, call.plugin, call.hook, took * 1000)

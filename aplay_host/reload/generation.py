@@ -15,8 +15,14 @@ from .graph import Import, ImportGraph, imports_of
 from .running import Running, RunningModule
 
 NO_TREE = TreePlan()
-LIVE = ("metrics.per_address",)
-"""The keys, of tables that are else read at the start only, that hold from the commit on."""
+AT_START: Mapping[str, set[str] | None] = {
+    "host": None,
+    "plugins": None,
+    "control": None,
+    "metrics": {"bind"},
+    "log": {"configure"},
+}
+"""The tables, or some of their keys, that are read at the start of a host only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +128,9 @@ def users_of(generation: Generation, offers: Iterable[str]) -> dict[Address, str
 def pending_restart(began: HostConfig, now: HostConfig) -> tuple[str, ...]:
     """Return the keys that are read at the start of a host only, and are others now."""
     found: list[str] = []
-    for table in ("host", "plugins", "control", "metrics", "log"):
-        before, after = getattr(began, table).model_dump(), getattr(now, table).model_dump()
-        found += (it.key for it in differences(before, after, table) if it.key not in LIVE)
+    for table, keys in AT_START.items():
+        before, after = (getattr(one, table).model_dump(include=keys) for one in (began, now))
+        found += (it.key for it in differences(before, after, table))
     if began.reload.watch != now.reload.watch:  # modules come into scope before they are imported
         found.append("reload.watch")
     return tuple(found)

@@ -150,10 +150,10 @@ class Project:
         return Ended(process.returncode, out, err)
 
     def serve(self, *arguments: str) -> Served:
-        """Start a host; return when it says that it is ready."""
+        """Start a host whose log is for people; return when it says that it is ready."""
         read, write = os.pipe()
         try:
-            given = ("--ready-fd", str(write), *arguments)
+            given = ("--log-format", "console", "--ready-fd", str(write), *arguments)
             process, errors = self._host(given, pass_fds=(write,))
         finally:
             os.close(write)

@@ -195,7 +195,7 @@ def test_what_cures_a_bad_plugin_is_what_the_list_says(ten: Project) -> None:
 
 
 def test_strict_start_reports_all_bad_plugins_and_exits_1(ten: Project) -> None:
-    ended = ten.run("serve", "--strict", "-o", "json")
+    ended = ten.run("serve", "--strict", "--log-format", "console", "-o", "json")
     assert (ended.code, ended.out) == (1, "")
     (line,) = [line for line in ended.err.splitlines() if line.startswith("{")]
     told = json.loads(line)["detail"].splitlines()

@@ -47,7 +47,7 @@ def test_sources_of_an_editable_plugin_are_followed_wherever_python_finds_them(
         layout=layout,
     )
     project.write('[actors."/a"]\nuse = "acme.a"\n', head="")
-    served = project.serve("--reload")
+    served = project.serve("--reload", "--log-format", "console")
     assert served.ask("/a", None) == "1"
     source = env.site.parent / "src-acme/acme/mod.py"
     source.write_text(ACTOR.format(version="2"))
@@ -59,7 +59,7 @@ def test_sources_of_an_editable_plugin_are_followed_wherever_python_finds_them(
 def test_what_pip_does_is_a_reload_by_itself(project: Project, env: Environment) -> None:
     env.install(env.actor_wheel("acme", "1.0"))
     project.write('[actors."/a"]\nuse = "acme.a"\n', head="")
-    served = project.serve("--reload")
+    served = project.serve("--reload", "--log-format", "console")
     assert served.ask("/a", None) == "1.0"
     env.install(env.actor_wheel("acme", "1.1"))
     until(lambda: served.row("/a")["generation"] == 2)

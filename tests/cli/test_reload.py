@@ -28,7 +28,7 @@ ADDER = """
 def served(project: Project) -> Served:
     write(project, ADDER)
     project.write('[actors."/adder"]\nuse = "adder:Adder"\n', head='plugins.paths = ["."]\n')
-    return project.serve()
+    return project.serve("--log-format", "console")
 
 
 def write(project: Project, source: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -113,12 +114,27 @@ def test_a_stdout_that_is_closed_does_not_matter_to_a_host(project: Project) -> 
     assert process.wait(PATIENCE) == 0
 
 
-def test_the_log_level_of_the_command_goes_before_that_of_the_file(project: Project) -> None:
+def test_the_log_of_the_command_goes_before_that_of_the_file(project: Project) -> None:
     project.write('log.level = "error"\n' + ECHO)
-    served = project.serve("--log-level", "info")
+    served = project.serve("--log-level", "info", "--log-format", "console")
     served.signal(signal.SIGTERM)
     assert served.wait() == 0
     assert "INFO    aplay_host: ready, 1 actor, pid" in served.log
+
+
+def test_the_log_of_a_daemon_is_json_and_names_whose_line_it_is(project: Project) -> None:
+    project.write(ECHO)
+    served = project.serve("--log-format", "auto")
+    served.send("/echo", {"do": "raise", "text": "no"})
+    served.signal(signal.SIGTERM)
+    assert served.wait() == 0
+    lines = [json.loads(one) for one in served.log.splitlines()]
+    (failed,) = [one for one in lines if one["level"] == "error"]
+    known = {"actor": "/echo", "pid": served.pid, "generation": 1, "error.type": "ValueError"}
+    assert failed.items() >= known.items()
+    assert failed["actor_type"].endswith(":Odd")
+    assert failed["exception"].endswith("ValueError: no")
+    assert lines[-1]["msg"] == "stopped in order"
 
 
 def test_a_strict_host_also_wants_the_classes_that_no_package_offers(project: Project) -> None:

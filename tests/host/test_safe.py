@@ -47,7 +47,7 @@ def site(folder: Path) -> Path:
     return path
 
 
-async def looked_at(folder: Path, look: Read, text: str = TREE, **flags: bool) -> object:
+async def looked_at(folder: Path, look: Read, text: str = TREE, **flags: Any) -> object:
     """Serve `text` until it is ready, look once and stop; return what was seen."""
     (folder / "aplay.toml").write_text(text, "utf-8")
     seen: list[object] = []

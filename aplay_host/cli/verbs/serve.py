@@ -16,6 +16,7 @@ from ..options import Common, common_options
 
 if TYPE_CHECKING:
     from ...host import Host, Ready
+    from ...telemetry import HostLog
 
 LAST_TASKS_SECONDS = 1.0
 
@@ -45,6 +46,11 @@ def _open_descriptor(ctx: click.Context, param: click.Parameter, value: int | No
     help="In place of the file's.",
 )
 @click.option(
+    "--log-format",
+    type=click.Choice(["auto", "console", "json"]),
+    help="In place of the file's.",
+)
+@click.option(
     "--ready-fd",
     type=int,
     callback=_open_descriptor,
@@ -57,6 +63,7 @@ def command(
     strict: bool,
     safe: bool,
     log_level: str | None,
+    log_format: str | None,
     ready_fd: int | None,
 ) -> int:
     """Run the actors of aplay.toml until told to stop.
@@ -77,20 +84,25 @@ def command(
         if ready_fd is not None:
             _write_ready(ready_fd, told)
 
-    level = log_level or ("debug" if common.verbose else config.log.level)
-    with log_to(sys.stderr, level):
-        return asyncio.run(
-            _run(Host(config, strict=strict, safe=safe, reload=reload, on_ready=ready))
-        )
+    level = log_level or ("debug" if common.verbose else None)
+    name, asked = config.host.name, config.log
+    with log_to(sys.stderr, asked, host=name, level=level, format=log_format) as log:
+        host = Host(config, strict=strict, safe=safe, reload=reload, on_ready=ready, log=log)
+        return asyncio.run(_run(host, log))
 
 
-async def _run(host: Host) -> int:
+async def _run(host: Host, log: HostLog) -> int:
     """Run `host`; the process ends soon after it, whatever its actors have left running.
 
     asyncio waits for ever for a task that ignores its cancellation, and Python for threads.
     """
     code = await host.run()
-    last_resort = threading.Timer(LAST_TASKS_SECONDS, os._exit, (code,))
+
+    def end() -> None:
+        log.flush()
+        os._exit(code)
+
+    last_resort = threading.Timer(LAST_TASKS_SECONDS, end)
     last_resort.daemon = True
     last_resort.start()
     return code
