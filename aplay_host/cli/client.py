@@ -92,8 +92,18 @@ class Client:
         return self._call("POST", path, json.dumps(body).encode("utf-8"), patience)
 
     def instance(self) -> Instance:
-        """Return the record of the host that runs; raises ``no-host``."""
-        instance = read_instance(self._state_dir)
+        """Return the record of the host that runs; raises ``no-host``, ``forbidden``, ``timeout``.
+
+        ``timeout`` is for one that has no control socket: it will not answer.
+        """
+        try:
+            instance = read_instance(self._state_dir)
+        except PermissionError as error:
+            raise self._forbidden(error) from None
+        if instance is not None and instance.control is None and is_locked(self._state_dir):
+            hint = "set [control] enabled = true, or see in its log why it has none"
+            detail = f"the host (pid {instance.pid}) runs without a control socket"
+            raise CommandError("timeout", detail, hint=hint)
         if instance is None or instance.control is None:
             raise self._no_host()
         return instance
@@ -158,6 +168,8 @@ class Client:
             yield connection
         except TimeoutError:
             raise self._no_answer(instance) from None
+        except PermissionError as error:
+            raise self._forbidden(error) from None
         except (OSError, HTTPException, ValueError) as error:
             if is_locked(self._state_dir):
                 raise self._no_answer(instance, str(error)) from None
@@ -172,8 +184,13 @@ class Client:
     def _no_answer(self, instance: Instance, why: str = "") -> CommandError:
         waited = f" within {self._common.timeout:.3g} s" if self._common.timeout else ""
         detail = f"the host (pid {instance.pid}) did not answer{waited}" + (f": {why}" * bool(why))
-        hint = "an actor may be blocking its loop; wait longer with --timeout"
+        hint = f"the loop may be blocked; `kill -USR1 {instance.pid}` writes its stacks to its log"
         return CommandError("timeout", detail, hint=hint)
+
+    def _forbidden(self, error: PermissionError) -> CommandError:
+        detail = f"whether a host runs there cannot be seen: {error.strerror}: {error.filename}"
+        hint = "run the command as the host's own user, or set [control] group in aplay.toml"
+        return CommandError("forbidden", detail.removesuffix(": None"), hint=hint)
 
 
 def wait_until_ready(client: Client, seconds: float) -> Answer:

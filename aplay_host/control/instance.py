@@ -65,7 +65,7 @@ def hold_lock(state_dir: Path) -> Iterator[None]:
     """Hold the lock of `state_dir` for the block; raises `HostBusy` with who has it.
 
     The lock is released by closing only: a forked child that unlocked it would take it
-    from us.
+    from us. The file says whose it is, because the record comes later, and may be an old one.
     """
     descriptor = _open_lock(state_dir)
     try:
@@ -74,6 +74,8 @@ def hold_lock(state_dir: Path) -> Iterator[None]:
             if time.monotonic() > deadline:
                 raise HostBusy(_busy_text(state_dir))
             time.sleep(0.05)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, b"%d\n" % os.getpid())
         yield
     finally:
         os.close(descriptor)
@@ -92,19 +94,25 @@ def is_locked(state_dir: Path) -> bool:
 
 
 def read_instance(state_dir: Path) -> Instance | None:
-    """Return the record of the host that runs, or ran last, in `state_dir`."""
+    """Return the record of the host that runs, or ran last, in `state_dir`.
+
+    Raises `PermissionError` where we may not look.
+    """
     try:
         fields = json.loads((state_dir / RECORD).read_text("utf-8"))
         return Instance(**{name: fields.get(name) for name in Instance.__slots__})
+    except PermissionError:
+        raise
     except (OSError, ValueError, AttributeError):
         return None
 
 
-def write_instance(state_dir: Path, instance: Instance) -> None:
-    """Write the record, whole or not at all."""
+def write_instance(state_dir: Path, instance: Instance, group: int | None = None) -> None:
+    """Write the record, whole or not at all, for us alone, or for `group` to read."""
     draft = state_dir / f"{RECORD}.{os.getpid()}"
-    draft.write_text(json.dumps(asdict(instance)) + "\n", "utf-8")
-    draft.chmod(0o600)
+    with open(draft, "w", encoding="utf-8", opener=_for_us_alone) as file:
+        file.write(json.dumps(asdict(instance)) + "\n")
+    open_to_group(draft, group, 0o640)
     draft.replace(state_dir / RECORD)
 
 
@@ -114,8 +122,15 @@ def remove_instance(state_dir: Path) -> None:
         (state_dir / RECORD).unlink()
 
 
-def socket_path(state_dir: Path, identity: str) -> Path:
-    """Return where the control socket goes, and make its directory, for us alone.
+def open_to_group(path: Path, group: int | None, mode: int) -> None:
+    """Give what was ours alone to `group` as well, with `mode`; None changes nothing."""
+    if group is not None:
+        os.chown(path, -1, group)  # first: the mode is meant for no other group
+        path.chmod(mode)
+
+
+def socket_path(state_dir: Path, identity: str, group: int | None = None) -> Path:
+    """Return where the control socket goes, and make its directory, for us and `group` alone.
 
     A path that is too long for a socket address gives way to one below ``/tmp``. Raises
     `StateDirError` when the directory is somebody else's.
@@ -124,7 +139,9 @@ def socket_path(state_dir: Path, identity: str) -> Path:
     if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
         path = Path(f"/tmp/aplay-{os.geteuid()}") / identity / "control.sock"
         _own_directory(path.parent.parent)
+        open_to_group(path.parent.parent, group, 0o710)
     _own_directory(path.parent)
+    open_to_group(path.parent, group, 0o750)
     return path
 
 
@@ -141,6 +158,10 @@ def _open_lock(state_dir: Path) -> int:
     return os.open(state_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
 
 
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def _try_lock(descriptor: int, how: int) -> bool:
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
@@ -150,10 +171,18 @@ def _try_lock(descriptor: int, how: int) -> bool:
 
 
 def _busy_text(state_dir: Path) -> str:
-    other = read_instance(state_dir)
-    if other is None:
+    pid, other = _holder(state_dir), read_instance(state_dir)
+    if pid is None:
         return f"another host holds the lock {state_dir / LOCK}; stop it first"
-    return (
-        f"another host runs here: pid {other.pid} since {other.started}, config {other.config}; "
-        f"stop it first: kill {other.pid}"
-    )
+    more = ""
+    if other is not None and other.pid == pid:  # not one that a killed host left behind
+        more = f" since {other.started}, config {other.config}"
+    return f"another host runs here: pid {pid}{more}; stop it first: kill {pid}"
+
+
+def _holder(state_dir: Path) -> int | None:
+    """Return the pid that the lock file names."""
+    try:
+        return int((state_dir / LOCK).read_bytes())
+    except (OSError, ValueError):
+        return None

@@ -34,7 +34,7 @@ class PeerProtocol(H11Protocol):
     """Knows who is at the other end: ``scope["client"]`` is (``unix:uid=…``, pid).
 
     ``scope["state"]`` says whether they are ``admitted``: root, our own user, and whoever the
-    file's mode lets in where the configuration has a `group`; whether it is too ``crowded`` for
+    file's mode lets in where that is `for_group`; whether it is too ``crowded`` for
     them; and has ``abort``, which ends the connection at once. Nobody holds up the others:
 
     ==============================================  =========================================
@@ -57,8 +57,8 @@ class PeerProtocol(H11Protocol):
         self._stall: asyncio.TimerHandle | None = None
         uid, pid = _identity(transport.get_extra_info("socket"))
         self.client = (f"{PEER}{uid}", pid)
-        group = getattr(self.config, "group", "")
-        self.admitted = bool(group) or uid in (0, os.geteuid())
+        for_group = getattr(self.config, "for_group", False)
+        self.admitted = for_group or uid in (0, os.geteuid())
         self.app_state = {"admitted": self.admitted, "crowded": False, "abort": transport.abort}
         self._make_room()
         self._expect_request()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import grp
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from .instance import open_to_group
 from .peer import PeerProtocol
 
 BACKLOG = 64
@@ -38,16 +38,16 @@ class ControlServer(uvicorn.Server):
 
 
 class ControlConfig(uvicorn.Config):
-    """uvicorn's configuration; with a `group` whoever can open the socket is admitted."""
+    """uvicorn's configuration; `for_group` admits whoever can open the socket."""
 
-    group = ""
+    for_group = False
 
 
 @asynccontextmanager
-async def serve_control(app: ASGIApp, path: Path, group: str = "") -> AsyncIterator[None]:
+async def serve_control(app: ASGIApp, path: Path, group: int | None = None) -> AsyncIterator[None]:
     """Answer requests at the socket `path` for the block, then end and remove the socket.
 
-    It is open to us alone, or to `group` as well.
+    It is for us alone, and for the `group` of that id where one is given.
     """
     listener = bind_socket(path, group)
     server = ControlServer(
@@ -64,7 +64,7 @@ async def serve_control(app: ASGIApp, path: Path, group: str = "") -> AsyncItera
             timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
         )
     )
-    config.group = group
+    config.for_group = group is not None
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="control server")
     try:
         yield
@@ -75,21 +75,19 @@ async def serve_control(app: ASGIApp, path: Path, group: str = "") -> AsyncItera
             path.unlink()
 
 
-def bind_socket(path: Path, group: str = "") -> socket.socket:
-    """Listen at `path` with access for us alone, from the first moment on, and then for `group`.
+def bind_socket(path: Path, group: int | None = None) -> socket.socket:
+    """Listen at `path` with access for us, and `group`, alone, from the first moment on.
 
     The caller holds the lock of the state directory, so what lies at `path` is left over.
-    Raises `OSError` where that cannot be, `KeyError` for a group that there is not.
+    Raises `OSError` where that cannot be.
     """
-    gid = grp.getgrnam(group).gr_gid if group else None
     with suppress(FileNotFoundError):
         path.unlink()
     listener = socket.socket(socket.AF_UNIX)
     mask = os.umask(0o177)  # between bind and chmod the socket would be open to others
     try:
         listener.bind(os.fspath(path))
-        if gid is not None:
-            _open_to(gid, path)
+        open_to_group(path, group, 0o660)
         listener.listen(BACKLOG)
     except OSError:
         listener.close()
@@ -97,10 +95,3 @@ def bind_socket(path: Path, group: str = "") -> socket.socket:
     finally:
         os.umask(mask)
     return listener
-
-
-def _open_to(gid: int, path: Path) -> None:
-    """Let a group through to the socket; the owner first, so that nobody else is ever let in."""
-    for one, mode in ((path.parent, 0o750), (path, 0o660)):
-        os.chown(one, -1, gid)
-        one.chmod(mode)

@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -107,17 +107,29 @@ def test_the_lock_is_held_for_the_block_and_free_after_it(state_dir: Path) -> No
 def test_a_second_holder_is_told_who_has_it_and_how_to_stop_it(
     state_dir: Path, impatient: None
 ) -> None:
-    write_instance(state_dir, INSTANCE)
-    told = r"pid 4711 since 2026-03-01.*/srv/aplay.toml; stop it first: kill 4711"
+    pid = os.getpid()
+    write_instance(state_dir, replace(INSTANCE, pid=pid))
+    told = rf"pid {pid} since 2026-03-01.*/srv/aplay.toml; stop it first: kill {pid}$"
     with hold_lock(state_dir), pytest.raises(HostBusy, match=told), hold_lock(state_dir):
         pass
 
 
-def test_a_second_holder_without_a_record_is_told_the_lock(
-    state_dir: Path, impatient: None
+@pytest.mark.parametrize("of_a_killed_host", [True, False])
+def test_a_second_holder_is_told_the_first_also_before_that_has_a_record_of_its_own(
+    state_dir: Path, impatient: None, of_a_killed_host: bool
 ) -> None:
-    with hold_lock(state_dir), pytest.raises(HostBusy, match="lock"), hold_lock(state_dir):
+    if of_a_killed_host:
+        write_instance(state_dir, INSTANCE)
+    told = f"pid {os.getpid()}; stop it first"
+    with hold_lock(state_dir), pytest.raises(HostBusy, match=told), hold_lock(state_dir):
         pass
+
+
+def test_a_lock_that_names_nobody_is_named_itself(state_dir: Path, impatient: None) -> None:
+    with hold_lock(state_dir):
+        (state_dir / "lock").write_text("")
+        with pytest.raises(HostBusy, match=r"holds the lock .*/lock"), hold_lock(state_dir):
+            pass
 
 
 def test_looking_whether_it_is_locked_takes_nothing_from_the_holder(state_dir: Path) -> None:
@@ -178,6 +190,29 @@ def test_the_record_of_a_later_version_is_read_for_what_we_know(state_dir: Path)
     assert found is not None
     assert found.pid == 7
     assert {field.name for field in fields(found)} == {field.name for field in fields(INSTANCE)}
+
+
+def test_a_record_that_we_may_not_read_is_not_taken_for_none(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, encoding: str) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(PermissionError):
+        read_instance(state_dir)
+
+
+def test_a_record_for_a_group_can_be_read_by_it_alone(state_dir: Path) -> None:
+    write_instance(state_dir, INSTANCE, os.getegid())
+    assert mode(state_dir / "instance.json") == 0o640
+
+
+def test_the_directory_of_a_socket_for_a_group_lets_it_through(state_dir: Path) -> None:
+    path = socket_path(state_dir, "0a1b2c3d", os.getegid())
+    assert mode(path.parent) == 0o750
+    assert socket_path(state_dir, "0a1b2c3d").parent == path.parent
+    assert mode(path.parent) == 0o700
 
 
 def test_removing_the_record_twice_is_no_error(state_dir: Path) -> None:
