@@ -38,6 +38,14 @@ TOO_FAST = ReloadTrouble(
     "try again: aplay-host reload",
 )
 
+STOPPING = ReloadTrouble(
+    "stopping",
+    "the host",
+    "it stops",
+    "a host that goes on",
+    "the next start runs what is on disk",
+)
+
 _log = logging.getLogger("aplay_host.reload")
 
 
@@ -76,6 +84,8 @@ class Engine:
         self._in_vain: Attempt = ()
         self._newest: Attempt = ()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._under_way: asyncio.Task[Any] | None = None
+        self._closed = False
 
     async def reload(self, request: Request) -> ReloadReport:
         """Carry out one transaction, after those that were asked for before.
@@ -153,7 +163,10 @@ class Engine:
             await self.take_back(verdict)
 
     def close(self) -> None:
-        """End the probation, as passed, and what is under way."""
+        """End the probation, as passed, and what is under way; from now on all is refused."""
+        self._closed = True
+        if self._under_way is not None:
+            self._under_way.cancel()
         self.leaks.close()
         self._end_probation()
         for task in self._tasks:
@@ -164,8 +177,10 @@ class Engine:
             site, base = self._site, self._site.current
             tx = Transaction(site, self._resolve, request, self._imports, base, self._hold)
             tx.former, tx.in_vain = former, self._in_vain
+            if self._closed:
+                return tx.report("refused", STOPPING)
             try:
-                report = await run(tx)
+                report = await self._run(tx)
             except Stale:
                 continue
             finally:
@@ -179,6 +194,20 @@ class Engine:
             return report
         number = self._site.current.number
         return ReloadReport("refused", number, number + 1, error=TOO_FAST)
+
+    async def _run(self, tx: Transaction) -> ReloadReport:
+        """Carry `tx` out, or until `close` drops it, which is not its asker's own end."""
+        asker = asyncio.current_task()
+        assert asker is not None
+        self._under_way = asker
+        try:
+            return await run(tx)
+        except asyncio.CancelledError:
+            if not self._closed or asker.uncancel():
+                raise
+            return tx.report("refused", STOPPING)
+        finally:
+            self._under_way = None
 
     def _follow_up(self, tx: Transaction) -> None:
         """See to what was replaced and to what came: a commit stands, whatever came after it."""

@@ -117,7 +117,7 @@ async def test_waiting_messages_of_an_edited_class_match_the_new_class(
     assert await ask(served, "got", "/plain") == ["new a", "new b"]
 
 
-async def test_a_reload_that_waits_for_a_busy_actor_can_be_cancelled_and_the_host_can_stop(
+async def test_a_reload_that_waits_for_a_busy_actor_can_be_cancelled_and_a_stop_drops_it(
     plugin: Guest, served: Served
 ) -> None:
     plugin.edit("plain", "return msg", "await msg.wait(); return 'new'")
@@ -141,4 +141,7 @@ async def test_a_reload_that_waits_for_a_busy_actor_can_be_cancelled_and_the_hos
     release.set()
     assert await stopping == 0
     assert await reply == "new"
-    assert (await reloading).outcome == "committed"
+    report = await reloading
+    assert report.outcome == "refused"
+    assert report.line().startswith("reload #3 REFUSED the host: it stops")
+    assert (await reload(served)).outcome == "refused"
