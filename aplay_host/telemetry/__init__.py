@@ -1,4 +1,4 @@
-"""What the host tells about itself while it runs: log, metrics, what looks wrong, and stalls."""
+"""What the host tells about itself: log, metrics, what looks wrong, stalls, news for systemd."""
 
 from .labels import ActorLabels
 from .ledger import Ledger, Snapshot
@@ -7,6 +7,7 @@ from .logs import HostLog, log_to
 from .look import Look
 from .metrics import Metrics, Readings
 from .pages import Page, serve_pages
+from .sdnotify import Notifier
 from .stall import Culprit, Stall, StallWatch
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Ledger",
     "Look",
     "Metrics",
+    "Notifier",
     "Page",
     "Readings",
     "Snapshot",
