@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -45,6 +46,7 @@ VERBS = {
 
 PROGRAM = "aplay-host"
 UNREAD = 1
+UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 INTERRUPTED = 130
 PROBLEMS_OF_A_START: dict[type[AplayError], str] = {
     ConfigError: "bad-config",
@@ -82,7 +84,7 @@ def main() -> NoReturn:
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack letters of ours
     try:
         code = cli.main(prog_name=PROGRAM, obj=common, standalone_mode=False)
-        print(end="", flush=True)
+        sys.stdout.flush()
     except click.ClickException as error:
         if common.is_json:
             _tell(CommandError("bad-request", error.format_message()), common)
@@ -92,8 +94,12 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         remark(common, "interrupted; what was sent already stays sent")
         code = INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains when it ends
+        if error.errno != errno.EPIPE:  # whoever read our output has not seen enough
+            print(f"error: the output cannot be written: {error.strerror}", file=sys.stderr)
         code = UNREAD
     except AplayError as error:
         code = _tell(error, common)
