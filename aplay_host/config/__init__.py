@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .._door import lazy
 from .bind import split_bind
-from .document import read_document
+from .document import Mistake, read_document
 from .duration import parse_duration
 from .find import find_config, peek
 
@@ -28,6 +28,7 @@ __all__ = [
     "HostConfig",
     "Known",
     "ListedOption",
+    "Mistake",
     "Resolve",
     "Resolved",
     "ResolvedKind",

@@ -5,6 +5,7 @@
 
 from .checking import CheckReport, check_config, load_host_config
 from .host import Host, Ready
+from .machine import loop_factory
 from .plugin_check import PluginCheck, check_plugin
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "check_config",
     "check_plugin",
     "load_host_config",
+    "loop_factory",
 ]

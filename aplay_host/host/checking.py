@@ -18,6 +18,7 @@ from ..plugins import (
     PluginSettings,
 )
 from .installed import installed
+from .machine import check_machine
 from .options import HookOptions
 from .resolver import Resolver
 
@@ -40,10 +41,13 @@ def load_host_config(path: Path, *, import_plugins: bool = True) -> HostConfig:
 
     A mistake in the shape of one table does not hide that another table names no actor or
     gives options that its class does not know. So plugins are imported when there are
-    mistakes; without importing, names are looked up and options are not checked.
+    mistakes; without importing, names are looked up and options are not checked. What the
+    machine does not have counts as one.
     """
     try:
-        return load_config(path)
+        config = load_config(path)
+        check_machine(config)
+        return config
     except ConfigError as error:
         if error.sound is None:
             raise

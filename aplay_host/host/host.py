@@ -3,9 +3,7 @@
 Start: lock, control socket (which answers ``starting``), plugins found without importing,
 hook plugins loaded, tree planned, all cells made, actors started, plugins told, ready.
 
-Stop: no more mail from outside, plugins told, owned tasks ended, waiting mail handled until
-none is left or time is up, actors removed the last made first, socket and record removed.
-The lock goes last.
+Stop: see `stop`; then socket and record go, and the lock last.
 """
 
 from __future__ import annotations
@@ -14,8 +12,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,25 +29,13 @@ from ..kernel import (
     Mailbox,
     MailboxSpec,
     Quarantined,
-    Removed,
-    Started,
-    Stopped,
     SystemStopping,
-    TreePlan,
     compose_anew,
 )
-from ..plugins import (
-    BAD_STATES,
-    SAFE_MODE,
-    Catalog,
-    HookFailure,
-    HostInfo,
-    Installed,
-    PluginSet,
-)
+from ..plugins import SAFE_MODE, Catalog, HookFailure, HostInfo, Installed, PluginSet
 from ..reload import Engine, Follower, Generation, ReloadEvent, Request, pending_restart
-from ..telemetry import ActorLabels, HostLog, StallWatch
-from .audit import Audit, Deed
+from ..telemetry import ActorLabels, HostLog, Notifier, StallWatch
+from .audit import Audit
 from .checking import plugin_settings, strict_refusals
 from .feed import EventFeed
 from .health import Health
@@ -58,23 +43,20 @@ from .holds import Hold, read_holds, user_names, write_holds
 from .installed import InstalledWatch, installed_soon
 from .news import NEWS, ActorNews
 from .options import HookOptions
+from .orders import SignalOrders
 from .origin import Origin, declared_origins, origin_of
 from .presence import Presence
 from .resolver import Resolver, make_mailbox
 from .rounds import HealthRounds
-from .signals import StopSignals
+from .service import Service
+from .signals import Signals
+from .start import log_faults, log_hook_failure, log_start, settled
+from .stop import stop_in_order
 from .turnover import Turnover
 from .vitals import Vitals
 
 if TYPE_CHECKING:
     from ..kernel.composing import Wrap
-
-LAST_ACTORS_SECONDS = 5.0
-"""What the actors' own ends get at least, even when draining took all the time there was."""
-ON_THE_WAY = ("new", "starting", "restarting")
-PLUGIN_SECONDS = 2.0
-PATIENCE = 1.0
-"""How long a start or a stop is waited for, in seconds, before another look at the actors."""
 
 _log = logging.getLogger("aplay_host")
 
@@ -95,7 +77,7 @@ class Host:
     address exists. `current` is what runs, and `reloads` makes what is on disk run. `faults` are
     those that have no class, and why; `holds` those that a person has stopped. `events` are the
     newest ones, and `audit` adds who did what to them. With `reload` files are followed whatever
-    ``[reload] enabled`` says.
+    ``[reload] enabled`` says. `notifier` reaches the service manager.
     """
 
     def __init__(
@@ -107,6 +89,7 @@ class Host:
         reload: bool = False,
         on_ready: Callable[[Ready], None] = lambda ready: None,
         log: HostLog | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         self.phase = "starting"
         self._began_with = config
@@ -140,8 +123,12 @@ class Host:
         self.health, self.vitals = Health(self), Vitals(self)
         self.stalls.on_lag = self.vitals.metrics.observe_lag
         self.stalls.on_stall = self.vitals.metrics.count_stall
-        self._stop_reason: asyncio.Future[str] | None = None
-        self._rounds: list[asyncio.Task[None]] = []
+        self.service = Service(notifier or Notifier(), self.system)
+        self.orders = SignalOrders(self)
+        self._asked_to_stop = asyncio.Event()
+        self._stop_reason = ""
+        self._must_fail = False
+        self._background: set[asyncio.Task[None]] = set()
         self._news: ActorNews | None = None
         self._asks_health = False
         self._turnover = Turnover(self.system, lambda: self.info)
@@ -191,47 +178,66 @@ class Host:
             self._news = ActorNews(self.system, lambda: self.plugins.hooks)
         if not self._asks_health and self.plugins.hooks.hears("aplay_health"):
             self._asks_health = True
-            self._rounds.append(asyncio.create_task(self.rounds.run(), name="health rounds"))
+            self.begin(self.rounds.run(), "health rounds")
+
+    def begin(self, coro: Coroutine[Any, Any, None], name: str) -> None:
+        """Run `coro` until it ends, or the host stops."""
+        task = asyncio.create_task(coro, name=name)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def end_background(self) -> None:
+        """End what goes on beside the actors."""
+        tasks = [*self._background]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._turnover.close()
 
     # ---- the whole life ------------------------------------------------------------------
 
     async def run(self) -> int:
         """Serve until a signal, or the tree itself, ends it; return the process's exit code.
 
-        0 after an orderly stop, 1 when handlers were cut off or the tree ended itself.
+        0 after an orderly stop; 1 when handlers were cut off, a second signal came, the tree
+        ended itself, or with ``host.on_failed = "exit"`` a required actor is failed.
         Raises `StateDirError`, `HostBusy`, `ConfigError` and `PluginError` when it cannot
         start; then everything that was begun has been ended.
         """
-        self._stop_reason = asyncio.get_running_loop().create_future()
         state_dir = self.config.host.state_dir
         prepare_state_dir(state_dir)
-        signals = StopSignals(self._stop_by_signal, self.system.abort, self._reload_config)
+        signals = Signals(self.orders)
         with hold_lock(state_dir), signals.captured(), self.stalls.watching():
-            async with self.vitals.shown(), self.presence.shown():
-                return await self._live(self._stop_reason)
+            beats = asyncio.create_task(self.service.run(), name="beats")
+            try:
+                async with self.vitals.shown(), self.presence.shown():
+                    orderly = await self._live()
+            finally:
+                beats.cancel()
+        return 0 if orderly and not (self._must_fail or signals.forced) else 1
 
-    def stop(self, reason: str) -> None:
-        """Ask for an orderly stop; `run` then returns."""
-        if self._stop_reason is not None and not self._stop_reason.done():
-            self._stop_reason.set_result(reason)
-
-    def _stop_by_signal(self, name: str) -> None:
-        self.audit.tell(Deed("stop", Who("signal"), reason=name))
-        self.stop(name)
-
-    async def _live(self, asked_to_stop: asyncio.Future[str]) -> int:
+    async def _live(self) -> bool:
         start = asyncio.create_task(self._start(), name="start")
-        either: set[asyncio.Future[Any]] = {start, asked_to_stop}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if asked_to_stop.done() and not start.done():
+        asked = asyncio.create_task(self._asked_to_stop.wait(), name="asked to stop")
+        await asyncio.wait({start, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if asked.done() and not start.done():
             start.cancel()
             await asyncio.wait({start})
         failed = None if start.cancelled() else start.exception()
-        reason = await asked_to_stop if failed is None else "the start failed"
-        code = await self._stop(reason)
+        if failed is None:
+            await asked
+        asked.cancel()
+        reason = self._stop_reason if failed is None else "the start failed"
+        orderly = await stop_in_order(self, reason)
         if failed is not None:
             raise failed
-        return code
+        return orderly
+
+    def stop(self, reason: str) -> None:
+        """Ask for an orderly stop, at any time; `run` then returns."""
+        if not self._asked_to_stop.is_set():
+            self._stop_reason = reason
+            self._asked_to_stop.set()
 
     # ---- start ---------------------------------------------------------------------------
 
@@ -252,12 +258,13 @@ class Host:
             plan = plan_tree(self.config, Resolver(self.plugins))
         if refusals := strict_refusals(self.plugins, plan, strict=self._settings.strict):
             raise PluginError("\n".join(("strict, and these plugins are bad:", *refusals)))
-        _log_faults(plan, self.plugins)
+        log_faults(plan, self.plugins)
         kept_out = {str(node.address) for node in plan.nodes if node.fault == SAFE_MODE.message}
         self.system.open()
         if self.plugins.hooks.hears(*NEWS):
             self._news = ActorNews(self.system, lambda: self.plugins.hooks)
         self.system.events.subscribe((SystemStopping,), self._ended_by_the_tree)
+        self.system.events.subscribe((Quarantined,), lambda event: self._check_required())
         self.system.events.subscribe((ReloadEvent,), self._reloaded)
         self.commit(Generation(1, self.config, self.plugins, plan))
         planting = self.system.plant(plan)
@@ -267,43 +274,28 @@ class Host:
             if ref.address in self.holds or ref.address in kept_out:
                 ref.stop()
         await planting
-        await self._settled()
+        await settled(self.system, self.config.actors)
+        self._check_required()
         await self.plugins.hooks.host_started(self.info, self.system)
         self._listen()
-        looking = asyncio.create_task(self._installs.run(found), name="looks at what is installed")
-        following = asyncio.create_task(self.follower.run(), name="follows the files")
-        self._rounds += [looking, following]
+        self.begin(self._installs.run(found), "looks at what is installed")
+        self.begin(self.follower.run(), "follows the files")
         self.phase = "running"
-        self._tell_ready()
-
-    def _tell_ready(self) -> None:
-        actors = self.system.tree()
-        failed = [status.address for status in actors if status.state == "failed"]
-        count = f"{len(actors)} actor{'' if len(actors) == 1 else 's'}, pid {os.getpid()}"
-        if failed:
-            _log.warning("started, %s; failed: %s", count, ", ".join(failed))
-        else:
-            _log.info("ready, %s", count)
-        if not actors:
-            _log.warning("%s names no actor", self.config.file)
+        log_start(self.system, self.config.file)
+        self.service.ready()
         control = self.presence.control
         told = None if control is None else str(control)
         self._on_ready(Ready(os.getpid(), told, self.vitals.address))
+        self.orders.started()
 
-    async def _settled(self) -> None:
-        """Wait until no declared actor is on its way: each runs, is failed, or is held."""
-        changed = asyncio.Event()
-        ends = (Started, Quarantined, Stopped, Removed)
-        unsubscribe = self.system.events.subscribe(ends, lambda event: changed.set())
-        declared = [self.system.ref(address) for address in self.config.actors]
-        try:
-            while any(ref.state in ON_THE_WAY for ref in declared):
-                changed.clear()
-                with suppress(TimeoutError):  # a start that is cut tells no event
-                    async with asyncio.timeout(PATIENCE):
-                        await changed.wait()
-        finally:
-            unsubscribe()
+    def _check_required(self) -> None:
+        """With ``host.on_failed = "exit"``, stop once an actor that is required is failed."""
+        if self.config.host.on_failed == "degrade":
+            return
+        for address, entry in self.config.actors.items():
+            if entry.required and self.system.ref(address).state == "failed":
+                self._must_fail = True
+                self.stop(f"{address} is failed, and is required")
 
     def keep_holds(
         self, *, begun: Mapping[str, Hold] | None = None, ended: Iterable[str] = ()
@@ -336,18 +328,10 @@ class Host:
         if self.follower.enabled:
             self.reloads.forget_refusals()  # what was missing may be there now
             request = Request("packages were installed", by_itself=True)
-            self._begin_reload(request, Who("watcher"))
+            self.system.create_task(self._reload_by_itself(request), f"reloads: {request.cause}")
 
-    def _reload_config(self) -> None:
-        """Read aplay.toml again; while the host starts or stops there is nothing to change."""
-        if self.phase == "running":
-            self._begin_reload(Request("SIGHUP", config=True), Who("signal"))
-
-    def _begin_reload(self, request: Request, who: Who) -> None:
-        self.system.create_task(self._reload(request, who), f"reloads: {request.cause}")
-
-    async def _reload(self, request: Request, who: Who) -> None:
-        with self.audit.of("reload", who, reason=request.cause) as deed:
+    async def _reload_by_itself(self, request: Request) -> None:
+        with self.audit.of("reload", Who("watcher"), reason=request.cause) as deed:
             deed.of_report(await self.reloads.reload(request))
 
     @property
@@ -356,6 +340,7 @@ class Host:
         return pending_restart(self._began_with, self.config)
 
     def _reloaded(self, event: ReloadEvent) -> None:
+        self._check_required()
         if event.report is not None:
             self.plugins.hooks.tell("aplay_after_reload", report=event.report)
 
@@ -366,7 +351,7 @@ class Host:
         """Tell a failure and its tenth, hundredth, thousandth repetition; a hook may run often."""
         if failed.count == 10 ** (len(str(failed.count)) - 1):
             self.feed.hook_failed(failed)
-            _log_hook_failure(failed)
+            log_hook_failure(failed)
 
     def _interceptors(self, ref: ActorRef, spec: ActorSpec) -> tuple[Wrap, ...]:
         return self.plugins.hooks.interceptors(ref, spec)
@@ -377,64 +362,3 @@ class Host:
     def _ended_by_the_tree(self, event: SystemStopping) -> None:
         if self.system.fatal is not None:
             self.stop(f"a handler raised {self.system.fatal!r}")
-
-    # ---- stop ----------------------------------------------------------------------------
-
-    async def _stop(self, reason: str) -> int:
-        self.phase = "stopping"
-        self.events.end_streams(reason)
-        self.reloads.close()
-        for task in self._rounds:
-            task.cancel()
-        await asyncio.gather(*self._rounds, return_exceptions=True)
-        await self._turnover.close()
-        if not self.planted:
-            await self.plugins.close(PLUGIN_SECONDS)
-            return 0
-        _log.info("stopping: %s", reason)
-        seconds = self.config.host.drain_timeout
-        ends = self.system.now() + seconds
-        patience = self.system.loop.call_later(PATIENCE, self._tell_busy, seconds)
-        await self.plugins.hooks.host_stopping(self.info, self.system, reason, seconds)
-        drained = await self.system.drain(ends - self.system.now())
-        left = max(ends - self.system.now(), LAST_ACTORS_SECONDS)
-        report = await self.system.shutdown(left)
-        patience.cancel()
-        await self.plugins.close(PLUGIN_SECONDS)
-        orderly = drained and report.clean and self.system.fatal is None
-        if orderly:
-            _log.info("stopped in order")
-        else:
-            cut = "; ".join(report.abandoned) or "handlers were cut off"
-            _log.warning("stopped, but not in order: %s", self.system.fatal or cut)
-        return 0 if orderly else 1
-
-    def _tell_busy(self, seconds: float) -> None:
-        busy = [
-            f"{status.address} ({status.in_hand} in hand, {status.pending} waiting)"
-            for status in self.system.tree()
-            if status.in_hand or (status.pending and status.state == "running")
-        ]
-        if busy:
-            text = "waiting up to %g s for %s; a second signal cuts them off"
-            _log.info(text, seconds, ", ".join(busy))
-
-
-def _log_faults(plan: TreePlan, plugins: PluginSet) -> None:
-    """Log the bad plugins, and each declared actor that has no class."""
-    if plugins.catalog.settings.safe:
-        _log.warning("safe mode: no plugin is loaded, their actors are held and keep their mail")
-        return
-    for entry in plugins.rows():
-        if entry.reason is not None and entry.state in BAD_STATES:
-            _log.error("plugin %s is %s: %s", entry.id, entry.state, entry.reason.line())
-            _log.debug("plugin %s: %s", entry.id, entry.reason.traceback)
-    for node in plan.nodes:
-        if node.fault is not None:
-            _log.error("%s is failed: %s", node.address, node.fault, extra={"actor": node.address})
-
-
-def _log_hook_failure(failed: HookFailure) -> None:
-    more = f" ({failed.count} times so far)" if failed.count > 1 else ""
-    line = failed.failure.line()
-    _log.error("plugin %s: %s%s", failed.plugin, line, more)

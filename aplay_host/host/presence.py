@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from ..control import (
     write_instance,
 )
 from ..errors import StateDirError
+from .machine import group_id
 from .port import HostPort
 
 if TYPE_CHECKING:
@@ -42,24 +43,30 @@ class Presence:
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
-        """Answer the control API for the block; a socket that cannot be had is a warning."""
-        file, state_dir = self._host.config.file, self._host.config.host.state_dir
-        try:
-            path = socket_path(state_dir, instance_id(file))
-            api = ControlApi(HostPort(self._host)).app()
-            app = Counted(api, self._host.vitals.metrics.count_request)
-            async with serve_control(app, path):
-                self.control = path
-                write_instance(state_dir, self._instance(file))
-                try:
-                    yield
-                finally:
-                    remove_instance(state_dir)
-        except (OSError, StateDirError) as error:
-            if self.control is not None:
-                raise
-            _log.warning("no control socket, running without: %s", error)
+        """Be found, and answer the control API, for the block.
+
+        A socket that cannot be had is a warning: the host runs without, and the record says so.
+        """
+        config = self._host.config
+        state_dir, group = config.host.state_dir, group_id(config.control.group)
+        async with AsyncExitStack() as stack:
+            if config.control.enabled:
+                await self._listen(stack, group)
+            write_instance(state_dir, self._instance(config.file), group)
+            stack.callback(remove_instance, state_dir)
             yield
+
+    async def _listen(self, stack: AsyncExitStack, group: int | None) -> None:
+        config = self._host.config
+        api = ControlApi(HostPort(self._host)).app()
+        app = Counted(api, self._host.vitals.metrics.count_request)
+        try:
+            path = socket_path(config.host.state_dir, instance_id(config.file), group)
+            await stack.enter_async_context(serve_control(app, path, group))
+        except (OSError, StateDirError) as error:
+            _log.warning("no control socket, running without: %s", error)
+        else:
+            self.control = path
 
     def _instance(self, file: Path) -> Instance:
         return Instance(

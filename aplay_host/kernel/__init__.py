@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from .events import SystemStopping as SystemStopping
     from .exchange import CellView as CellView
     from .exchange import Staged as Staged
+    from .hooks import place_of as place_of
     from .inside import InHand as InHand
     from .inside import Inside as Inside
     from .inside import TimerView as TimerView
@@ -145,6 +146,7 @@ HOMES = {
         "SystemStopping",
     ),
     "exchange": ("CellView", "Staged"),
+    "hooks": ("place_of",),
     "inside": ("InHand", "Inside", "TimerView", "Wait"),
     "kernelactor": ("KernelActor",),
     "letters": ("DeadLetter", "DeadLetters"),

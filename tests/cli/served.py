@@ -8,11 +8,11 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
-from typing import IO, Any
+from typing import Any, NoReturn
 
 from aplay_host.cli.connection import UnixConnection
 from aplay_host.testing import dist
@@ -124,7 +124,7 @@ class Project:
 
     def __init__(self, folder: Path, environment: Environment | None = None) -> None:
         self.folder = folder
-        self._python = environment.python if environment else sys.executable
+        self._python = str(environment.python if environment else sys.executable)
         self._path = environment.pythonpath if environment else os.environ.get("PYTHONPATH", "")
         self.state_dir = folder / ".aplay"
         self._started: list[subprocess.Popen[str]] = []
@@ -149,12 +149,12 @@ class Project:
             end(process)
         return Ended(process.returncode, out, err)
 
-    def serve(self, *arguments: str) -> Served:
+    def serve(self, *arguments: str, **environ: str) -> Served:
         """Start a host whose log is for people; return when it says that it is ready."""
         read, write = os.pipe()
         try:
             given = ("--log-format", "console", "--ready-fd", str(write), *arguments)
-            process, errors = self._host(given, pass_fds=(write,))
+            process, errors = self._host(given, environ, pass_fds=(write,))
         finally:
             os.close(write)
         with os.fdopen(read, "rb") as stream:
@@ -163,9 +163,9 @@ class Project:
         assert line, (process.wait(PATIENCE), errors.read_text("utf-8"))
         return Served(process, json.loads(line), errors)
 
-    def start(self, *arguments: str) -> Served:
+    def start(self, *arguments: str, **environ: str) -> Served:
         """Start a host that may never be ready."""
-        process, errors = self._host(arguments)
+        process, errors = self._host(arguments, environ)
         return Served(process, {}, errors)
 
     def left_behind(self) -> set[str]:
@@ -178,36 +178,57 @@ class Project:
             end(process)
 
     def _host(
-        self, arguments: tuple[str, ...], pass_fds: tuple[int, ...] = ()
+        self, arguments: tuple[str, ...], environ: dict[str, str], **options: Any
     ) -> tuple[subprocess.Popen[str], Path]:
         """Start a host, and return where its stderr goes: a pipe is full when nobody reads it."""
         errors = self.folder.with_name(f"{self.folder.name}.{len(self._started)}.err")
+        command = [self._python, "-m", "aplay_host", "serve", *arguments]
         with errors.open("w") as stream:
-            process = self._popen(("serve", *arguments), {}, pass_fds, stream)
+            process = self._begin(command, environ, stderr=stream, **options)
         return process, errors
 
+    def script(self, text: str) -> Ended:
+        """Run Python code to its end, in the environment of the commands."""
+        process = self._begin([self._python, "-c", text], {})
+        try:
+            out, err = process.communicate("", timeout=PATIENCE)
+        finally:
+            end(process)
+        return Ended(process.returncode, out, err)
+
+    def exec(self, *arguments: str) -> NoReturn:
+        """Become a command; for the child of a fork."""
+        command = [self._python, "-m", "aplay_host", *arguments]
+        os.execve(self._python, command, self._environ({}))
+
+    def popen(self, arguments: Sequence[str], **streams: Any) -> subprocess.Popen[str]:
+        """Begin a command with these `streams`; the test ends it, or `close` does."""
+        return self._begin([self._python, "-m", "aplay_host", *arguments], {}, **streams)
+
     def _popen(
-        self,
-        arguments: tuple[str, ...],
-        environ: dict[str, str],
-        pass_fds: tuple[int, ...] = (),
-        stderr: IO[str] | int = subprocess.PIPE,
+        self, arguments: tuple[str, ...], environ: dict[str, str], **options: Any
     ) -> subprocess.Popen[str]:
-        outer = {name: value for name, value in os.environ.items() if name != "APLAY_CONFIG"}
-        site = (str(self.folder / "site-packages"), self._path)
-        outer["PYTHONPATH"] = os.pathsep.join(filter(None, site))
+        return self._begin([self._python, "-m", "aplay_host", *arguments], environ, **options)
+
+    def _begin(
+        self, command: list[str], environ: dict[str, str], **options: Any
+    ) -> subprocess.Popen[str]:
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         process = subprocess.Popen(
-            [self._python, "-m", "aplay_host", *arguments],
+            command,
             cwd=self.folder,
-            env=outer | environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
+            env=self._environ(environ),
             text=True,
-            pass_fds=pass_fds,
+            **{**pipes, **options},
         )
         self._started.append(process)
         return process
+
+    def _environ(self, environ: dict[str, str]) -> dict[str, str]:
+        outer = {name: value for name, value in os.environ.items() if name != "APLAY_CONFIG"}
+        site = (str(self.folder / "site-packages"), self._path)
+        outer["PYTHONPATH"] = os.pathsep.join(filter(None, site))
+        return outer | environ
 
 
 def end(process: subprocess.Popen[str]) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from aplay_host.host import signals as signals_module
-from aplay_host.host.signals import StopSignals
+from aplay_host.host.signals import Signals
 
 pytestmark = pytest.mark.real_time
 
@@ -23,18 +23,22 @@ class Watched:
     def __init__(self) -> None:
         self.did: list[object] = []
         self.more = asyncio.Event()
-        self.signals = StopSignals(self._stop, self._force, self._reload, self.did.append)
+        self.signals = Signals(self, self.did.append)
 
-    def _stop(self, name: str) -> None:
-        self.did.append(name)
-        self.more.set()
+    def stop(self, reason: str) -> None:
+        self._note(reason)
 
-    def _force(self) -> None:
-        self.did.append("force")
-        self.more.set()
+    def cut_off(self) -> None:
+        self._note("cut off")
 
-    def _reload(self) -> None:
-        self.did.append("reload")
+    def reread(self) -> None:
+        self._note("reread")
+
+    def tell_work(self) -> None:
+        self._note("work")
+
+    def _note(self, what: str) -> None:
+        self.did.append(what)
         self.more.set()
 
     async def send(self, number: signal.Signals) -> None:
@@ -46,7 +50,7 @@ class Watched:
 
 @contextmanager
 def handlers_stay() -> Iterator[None]:
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGALRM)
     before = [signal.getsignal(number) for number in numbers]
     yield
     assert [signal.getsignal(number) for number in numbers] == before
@@ -69,7 +73,7 @@ async def test_hup_asks_for_another_look_at_the_file_and_counts_as_no_stop() -> 
         await watched.send(signal.SIGHUP)
         await watched.send(signal.SIGHUP)
         await watched.send(signal.SIGTERM)
-    assert watched.did == ["reload", "reload", "SIGTERM"]
+    assert watched.did == ["reread", "reread", "SIGTERM"]
 
 
 async def test_the_second_forces_whichever_it_is_and_the_third_ends_the_process() -> None:
@@ -78,7 +82,7 @@ async def test_the_second_forces_whichever_it_is_and_the_third_ends_the_process(
         await watched.send(signal.SIGINT)
         await watched.send(signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
-    assert watched.did == ["SIGINT", "force", 1]
+    assert watched.did == ["SIGINT", "cut off", 1]
 
 
 async def test_the_third_ends_the_process_also_when_the_loop_is_blocked() -> None:
@@ -110,7 +114,50 @@ async def test_a_forced_stop_that_was_quick_enough_is_not_ended_twice(
         await watched.send(signal.SIGTERM)
         await watched.send(signal.SIGTERM)
     time.sleep(0.1)  # noqa: ASYNC251  # an alarm that is still set would kill the test here
-    assert watched.did == ["SIGTERM", "force"]
+    assert watched.did == ["SIGTERM", "cut off"]
+
+
+async def test_usr1_writes_all_stacks_at_once_and_then_asks_for_the_work(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    watched = Watched()
+    with handlers_stay(), watched.signals.captured():
+        os.kill(os.getpid(), signal.SIGUSR1)
+        told = capfd.readouterr().err  # no turn of the loop until here
+        await watched.more.wait()
+    assert "most recent call first" in told
+    assert "test_usr1_writes_all_stacks_at_once" in told
+    assert watched.did == ["work"]
+
+
+async def test_without_a_stderr_usr1_asks_for_the_work_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    watched = Watched()
+    with handlers_stay(), watched.signals.captured():
+        await watched.send(signal.SIGUSR1)
+    assert watched.did == ["work"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "did"),
+    [
+        (True, True, "reread"),
+        (False, False, "reread"),
+        (True, False, "SIGHUP, the terminal is gone"),
+    ],
+)
+async def test_hup_is_a_stop_only_when_the_terminal_of_the_start_is_gone(
+    monkeypatch: pytest.MonkeyPatch, before: bool, after: bool, did: str
+) -> None:
+    found = iter((before, after))
+    monkeypatch.setattr(signals_module, "has_terminal", lambda: next(found))
+    watched = Watched()
+    with handlers_stay(), watched.signals.captured():
+        await watched.send(signal.SIGHUP)
+    assert watched.did == [did]
+    assert not watched.signals.forced
 
 
 async def test_a_hangup_that_nohup_keeps_away_stays_away() -> None:

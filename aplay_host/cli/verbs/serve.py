@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..earlystop import EarlyStop
 from ..options import Common, common_options
 
 if TYPE_CHECKING:
@@ -75,9 +77,11 @@ def command(
 
     TERM and Ctrl-C end it in order: waiting mail is handled first. A second one cuts it off.
     """
-    from ...host import Host, load_host_config  # here, because help needs none of it
-    from ...telemetry import log_to
+    early = EarlyStop()
+    from ...host import Host, load_host_config, loop_factory  # slow, and TERM may come meanwhile
+    from ...telemetry import Notifier, log_to
 
+    faulthandler.enable()  # a watchdog's SIGABRT is to say where the process stood
     config = load_host_config(common.config_file(), import_plugins=not safe)
 
     def ready(told: Ready) -> None:
@@ -86,9 +90,21 @@ def command(
 
     level = log_level or ("debug" if common.verbose else None)
     name, asked = config.host.name, config.log
-    with log_to(sys.stderr, asked, host=name, level=level, format=log_format) as log:
-        host = Host(config, strict=strict, safe=safe, reload=reload, on_ready=ready, log=log)
-        return asyncio.run(_run(host, log))
+    with (
+        log_to(sys.stderr, asked, host=name, level=level, format=log_format) as log,
+        asyncio.Runner(loop_factory=loop_factory(config)) as runner,
+    ):
+        host = Host(
+            config,
+            strict=strict,
+            safe=safe,
+            reload=reload,
+            on_ready=ready,
+            log=log,
+            notifier=Notifier.taken_from(os.environ),
+        )
+        early.hand_over(host.orders.stop)
+        return runner.run(_run(host, log))
 
 
 async def _run(host: Host, log: HostLog) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from aplay_host import Actor
@@ -37,9 +39,48 @@ class Odd(Actor):
                 self.send_every(60.0, "beat", key="beat")
             case {"do": "watch", "address": address}:
                 self.watch(address)
+            case {"do": "tell the environment"}:
+                return sorted(os.environ)
+            case {"do": "tell the loop"}:
+                return type(self.loop).__module__
+            case {"do": "sleep", "seconds": seconds}:
+                await asyncio.sleep(seconds)
             case {"do": "exit"}:
                 raise SystemExit(3)
         return msg
+
+
+class Ledger(Actor):
+    """Writes down each number that it has handled, after it has taken its time."""
+
+    mailbox: ClassVar = {"capacity": 100_000}
+
+    @dataclass
+    class Options:
+        path: Path
+
+    def __init__(self) -> None:
+        self.file = -1
+
+    async def on_start(self) -> None:
+        self.file = os.open(self.options.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    async def msg_handler(self, msg: int) -> None:
+        await asyncio.sleep(0.0005)
+        os.write(self.file, b"%d\n" % msg)
+
+    async def on_stop(self, reason: str) -> None:
+        os.close(self.file)
+
+
+class Feeder(Actor):
+    """Gives itself work for ever."""
+
+    async def on_start(self) -> None:
+        self.send_every(0.01, "more")
+
+    async def msg_handler(self, msg: str) -> None:
+        await asyncio.sleep(0.005)
 
 
 class Untold(Exception):
@@ -60,6 +101,11 @@ class NoStart(Actor):
 
     async def on_start(self) -> None:
         raise RuntimeError("no such device")
+
+
+class SlowStart(Actor):
+    async def on_start(self) -> None:
+        await asyncio.sleep(1.0)
 
 
 class NeverUp(Actor):
