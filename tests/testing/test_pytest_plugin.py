@@ -22,9 +22,7 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-def test_async_tests_and_fixtures_run_in_virtual_time_and_debug_mode(
-    project: pytest.Pytester,
-) -> None:
+def test_async_tests_and_fixtures_run_in_virtual_time(project: pytest.Pytester) -> None:
     project.makepyfile("""
         import asyncio
         import pytest
@@ -38,13 +36,27 @@ def test_async_tests_and_fixtures_run_in_virtual_time_and_debug_mode(
         async def test_sleep(an_hour_later):
             loop = asyncio.get_running_loop()
             assert loop is an_hour_later
-            assert isinstance(loop, VirtualTimeLoop) and loop.get_debug()
+            assert isinstance(loop, VirtualTimeLoop)
             assert loop.time() == 3600.0
 
         async def test_every_test_has_a_clock_of_its_own():
             assert asyncio.get_running_loop().time() == 0.0
     """)
     project.runpytest_inprocess().assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_the_debug_mode_is_as_pythons_own_variable_says(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, debug: str
+) -> None:
+    monkeypatch.setenv("PYTHONASYNCIODEBUG", debug)
+    project.makepyfile(f"""
+        import asyncio
+
+        async def test_mode():
+            assert asyncio.get_running_loop().get_debug() is {bool(debug)}
+    """)
+    project.runpytest_inprocess().assert_outcomes(passed=1)
 
 
 def test_the_mark_real_time_gives_an_ordinary_loop(project: pytest.Pytester) -> None:
