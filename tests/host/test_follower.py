@@ -387,7 +387,7 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *name, *arguments], cwd=folder, check=True, capture_output=True)
 
 
-MANY = 1500
+MANY = 300
 
 
 def write_many(folder: Path, text: str) -> None:
