@@ -57,7 +57,7 @@ class Client:
 
     def __init__(self, common: Common) -> None:
         self._common = common
-        self._state_dir = peek(common.config_file()).state_dir
+        self._state_dir = peek(common.config_file(), common.settings).state_dir
 
     def get(self, path: str, query: Query | None = None) -> Answer:
         """Ask for `path`; an answer that is a problem is raised, a health report is not."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ..config import read_document
+from ..config import read_document, read_value
 from ..control import PluginRow, envelope
 from ..errors import CommandError, ConfigError
 from ..plugins import Catalog, Entry, PluginSettings, Reason, entries_named, scan
@@ -58,7 +58,7 @@ def reason_of(told: dict[str, Any]) -> Reason:
 def _settings(common: Common) -> PluginSettings:
     """Return what the file disables and allows; without a file, nothing is."""
     try:
-        document = read_document(common.config_file())
+        document = read_document(common.config_file(), settings=common.settings, only=("plugins",))
     except ConfigError:
         return PluginSettings()
     table = document.data.get("plugins", {})
@@ -69,4 +69,6 @@ def _settings(common: Common) -> PluginSettings:
 
 def _texts(table: Any, key: str) -> tuple[str, ...]:
     items = table.get(key, []) if isinstance(table, dict) else []
+    if isinstance(items, str):  # of --set
+        items = read_value(items, scalar=False)
     return tuple(item for item in items if isinstance(item, str))

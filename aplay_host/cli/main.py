@@ -41,6 +41,7 @@ VERBS = {
     "events": "Show what has happened: who did what, and what became of it.",
     "health": "Tell whether the host is ready for work.",
     "plugins": "Show what installed packages offer.",
+    "config": "Show what is configured, and what could be.",
     "completion": "Print the script that lets a shell complete all this.",
 }
 

@@ -7,19 +7,23 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from click.core import ParameterSource
 
 from ..errors import ConfigError
 
+if TYPE_CHECKING:
+    from ..config import Setting
+
 
 @dataclass(slots=True)
 class Common:
     """What the options say that verbs have in common; the one object that a call shares.
 
-    `timeout` is in seconds, 0 for no limit. The last three are for verbs that change something.
+    `timeout` is in seconds, 0 for no limit; `settings` are those of ``--set``. The last
+    three are for verbs that change something.
     """
 
     config: str | None = None
@@ -28,6 +32,7 @@ class Common:
     quiet: bool = False
     verbose: bool = False
     color: str = "auto"
+    settings: tuple[Setting, ...] = ()
     yes: bool = False
     reason: str | None = None
     wait: bool = True
@@ -77,6 +82,23 @@ def _seconds(text: str) -> float:
         raise click.BadParameter(f"got {text!r}, {error}") from None
 
 
+def _setting(text: str) -> Setting:
+    """Return what one ``--set`` says; the file itself is not looked at yet."""
+    from ..config import parse_setting
+
+    try:
+        return parse_setting(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _add_settings(ctx: click.Context, param: click.Parameter, value: tuple[Setting, ...]) -> None:
+    """Add to the settings of this call; some may stand before the verb, and some after it."""
+    common = ctx.find_object(Common)
+    if common is not None:
+        common.settings += value
+
+
 def _note(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Note what an option says in the `Common` of this call, if it is there at all."""
     common = ctx.find_object(Common)
@@ -95,6 +117,16 @@ COMMON_OPTIONS = (
         type=click.Choice(["table", "json", "jsonl", "name"]),
         is_eager=True,
         help="For people; the host's answer; a line of JSON a row; addresses alone.",
+    ),
+    click.option(
+        "--set",
+        "settings",
+        type=_setting,
+        multiple=True,
+        callback=_add_settings,
+        expose_value=False,
+        metavar="KEY=VALUE",
+        help="Put a value over the file's; repeatable.",
     ),
     _noted("--timeout", type=_seconds, metavar="DUR", help="How long to wait; 0 for ever (10s)."),
     _noted("-q", "--quiet", is_flag=True, help="Print no remarks, only results."),

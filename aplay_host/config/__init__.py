@@ -14,44 +14,59 @@ from .bind import split_bind
 from .document import Mistake, read_document
 from .duration import parse_duration
 from .find import find_config, peek
+from .settings import Setting, parse_setting, read_value
 
 if TYPE_CHECKING:
-    from .listing import ListedOption, list_options
+    from .listing import ListedKey, ListedOption, Source, list_config, list_options
     from .load import HostConfig, load_config
     from .mailbox import ResolvedKind
     from .options import check_options
     from .resolved import Faulty, Known, Resolved, Unresolved
+    from .shape import config_schema, options_schema
+    from .told import Told, veiled
     from .tree import Resolve, plan_tree
 
 __all__ = [
     "Faulty",
     "HostConfig",
     "Known",
+    "ListedKey",
     "ListedOption",
     "Mistake",
     "Resolve",
     "Resolved",
     "ResolvedKind",
+    "Setting",
+    "Source",
+    "Told",
     "Unresolved",
     "check_options",
+    "config_schema",
     "find_config",
+    "list_config",
     "list_options",
     "load_config",
+    "options_schema",
     "parse_duration",
+    "parse_setting",
     "peek",
     "plan_tree",
     "read_document",
+    "read_value",
     "split_bind",
+    "veiled",
 ]
 
 __getattr__ = lazy(
     __name__,
     {
-        "listing": ("ListedOption", "list_options"),
+        "listing": ("ListedKey", "ListedOption", "Source", "list_config", "list_options"),
         "load": ("HostConfig", "load_config"),
         "mailbox": ("ResolvedKind",),
         "options": ("check_options",),
         "resolved": ("Faulty", "Known", "Resolved", "Unresolved"),
+        "shape": ("config_schema", "options_schema"),
+        "told": ("Told", "veiled"),
         "tree": ("Resolve", "plan_tree"),
     },
 )

@@ -5,19 +5,32 @@ from __future__ import annotations
 import codecs
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
-from operator import getitem
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import tomli
 
 from ..errors import ConfigError, Problem
-from .keypath import STARS, KeyPath, dotted, is_secret
+from .expand import CannotExpand, expand, expandable
+from .keypath import (
+    KeyPath,
+    dotted,
+    is_secret,
+    is_within,
+    of_a_guest,
+    put,
+    replaced,
+    secret_paths,
+    value_at,
+)
 from .positions import Positions, place
 from .render import render
+from .settings import SET, Setting, lay_over, read_value
+from .stars import PASSWORD_OF_URL, STARS, without_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +51,27 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Document:
-    """A file that is sound TOML. `path` is absolute; `text` has no BOM and plain line ends.
+    """A file that is sound TOML, with what the command line says laid over it.
 
-    `hidden` are the places whose values are secret because a model says so; `hide` adds some.
+    `path` is absolute; `text` has no BOM and plain line ends. `data` are the values that count:
+    `sources` tells which of them, and which tables, come from one of the `settings`, and
+    `expressions` how those are written in which one was expanded. `mistakes` are of expressions
+    that have no value; those stand in `data` as they are written.
+
+    `hidden` are the places whose values are secret because a model says so, and `vetted` those
+    of which a guest's model has had its say; see `conceals`.
     """
 
     # No slots: they would leave no room for the positions, scanned on the first mistake.
     path: Path
     text: str
     data: dict[str, Any]
+    settings: tuple[Setting, ...] = ()
+    sources: Mapping[KeyPath, str] = field(default_factory=dict)
+    expressions: Mapping[KeyPath, str] = field(default_factory=dict)
+    mistakes: tuple[Mistake, ...] = ()
     hidden: set[KeyPath] = field(default_factory=set, compare=False)
+    vetted: set[KeyPath] = field(default_factory=set, compare=False)
 
     @cached_property
     def positions(self) -> Positions:
@@ -56,28 +80,39 @@ class Document:
 
     def is_secret(self, path: KeyPath) -> bool:
         """Tell whether nobody may see the value at `path`, for its key's name or its type."""
-        above = (path[:length] for length in range(1, len(path) + 1))
-        return is_secret(path) or any(part in self.hidden for part in above)
+        return is_secret(path) or is_within(path, self.hidden)
 
-    def hide(self, paths: Iterable[KeyPath]) -> None:
-        """Make what stands at `paths` secret."""
-        self.hidden.update(paths)
-        self.__dict__.pop("_secrets", None)
+    def conceals(self, path: KeyPath) -> bool:
+        """Tell whether the value at `path` is secret, or belongs to a guest that has not said."""
+        unsaid = of_a_guest(path) and not is_within(path, self.vetted)
+        return unsaid or self.is_secret(path)
 
-    @cached_property
-    def _secrets(self) -> list[tuple[slice, str]]:
-        """The values that nobody may see: where each stands, and what it is as text."""
-        data: Any = self.data
-        values = self.positions.values.items()
-        return [
-            (at, str(reduce(getitem, path, data))) for path, at in values if self.is_secret(path)
-        ]
+    def inherit(self, other: Document) -> None:
+        """Take over what guests have said of `other`, an earlier reading of the same file."""
+        self.hidden.update(other.hidden)
+        self.vetted.update(other.vetted)
+
+    def read_again(self, data: Any, paths: Iterable[KeyPath], at: KeyPath = ()) -> Any:
+        """Return `data`, the table at `at`, with the values of some texts in place of them.
+
+        That is done at those of `paths`, within `data`, where a string was refused which the
+        command line or the environment had given: of these no other kind could be.
+        """
+        for path in paths:
+            text, where = value_at(data, path), (*at, *path)
+            expanded = where in self.expressions
+            if isinstance(text, str) and (expanded or self.sources.get(where)):
+                # What the environment says has no structure.
+                data = replaced(data, path, read_value(text, scalar=expanded))
+        return data
 
     def problem(self, mistake: Mistake) -> Problem:
-        """Give `mistake` its place in this file."""
+        """Give `mistake` its place in this file, or the part of the command line."""
+        source = self._source(mistake.path)
+        span = slice(0, 1) if source else self._span(mistake)
         return Problem(
-            _shown(self.path),
-            *place(self.text, self._span(mistake)),
+            source or _shown(self.path),
+            *((0, 0, 0) if source else place(self.text, span)),
             dotted(mistake.path),
             mistake.code,
             mistake.message,
@@ -87,7 +122,12 @@ class Document:
         )
 
     def place_of(self, path: KeyPath) -> str | None:
-        """Return ``file:line:column`` of the value at `path`, None where none is written."""
+        """Return where the value at `path` is stated, None where it is not.
+
+        That is ``file:line:column``, ``--set`` or ``flag NAME``.
+        """
+        if path in self.sources:
+            return self.sources[path]
         span = self.positions.values.get(path) or self.positions.keys.get(path)
         if span is None:
             return None
@@ -100,22 +140,67 @@ class Document:
         inside = [path for path in self.positions.values if path[:size] == table]
         return {dotted(path[size:]): self.place_of(path) or "" for path in inside if path != table}
 
+    def refused(self, paths: Iterable[KeyPath]) -> Iterator[Mistake]:
+        """Yield the mistake for each of these secrets that the command line gives."""
+        for path in paths:
+            if self._source(path) == SET:
+                message = f"a secret may not be given with {SET}: everybody sees it in ps"
+                hint = "write ${VAR} or ${file:PATH} in the file"
+                yield Mistake(path, "secret-set", message, hint=hint)
+
     def refusal(self, problems: Iterable[Problem], sound: object = None) -> ConfigError:
         """Return the error that tells all `problems`, in the order of the file."""
-        ordered = sorted(problems, key=lambda it: (it.line, it.column, it.key))
+        ordered = sorted(dict.fromkeys(problems), key=lambda it: (it.line, it.column, it.key))
         text = self.text
-        for span, _ in self._secrets:
-            # Star for character, so that every column and caret stays right.
-            stars = re.sub(r"[^\n]", "*", text[span])
-            text = text[: span.start] + stars + text[span.stop :]
-        return ConfigError(render(ordered, text), tuple(ordered), sound=sound)
+        for path, span in self.positions.values.items():
+            if self.is_secret(path):
+                # Star for character, so that every column and caret stays right.
+                stars = re.sub(r"[^\n]", "*", text[span])
+                text = text[: span.start] + stars + text[span.stop :]
+        text = PASSWORD_OF_URL.sub(lambda found: found[1] + "*" * len(found[2]), text)
+        said = render(ordered, text, _shown(self.path))
+        return ConfigError(said, tuple(ordered), sound=sound)
 
-    def silenced(self, words: str) -> str:
-        """Return a guest's `words` on one line, with stars for each secret of this file."""
-        secrets = {secret for _, secret in self._secrets if secret}
-        for secret in sorted(secrets, key=len, reverse=True):  # one may be part of another
-            words = words.replace(secret, STARS)
-        return " ".join(words.split())
+    def silenced(self, words: str, at: KeyPath = ()) -> str:
+        """Return a guest's `words` on one line, with stars for each secret of this file.
+
+        The value of an expression in what is at `at` is told as the expression.
+        """
+        told = {re.escape(secret): STARS for secret in self._secrets() if secret}
+        for path, said in self.expressions.items():
+            if path[: len(at)] == at and (value := str(value_at(self.data, path))):
+                told.setdefault(rf"(?<!\w){re.escape(value)}(?!\w)", said)
+        for pattern in sorted(told, key=len, reverse=True):  # one may be part of another
+            words = re.sub(pattern, lambda _, said=told[pattern]: said, words)  # type: ignore[misc]
+        return " ".join(without_password(words).split())
+
+    def _secrets(self) -> Iterator[str]:
+        """Yield the values that nobody may see, as text."""
+        waiting = [value_at(self.data, path) for path in self._named]
+        for path in self.hidden:
+            with suppress(LookupError, TypeError):  # a class or a text may have brought it in
+                waiting.append(value_at(self.data, path))
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, dict | list):
+                waiting += value.values() if isinstance(value, dict) else value
+            else:
+                yield str(value)
+
+    @cached_property
+    def _named(self) -> tuple[KeyPath, ...]:
+        """Where `data` has what is secret by its key's name."""
+        return tuple(secret_paths(self.data, ()))
+
+    def _source(self, path: KeyPath) -> str:
+        """Return what of the command line states `path`; nothing where the file is closer."""
+        while path:
+            if path in self.sources:
+                return self.sources[path]
+            if path in self.positions.keys or path in self.positions.values:
+                break
+            path = path[:-1]
+        return ""
 
     def _span(self, mistake: Mistake) -> slice:
         keys, values = self.positions.keys, self.positions.values
@@ -128,11 +213,23 @@ class Document:
         return slice(0, 1)
 
 
-def read_document(path: Path, content: bytes | None = None) -> Document:
+def key_of(document: Document, address: str) -> str:
+    """Return the key under which the file declares `address`: with or without the slash."""
+    return str(address) if address in document.data["actors"] else address[1:]
+
+
+def read_document(
+    path: Path,
+    content: bytes | None = None,
+    settings: Sequence[Setting] = (),
+    *,
+    only: KeyPath = (),
+) -> Document:
     """Read and parse `path`, or the `content` that was read of it; nothing is validated.
 
-    Raises `ConfigError` with one problem when the file cannot be read, is not UTF-8 or is
-    not TOML: a syntax error is the only mistake that comes alone.
+    Lays `settings` over it and expands expressions, those at or below `only`. Raises
+    `ConfigError` with one problem when the file cannot be read, is not UTF-8 or is not TOML: a
+    syntax error is the only mistake that comes alone.
     """
     path = Path(os.path.abspath(path))
     try:
@@ -142,7 +239,26 @@ def read_document(path: Path, content: bytes | None = None) -> Document:
         problem = Problem(_shown(path), 0, 0, 0, "", "unreadable", message)
         raise ConfigError(render([problem]), (problem,)) from error
     text = _decoded(path, content.removeprefix(codecs.BOM_UTF8))
-    return Document(path, text, _parsed(path, text))
+    data = _parsed(path, text)
+    sources = lay_over(data, settings)
+    expressions, mistakes = _expand(data, path.parent, only)
+    return Document(path, text, data, tuple(settings), sources, expressions, tuple(mistakes))
+
+
+def _expand(
+    data: dict[str, Any], folder: Path, only: KeyPath
+) -> tuple[dict[KeyPath, str], list[Mistake]]:
+    """Expand the expressions in `data`; return how they were written, and what has no value."""
+    expressions, mistakes = {}, []
+    for path, text in list(expandable(data, only)):
+        try:
+            put(data, path, expand(text, folder))
+            if "${" in text:
+                expressions[path] = text
+        except CannotExpand as error:
+            got = STARS if is_secret(path) else text
+            mistakes.append(Mistake(path, "no-value", error.message, got=got, hint=error.hint))
+    return expressions, mistakes
 
 
 def _shown(path: Path) -> str:

@@ -6,7 +6,7 @@ import re
 import sys
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_TEXT = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _WANTED = 'want seconds, or text such as "500ms", "30s", "5m", "2h" or "1d"'
 
 
@@ -15,7 +15,7 @@ def parse_duration(value: object) -> float:
 
     Raises `ValueError` for anything else, and for what is negative or without end.
     """
-    match = _TEXT.fullmatch(value) if isinstance(value, str) else None
+    match = DURATION.fullmatch(value) if isinstance(value, str) else None
     seconds = float(match[1]) * _UNITS[match[2]] if match else value
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise ValueError(_WANTED)

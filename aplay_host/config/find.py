@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError
 from .document import Mistake, read_document
 from .render import told
+from .settings import Setting
 
 FILE_NAME = "aplay.toml"
 VARIABLE = "APLAY_CONFIG"
@@ -74,20 +75,26 @@ class Peek:
     state_dir: Path
 
 
-def peek(path: Path) -> Peek:
+def peek(path: Path, settings: Sequence[Setting] = ()) -> Peek:
     """Read where the host of `path` keeps its state; check nothing else.
 
-    Raises `ConfigError` for a file that is not TOML, or where that is no path.
+    Whoever gives other `settings` than the host was started with, or has another environment
+    where the file asks for it, may look in another place. Raises `ConfigError` for a file that
+    is not TOML, or where that is no path.
     """
-    document = read_document(path)
+    at = ("host", "state_dir")
+    document = read_document(path, settings=settings, only=at)
     host = document.data.get("host", {})
     stated = host.get("state_dir", STATE_DIR) if isinstance(host, dict) else host
+    mistakes = [it for it in document.mistakes if it.path == at]
     try:
-        return Peek(resolved(document.path.parent, stated))
+        state_dir = resolved(document.path.parent, stated)
     except ValueError as error:
-        at, message = ("host", "state_dir"), f"got {told(stated)}, {error}"
-        mistake = Mistake(at, "bad-value", message, got=told(stated), want="a path")
-        raise document.refusal([document.problem(mistake)]) from None
+        message = f"got {told(stated)}, {error}"
+        mistakes.append(Mistake(at, "bad-value", message, got=told(stated), want="a path"))
+    if mistakes:
+        raise document.refusal(map(document.problem, mistakes[:1]))
+    return Peek(state_dir)
 
 
 def resolved(folder: Path, value: object) -> Path:

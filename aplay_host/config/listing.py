@@ -1,10 +1,9 @@
-"""The options that an actor runs with, as anybody may see them."""
+"""What holds, as anybody may see it: the keys of aplay.toml, and the options of an actor."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from enum import Enum
@@ -12,12 +11,15 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr, TypeAdapter
 
-from ..kernel import Address
-from .keypath import STARS, KeyPath, dotted, is_secret
+from ..kernel import Actor, ActorSpec, Address
+from .document import key_of
+from .keypath import KeyPath, dotted, is_secret
 from .load import HostConfig
+from .schema import ActorEntry, Settings, Tables
+from .stars import STARS, without_password
 
+TABLES = ("budget", "backoff", "mailbox")
 _SECRETS = (Secret, SecretBytes, SecretStr)
-_PASSWORD_OF_URL = re.compile(r"(?<=://)([^\s/:@]*):[^\s/@]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,88 @@ class ListedOption:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a value was said.
+
+    `kind` is ``file`` or ``flag``, of which `where` tells more (``aplay.toml:3:1``,
+    ``--reload``), or ``--set``, ``default``, ``plugin default`` or ``code``.
+    """
+
+    kind: str
+    where: str | None = None
+
+    @classmethod
+    def of(cls, text: str) -> Source:
+        """Return what `text` means, which is as `list_options` and `Document.place_of` tell it."""
+        if text.startswith("flag "):
+            return cls("flag", text.removeprefix("flag "))
+        return cls("file", text) if ":" in text else cls(text)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKey:
+    """One value of a configuration; `key` is dotted, `value` plain JSON."""
+
+    key: str
+    value: Any
+    source: Source
+
+
+def list_config(config: HostConfig, options: Mapping[Address, Any]) -> tuple[ListedKey, ...]:
+    """Return every value of `config`, in the order of the reference.
+
+    Of an actor, what is stated for it, and its `options` where they could be made. Stars stand
+    for secrets, for passwords in URLs, and for every value that belongs to a plugin which could
+    not be asked what of it is secret.
+    """
+    rows: list[ListedKey] = []
+    for table in Tables.model_fields:
+        if table == "defaults":
+            rows += _keys(config, (table,), _in_force(config))
+        elif table == "actors":
+            for address, entry in config.actors.items():
+                rows += _keys_of_actor(config, address, entry, options)
+        else:
+            rows += _keys(config, (table,), getattr(config, table).model_dump())
+    return tuple(rows)
+
+
+def _in_force(config: HostConfig) -> dict[str, Any]:
+    """Return ``[defaults]`` with the built-in value of each key that it does not state."""
+    spec = ActorSpec.of(Actor, defaults=config.defaults.settings())
+    values = {key: getattr(spec, key) for key in Settings.model_fields}
+    tables = {key: dataclasses.asdict(values[key]) for key in TABLES}
+    tables["mailbox"] |= tables["mailbox"].pop("options") or {}
+    return values | tables
+
+
+def _keys_of_actor(
+    config: HostConfig, address: Address, entry: ActorEntry, options: Mapping[Address, Any]
+) -> Iterator[ListedKey]:
+    at = ("actors", key_of(config.document, address))
+    yield from _keys(config, at, {"use": entry.use, "required": entry.required})
+    yield from _keys(config, at, entry.settings())
+    if address not in options:
+        yield from _keys(config, at, {"options": entry.options} if entry.options else {})
+        return
+    for one in list_options(config, address, options[address]):
+        key = f"{dotted((*at, 'options'))}.{one.key}".removesuffix(".")
+        yield ListedKey(key, one.value, Source.of(one.source))
+
+
+def _keys(config: HostConfig, path: KeyPath, table: Mapping[str, Any]) -> Iterator[ListedKey]:
+    """Yield what is in `table`, which is at `path`; an empty table in it is a value."""
+    for key, value in table.items():
+        at = (*path, key)
+        if isinstance(value, Mapping) and value:
+            yield from _keys(config, at, value)
+        else:
+            shown = STARS if config.document.conceals(at) else _shown(at, value)
+            source = config.document.place_of(at) or "default"
+            yield ListedKey(dotted(at), shown, Source.of(source))
+
+
 def list_options(config: HostConfig, address: Address, options: Any) -> tuple[ListedOption, ...]:
     """Return every value in `options`, those that the actor at `address` runs with.
 
@@ -36,7 +120,8 @@ def list_options(config: HostConfig, address: Address, options: Any) -> tuple[Li
     the value                                 its source
     ========================================  =======================================
     is written in aplay.toml                  ``file:line:column`` there
-    is not, and the file declares the actor   ``default``, of its ``Options``
+    is given by ``--set``                     ``--set``
+    is neither, but the actor is declared     ``plugin default``, of its ``Options``
     belongs to an actor made by code          ``code``
     ========================================  =======================================
 
@@ -50,7 +135,9 @@ def list_options(config: HostConfig, address: Address, options: Any) -> tuple[Li
             ListedOption(
                 dotted(path),
                 value,
-                (config.place_of(address, "options", *path) or "default") if declared else "code",
+                (config.place_of(address, "options", *path) or "plugin default")
+                if declared
+                else "code",
             )
             for path, value in _values(options)
         )
@@ -127,7 +214,7 @@ def _shown(path: KeyPath, value: Any) -> Any:
         return str(value)
     if value is not None and not isinstance(value, str | bool | int | float):
         value = TypeAdapter(Any).dump_python(value, mode="json", fallback=_kind)
-    return _PASSWORD_OF_URL.sub(rf"\1:{STARS}@", value) if isinstance(value, str) else value
+    return without_password(value) if isinstance(value, str) else value
 
 
 def _kind(value: Any) -> str:

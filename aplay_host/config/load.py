@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from ..errors import BadAddress
 from ..kernel import Address
-from .document import Document, Mistake, read_document
-from .keypath import without
+from .accept import accepted
+from .document import Document, Mistake, key_of, read_document
+from .keypath import KeyPath, is_within, secret_paths, value_at, without
 from .mistakes import explain
 from .render import quoted
 from .schema import (
@@ -27,6 +29,10 @@ from .schema import (
     Settings,
     Tables,
 )
+from .settings import Setting
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,35 +65,33 @@ class HostConfig:
         return self.document.place_of(("actors", key_of(self.document, address), *keys))
 
 
-def load_config(path: Path, content: bytes | None = None) -> HostConfig:
-    """Read and check `path`, or the `content` that was read of it.
+def load_config(
+    path: Path, content: bytes | None = None, settings: Sequence[Setting] = ()
+) -> HostConfig:
+    """Read and check `path`, or the `content` that was read of it, with `settings` over it.
 
     Raises `ConfigError` with every mistake, in the order of the file; a file that cannot
     be read or is no TOML has just that one, and any other error has as `sound` the
     `HostConfig` of the file without its mistakes.
     """
-    document = read_document(path, content)
-    config, mistakes = _checked(document, document.data)
-    if config is None:
+    document = read_document(path, content, settings)
+    config, found = _checked(document, document.data)
+    without_value = {it.path for it in document.mistakes}
+    more = [it for it in found if not is_within(it.path, without_value)]
+    mistakes = [*document.mistakes, *more]
+    if config is None or mistakes:
         sound = _sound(document, mistakes)
         raise document.refusal(map(document.problem, mistakes), sound=sound)
     return config
 
 
-def key_of(document: Document, address: Address) -> str:
-    """Return the key under which the file declares `address`: with or without the slash."""
-    return str(address) if address in document.data["actors"] else address[1:]
-
-
 def _checked(document: Document, data: dict[str, Any]) -> tuple[HostConfig | None, list[Mistake]]:
     """Check `data`, all that `document` says or a part of it; one of the two is empty."""
     mistakes = [*_address_mistakes(data.get("actors"))]
-    try:
-        tables = Tables.model_validate(data, context=document.path.parent)
-    except ValidationError as error:
-        found = [explain(one, Tables, data, (), document) for one in error.errors()]
-        return None, mistakes + found
-    if mistakes:
+    tables, data, errors = accepted(partial(_validated, document.path.parent), data, document)
+    mistakes += document.refused(secret_paths(data, ()))
+    mistakes += [explain(one, Tables, data, (), document) for one in errors]
+    if mistakes or tables is None:
         return None, mistakes
     actors = {Address(_rooted(key)): entry for key, entry in tables.actors.items()}
     config = HostConfig(
@@ -104,15 +108,31 @@ def _checked(document: Document, data: dict[str, Any]) -> tuple[HostConfig | Non
     return config, []
 
 
+def _validated(folder: Path, data: dict[str, Any]) -> tuple[Tables | None, Sequence[ErrorDetails]]:
+    try:
+        return Tables.model_validate(data, context=folder), ()
+    except ValidationError as error:
+        return None, error.errors()
+
+
 def _sound(document: Document, mistakes: list[Mistake]) -> HostConfig:
     """Take out what is wrong until nothing is; for a missing key, the table that misses it."""
     config, data = None, document.data
     while config is None:
-        wrong = {it.path[:-1] if it.code == "missing-key" else it.path for it in mistakes}
+        paths = (it.path[:-1] if it.code == "missing-key" else it.path for it in mistakes)
+        wrong = {_outside_of_texts(path, data) for path in paths}
         for path in sorted(wrong, reverse=True):  # last elements first: indexes stay right
             data = without(data, path)
         config, mistakes = _checked(document, data)
     return config
+
+
+def _outside_of_texts(path: KeyPath, data: Any) -> KeyPath:
+    """Return `path`, or the path of the text that was read as the table which it leads into."""
+    for depth in range(len(path)):
+        if isinstance(value_at(data, path[:depth]), str):
+            return path[:depth]
+    return path
 
 
 def _rooted(key: str) -> str:

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from ..errors import PluginError, Problem
 from ..kernel import Actor, ActorSpec, Address, MailboxSpec, class_settings
-from .document import Mistake
+from .document import Mistake, key_of
 from .keypath import KeyPath
-from .load import HostConfig, key_of
+from .load import HostConfig
 from .mistakes import meant
 from .options import check_options
 from .render import told

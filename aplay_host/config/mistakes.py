@@ -8,10 +8,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .accept import existing
 from .document import Document, Mistake
 from .fields import keys_at
-from .keypath import STARS, KeyPath
+from .keypath import KeyPath
 from .render import quoted, told
+from .stars import STARS
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -60,13 +62,15 @@ def explain(
     """
     loc = error["loc"]
     if error["type"] == "missing":
-        path = (*at, *_existing(loc[:-1], raw), *loc[-1:])
+        path = (*at, *existing(loc[:-1], raw), *loc[-1:])
         return Mistake(path, "missing-key", "missing key", hint=f"add {path[-1]} = ...")
-    inner = _existing(loc, raw)
+    inner = existing(loc, raw)
     path = (*at, *inner)
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         hint = meant(path, error["input"], keys_at(model, inner[:-1]))
         return Mistake(path, "unknown-key", "unknown key", hint=hint)
+    if loc[-1:] == ("[key]",):
+        return Mistake(path, "bad-key", _words(error, path, document))
     return _misfit(error, path, document)
 
 
@@ -84,26 +88,11 @@ def _did_you_mean(got: str, known: Sequence[str]) -> str:
     return f"did you mean {close[0]}?" if close else ""
 
 
-def _existing(loc: KeyPath, raw: Any) -> KeyPath:
-    """Return the parts of `loc` that are keys or indexes in `raw`.
-
-    Pydantic puts the branches of unions and the like between them.
-    """
-    path: list[str | int] = []
-    for part in loc:
-        try:
-            raw = raw[part]
-        except (LookupError, TypeError):
-            continue
-        path.append(part)
-    return tuple(path)
-
-
 def _misfit(error: ErrorDetails, path: KeyPath, document: Document) -> Mistake:
     """Explain a value of the wrong type or range, or one that a guest does not accept."""
     value = error["input"]
-    got = STARS if document.is_secret(path) else told(value)
-    words = _words(error, document)
+    got = STARS if document.is_secret(path) else told(document.expressions.get(path, value))
+    words = _words(error, path, document)
     want = words.removeprefix("want ") if words.startswith("want ") else ""
     about_all = isinstance(value, dict) and not want
     literals = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
@@ -117,7 +106,7 @@ def _misfit(error: ErrorDetails, path: KeyPath, document: Document) -> Mistake:
     )
 
 
-def _words(error: ErrorDetails, document: Document) -> str:
+def _words(error: ErrorDetails, path: KeyPath, document: Document) -> str:
     """Return what is wanted, beginning with "want", or else why the value is refused."""
     kind, words = error["type"], error["msg"]
     if kind in _KINDS:
@@ -131,4 +120,4 @@ def _words(error: ErrorDetails, document: Document) -> str:
     for theirs, ours in _OPENINGS.items():
         if words.startswith(theirs):
             words = ours + words.removeprefix(theirs)
-    return document.silenced(words) or "not accepted"
+    return document.silenced(words, path) or "not accepted"

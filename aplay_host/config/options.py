@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import PluginError, Problem
+from .accept import accepted
 from .document import Document, Mistake
 from .fields import fields_of, has_fields, is_struct, secrets_in
-from .keypath import KeyPath
+from .keypath import KeyPath, secret_paths
 from .mistakes import explain
 from .structs import make_struct
 
@@ -21,7 +23,12 @@ if TYPE_CHECKING:
 
 
 def check_options(
-    model: type | None, raw: Mapping[str, Any], *, at: KeyPath, document: Document, owner: str
+    model: type | None,
+    raw: Mapping[str, Any],
+    *,
+    at: KeyPath,
+    document: Document,
+    owner: str,
 ) -> tuple[Any, tuple[Problem, ...]]:
     """Make the options of one actor from `raw`, the table at path `at` of `document`.
 
@@ -40,20 +47,25 @@ def check_options(
         kinds = "a dataclass nor a pydantic model nor a msgspec.Struct"
         raise PluginError(f"{owner}.Options is neither {kinds}")
     try:
-        document.hide(secrets_in(model, raw, at))
-        anchored = _anchored(model, raw, document.path.parent)
-        made, errors = _made(model, anchored)
+        document.hidden.update(secrets_in(model, raw, at))
+        make = partial(_made, model, document.path.parent)
+        made, table, errors = accepted(make, dict(raw), document, at)
+        secrets = {*secrets_in(model, table, at), *secret_paths(table, at)}
+        document.hidden.update(secrets)
+        document.vetted.update((*at, key) for key in raw)
     except (Exception, SystemExit) as error:
-        words = document.silenced(f"{type(error).__name__}: {error}")
+        words = document.silenced(f"{type(error).__name__}: {error}", at)
         raise PluginError(f"{owner}.Options cannot be used: {words}") from error
-    if not errors:
+    mistakes = [explain(one, model, table, at, document) for one in errors]
+    mistakes += document.refused(secrets)
+    if not mistakes:
         return made, ()
-    mistakes = [explain(one, model, raw, at, document) for one in errors]
     return None, tuple(document.problem(_signed(mistake, owner)) for mistake in mistakes)
 
 
-def _made(model: type, table: Mapping[str, Any]) -> tuple[Any, Sequence[ErrorDetails]]:
+def _made(model: type, folder: Path, raw: dict[str, Any]) -> tuple[Any, Sequence[ErrorDetails]]:
     """Return the instance, or why there is none."""
+    table = _anchored(model, raw, folder)
     if is_struct(model):
         return make_struct(model, table)
     try:
@@ -68,14 +80,28 @@ def _extra(model: type) -> Literal["forbid"] | None:
     return None if "extra" in own else "forbid"
 
 
-def _anchored(model: type, raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return `raw` with the paths of path fields, stated or default, below `folder`."""
-    anchored = dict(raw)
-    for key, (annotation, default) in fields_of(model).items():
-        value = raw.get(key, default)
-        if Path in (annotation, *get_args(annotation)) and isinstance(value, str | Path):
-            anchored[key] = folder / value
-    return anchored
+def _anchored(kind: Any, value: Any, folder: Path) -> Any:
+    """Return `value` with what is in path fields, stated or default, below `folder`."""
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    inner = get_args(kind)
+    if kind is Path or (Path in inner and isinstance(value, str | Path)):
+        return folder / value if isinstance(value, str | Path) else value
+    if has_fields(kind) and isinstance(value, Mapping):
+        anchored = dict(value)
+        for key, (annotation, default) in fields_of(kind).items():
+            if key in value or isinstance(default, str | Path):
+                one = _anchored(annotation, value.get(key, default), folder)
+                if key in value or one is not default:
+                    anchored[key] = one
+        return anchored
+    if get_origin(kind) is dict and isinstance(value, Mapping):
+        return {key: _anchored(inner[-1], one, folder) for key, one in value.items()}
+    if get_origin(kind) in (list, tuple, set, frozenset) and isinstance(value, list):
+        return [_anchored(inner[0], one, folder) for one in value]
+    for branch in inner:  # X | None, mostly
+        value = _anchored(branch, value, folder)
+    return value
 
 
 def _signed(mistake: Mistake, owner: str) -> Mistake:

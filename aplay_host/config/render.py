@@ -11,28 +11,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .stars import without_password
+
 if TYPE_CHECKING:
     from ..errors import Problem
 
 _LONGEST = 60
 
 
-def render(problems: Sequence[Problem], text: str = "") -> str:
+def render(problems: Sequence[Problem], text: str = "", file: str = "") -> str:
     """Write one block per problem of a non-empty sequence, then a line that counts them.
 
-    `text` is the file as it may be shown::
+    `text` is `file` as it may be shown; without one, it is that of the first problem::
 
         aplay.toml:3:1: error: host.sate_dir: unknown key
             3 | sate_dir = ".aplay"
               | ^^^^^^^^ did you mean state_dir?
         1 error in aplay.toml; nothing was started
 
-    A problem without a place (line 0) is one line.
+    A problem without a place (line 0) is one line, and another for what to do.
     """
     lines = text.split("\n")
     blocks = [_block(problem, lines) for problem in problems]
     count = f"{len(problems)} error{'s' if len(problems) > 1 else ''}"
-    return "\n".join([*blocks, f"{count} in {problems[0].file}; nothing was started"])
+    return "\n".join([*blocks, f"{count} in {file or problems[0].file}; nothing was started"])
 
 
 def told(value: object) -> str:
@@ -42,7 +44,7 @@ def told(value: object) -> str:
     if isinstance(value, list | tuple):
         return "an array"
     if isinstance(value, str | Path):
-        text = quoted(str(value))
+        text = quoted(without_password(str(value)))
     elif isinstance(value, bool):
         text = str(value).lower()
     elif isinstance(value, int | float | datetime.date | datetime.time):
@@ -61,7 +63,8 @@ def quoted(text: str) -> str:
 def _block(problem: Problem, lines: list[str]) -> str:
     told = f"{problem.key}: {problem.message}" if problem.key else problem.message
     if not problem.line:
-        return f"{problem.file}: error: {told}"
+        hint = f"\n      | {problem.hint}" if problem.hint else ""
+        return f"{problem.file}: error: {told}{hint}"
     source = "".join(map(_printable, lines[problem.line - 1]))
     before, marked = source[: problem.column - 1], source[problem.column - 1 :]
     carets = "^" * len(_blanks(marked[: problem.end_column - problem.column]))

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 from .bind import parse_bind
-from .duration import parse_duration
+from .duration import DURATION, parse_duration
 from .find import STATE_DIR, resolved
 
 
@@ -26,9 +35,47 @@ def _named(value: str, info: ValidationInfo[Path]) -> str:
     return value or info.context.name or "host"
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration)]
+def _actors(value: str) -> str:
+    """Return a pattern of addresses; raises `ValueError` for what is none."""
+    if not value.startswith("/") or not _ADDRESSES.fullmatch(value):
+        raise ValueError('want a pattern of addresses, such as "/ingest/**"')
+    return value
+
+
+def _logged(value: str) -> str:
+    """Return a pattern of addresses, or the name of a logger."""
+    if value.startswith("/"):
+        return _actors(value)
+    if not _LOGGER.fullmatch(value):
+        raise ValueError('want a pattern of addresses ("/ingest/**") or a logger ("acme.sql")')
+    return value
+
+
+def _group(value: str) -> str:
+    """Return the name of a group, or nothing; whether there is one, a start finds out."""
+    if value and not _GROUP.fullmatch(value):
+        raise ValueError('want the name of a group, or "" for none')
+    return value
+
+
+_ADDRESSES = re.compile(r"(?:/[A-Za-z0-9_.*-]+)+")
+_LOGGER = re.compile(r"[^\s.*/]+(?:\.[^\s.*/]+)*")
+_GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?")
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0},
+                {"type": "string", "pattern": f"^{DURATION.pattern}$"},
+            ]
+        }
+    ),
+]
 Level = Literal["debug", "info", "warning", "error"]
-FolderPath = Annotated[Path, BeforeValidator(_resolved)]
+FolderPath = Annotated[Path, BeforeValidator(_resolved), WithJsonSchema({"type": "string"})]
 
 
 class Table(BaseModel):
@@ -73,14 +120,14 @@ class LogTable(Table):
     level: Level = "info"
     format: Literal["auto", "console", "json"] = "auto"
     configure: bool = True
-    levels: dict[str, Level] = {}
+    levels: dict[Annotated[str, AfterValidator(_logged)], Level] = {}
 
 
 class ControlTable(Table):
     """``[control]``: the socket, open to `group` where one is named, else to us alone."""
 
     enabled: bool = True
-    group: str = ""
+    group: Annotated[str, AfterValidator(_group)] = ""
 
 
 class MetricsTable(Table):
@@ -90,7 +137,7 @@ class MetricsTable(Table):
     """
 
     bind: Annotated[str, AfterValidator(parse_bind)] = ""
-    per_address: list[str] = []
+    per_address: list[Annotated[str, AfterValidator(_actors)]] = []
 
 
 class ReloadTable(Table):

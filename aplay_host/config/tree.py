@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from ..errors import PluginError, Problem
 from ..kernel import Actor, ActorSpec, Address, Group, TreeNode, TreePlan
-from .document import Mistake
-from .load import HostConfig, key_of
+from .document import Mistake, key_of
+from .load import HostConfig
 from .mailbox import ResolveKind, plan_mailbox, unknown_defaults
 from .options import check_options
 from .render import told

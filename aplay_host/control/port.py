@@ -24,6 +24,7 @@ from .records import (
 from .stream import EventRing
 
 if TYPE_CHECKING:
+    from ..config import ListedKey
     from ..reload import ReloadReport
 
 
@@ -104,6 +105,10 @@ class ControlPort(Protocol):
 
         Raises ``no-such-plugin``.
         """
+        ...
+
+    def config(self) -> Sequence[ListedKey]:
+        """Return every key of aplay.toml as it holds here, and where it was said; no secrets."""
         ...
 
     async def reload(

@@ -68,6 +68,7 @@ class ControlApi:
                 self._route("GET", "/v1/dead/{id}", "dead.show", self._letter),
                 self._route("POST", "/v1/dead:replay", "dead.replay", self._replay),
                 self._route("POST", "/v1/dead:drop", "dead.drop", self._drop),
+                self._route("GET", "/v1/config", "config.show", self._config),
                 self._route("POST", "/v1/reload", "reload", self._reload),
                 self._route("POST", "/v1/rollback", "rollback", self._rollback),
                 self._route("GET", "/v1/events", "events", self._events),
@@ -126,6 +127,9 @@ class ControlApi:
 
     async def _plugin(self, request: Request) -> Any:
         return await self.port.plugin(request.path_params["name"])
+
+    async def _config(self, request: Request) -> Any:
+        return self.port.config()
 
     async def _reload(self, request: Request) -> Any:
         body = await _body(request)

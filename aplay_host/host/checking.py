@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .._version import __version__
-from ..config import HostConfig, Known, Unresolved, load_config, plan_tree
+from ..config import (
+    HostConfig,
+    Known,
+    ListedKey,
+    Setting,
+    Unresolved,
+    list_config,
+    load_config,
+    plan_tree,
+)
 from ..errors import ConfigError, Problem
 from ..kernel import TreePlan
 from ..plugins import (
@@ -36,7 +46,9 @@ class CheckReport:
     warnings: tuple[str, ...] = ()
 
 
-def load_host_config(path: Path, *, import_plugins: bool = True) -> HostConfig:
+def load_host_config(
+    path: Path, settings: Sequence[Setting] = (), *, import_plugins: bool = True
+) -> HostConfig:
     """Return the checked configuration; raises `ConfigError` with the mistakes of all phases.
 
     A mistake in the shape of one table does not hide that another table names no actor or
@@ -45,7 +57,7 @@ def load_host_config(path: Path, *, import_plugins: bool = True) -> HostConfig:
     machine does not have counts as one.
     """
     try:
-        config = load_config(path)
+        config = load_config(path, settings=settings)
         check_machine(config)
         return config
     except ConfigError as error:
@@ -54,15 +66,43 @@ def load_host_config(path: Path, *, import_plugins: bool = True) -> HostConfig:
         try:
             _plan(error.sound, __version__, import_plugins)
         except ConfigError as more:
-            both = (*error.problems, *more.problems)
-            raise error.sound.document.refusal(both) from None
+            known = {it.key for it in error.problems}  # what they left out is missing now
+            new = [it for it in more.problems if it.key not in known]
+            raise error.sound.document.refusal((*error.problems, *new)) from None
         raise
 
 
-def check_config(path: Path, version: str, *, import_plugins: bool) -> CheckReport:
+@dataclass(frozen=True, slots=True)
+class ShowReport:
+    """Every value of a configuration, or the errors that keep it from being one."""
+
+    text: str = ""
+    errors: tuple[Problem, ...] = ()
+    keys: tuple[ListedKey, ...] = ()
+
+
+def show_config(
+    path: Path, settings: Sequence[Setting] = (), *, import_plugins: bool = True
+) -> ShowReport:
+    """List what `path` says, and import what it names: call that in a child process.
+
+    Without importing, all that is for plugins is hidden: nobody can say what of it is secret.
+    """
+    try:
+        config = load_host_config(path, settings, import_plugins=import_plugins)
+        _, plan = _plan(config, __version__, import_plugins)
+    except ConfigError as error:
+        return ShowReport(str(error), error.problems)
+    options = {it.address: it.spec.options for it in plan.nodes if it.spec is not None}
+    return ShowReport(keys=list_config(config, options))
+
+
+def check_config(
+    path: Path, version: str, *, import_plugins: bool, settings: Sequence[Setting] = ()
+) -> CheckReport:
     """Check `path` and, where asked to, import what it names: call that in a child process."""
     try:
-        config = load_host_config(path, import_plugins=import_plugins)
+        config = load_host_config(path, settings, import_plugins=import_plugins)
         plugins, plan = _plan(config, version, import_plugins)
         if refusals := strict_refusals(plugins, plan, strict=config.plugins.strict):
             place = (str(path), 0, 0, 0, "plugins.strict", "bad-plugin")

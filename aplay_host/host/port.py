@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ..config import ListedKey, list_config
 from ..control import (
     ActorDetail,
     ActorRow,
@@ -117,6 +118,17 @@ class HostPort:
     async def plugin(self, name: str) -> list[PluginRow]:
         """Return the rows of a distribution, a ``dist/name`` or a name."""
         return await self._plugin_rows(entries_named(name, self._host.plugins.rows()))
+
+    def config(self) -> Sequence[ListedKey]:
+        """Return every key of aplay.toml as it holds here, and where it was said."""
+        host = self._host
+        there = {ref.address: ref for ref in host.system.select("/**")} if host.planted else {}
+        options = {
+            address: there[address].status().spec.options
+            for address in host.config.actors
+            if address in there and address not in host.faults
+        }
+        return list_config(host.config, options)
 
     async def _plugin_rows(self, entries: Iterable[Entry]) -> list[PluginRow]:
         actors: dict[str, list[str]] = {}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..config import Told
 from ..kernel import Address
 
 Declared = Mapping[Address, Mapping[str, Any]]
@@ -35,7 +36,9 @@ def differences(before: Any, after: Any, key: str = "") -> Iterator[KeyChange]:
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON has a form for, and text for the rest."""
+    """Return what JSON has a form for, and text for the rest; secrets are stars."""
+    if isinstance(value, Told):
+        value = value.shown
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

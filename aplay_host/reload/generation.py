@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..config import HostConfig
+from ..config import HostConfig, veiled
 from ..kernel import Actor, ActorSystem, Address, TreePlan
 from ..plugins import Located, PluginSet, StagedPlugins
 from .declared import Declared, differences
@@ -84,7 +84,10 @@ def running(generation: Generation) -> Running:
 def declared_in(config: HostConfig) -> Declared:
     """Return what aplay.toml says of each actor, defaults included."""
     defaults = config.defaults.settings()
-    return {address: _said(defaults, entry) for address, entry in config.actors.items()}
+    return {
+        address: veiled(config, address, _said(defaults, entry))
+        for address, entry in config.actors.items()
+    }
 
 
 def _said(defaults: Mapping[str, Any], entry: Any) -> dict[str, Any]:

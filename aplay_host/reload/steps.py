@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from ..config import HostConfig, load_config, plan_tree
 from ..errors import BadAddress, ConfigError
@@ -83,14 +82,18 @@ def refuse_what_was_in_vain(tx: Transaction) -> None:
         raise InVain
 
 
-def _read_config(file: Path, content: bytes | None) -> HostConfig:
-    """Return what aplay.toml says, of which `content` was read, None where that was impossible."""
+def _read_config(running: HostConfig, content: bytes | None) -> HostConfig:
+    """Return what aplay.toml says, of which `content` was read, None where that was impossible.
+
+    What the command line says of the configuration that is `running` goes on to hold.
+    """
     try:
-        config = load_config(file, content)
+        config = load_config(running.file, content, running.document.settings)
     except ConfigError as error:
         raise bad_config(error) from None
     if content is None:
         raise Stale  # it is there now
+    config.document.inherit(running.document)
     return config
 
 
@@ -124,7 +127,7 @@ async def look(tx: Transaction) -> None:
         raise
     tx.attempt = (None if toml is None else digest_of(toml),)
     if not names:
-        tx.config = _read_config(tx.base.config.file, toml)
+        tx.config = _read_config(tx.base.config, toml)
 
 
 async def plan(tx: Transaction) -> ReloadPlan:

@@ -14,11 +14,19 @@ from typing import Annotated, Any
 import pytest
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field, Secret, SecretBytes, SecretStr
 
-from aplay_host.config import HostConfig, list_options
+from aplay_host.config import (
+    HostConfig,
+    Setting,
+    Source,
+    list_config,
+    list_options,
+    load_config,
+    parse_setting,
+)
 from aplay_host.config.options import check_options
 from aplay_host.kernel import Address
 
-from .conftest import Load
+from .conftest import Load, Write
 
 A = Address("/a")
 STARS = "********"
@@ -79,7 +87,7 @@ def test_each_value_comes_with_the_place_that_states_it(load: Load) -> None:
     )
     assert listed(config, Options) == [
         ("to", "/b", "aplay.toml:3:14"),
-        ("server.host", "localhost", "default"),
+        ("server.host", "localhost", "plugin default"),
         ("server.port", 81, "aplay.toml:6:8"),
         ("servers", [{"host": "one", "port": 80}], "aplay.toml:7:23"),
         ("labels", {}, "aplay.toml:4:18"),
@@ -192,8 +200,8 @@ def test_a_secret_whose_annotation_cannot_be_read_is_not_shown(declared: HostCon
 )
 def test_the_password_in_a_url_is_not_shown(declared: HostConfig, url: Any, shown: str) -> None:
     assert rows(declared, {"at": url, "all": [url]}) == [
-        ("at", shown, "default"),
-        ("all", [shown], "default"),
+        ("at", shown, "plugin default"),
+        ("all", [shown], "plugin default"),
     ]
 
 
@@ -227,7 +235,7 @@ class Odd:
     ],
 )
 def test_any_value_has_a_form_in_json(declared: HostConfig, value: Any, shown: Any) -> None:
-    assert rows(declared, {"it": value}) == [("it", shown, "default")]
+    assert rows(declared, {"it": value}) == [("it", shown, "plugin default")]
 
 
 class Broken(dict[str, Any]):
@@ -252,3 +260,43 @@ def test_options_that_cannot_be_looked_at_say_so(
     assert key == ""
     assert value.startswith("cannot be shown: ")
     assert value.endswith(error)
+
+
+def keys_of(config: HostConfig, options: dict[Address, Any] | None = None) -> dict[str, Any]:
+    found = list_config(config, options or {})
+    json.dumps([it.value for it in found], allow_nan=False)
+    return {it.key: (it.value, it.source) for it in found}
+
+
+def test_every_key_of_the_configuration_comes_with_where_it_was_said(write: Write) -> None:
+    file = write("log.level = 'debug'\n[actors.a]\nuse = 'x'\nbudget.max = 3\n")
+    flag = Setting(("reload", "enabled"), "true", "flag --reload")
+    config = load_config(file, settings=[parse_setting("host.name=me"), flag])
+    found = keys_of(config)
+    assert found["log.level"] == ("debug", Source("file", "aplay.toml:1:13"))
+    assert found["host.name"] == ("me", Source("--set"))
+    assert found["reload.enabled"] == (True, Source("flag", "--reload"))
+    assert found["defaults.budget.max"] == (5, Source("default"))
+    assert found["actors.a.budget.max"] == (3, Source("file", "aplay.toml:4:14"))
+    assert found["host.state_dir"] == (str(file.parent / ".aplay"), Source("default"))
+
+
+def test_what_a_plugin_has_not_vouched_for_is_not_shown(load: Load) -> None:
+    config = load(
+        """\
+        plugins.options."a/b" = { word = "hunter2", deep.er = 5 }
+        defaults.mailbox = { kind = "ring", size = 7 }
+        [actors."/a"]
+        use = "x"
+        options = { to = "/b", server.port = 81 }
+        """
+    )
+    found = {key: value for key, (value, _) in keys_of(config).items()}
+    assert found['plugins.options."a/b".word'] == found['plugins.options."a/b".deep.er'] == STARS
+    assert (found["defaults.mailbox.kind"], found["defaults.mailbox.size"]) == ("ring", STARS)
+    assert found['actors."/a".options.to'] == STARS
+    raw, at = config.actors[A].options, ("actors", "/a", "options")
+    made, _ = check_options(Options, raw, at=at, document=config.document, owner="m:A")
+    found = {key: value for key, (value, _) in keys_of(config, {A: made}).items()}
+    assert found['actors."/a".options.to'] == "/b"
+    assert found['actors."/a".options.server.port'] == 81

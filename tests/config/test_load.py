@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from aplay_host.config import HostConfig, load_config, parse_duration
+from aplay_host.config import HostConfig, Setting, load_config, parse_duration
 from aplay_host.errors import ConfigError, Problem
 from aplay_host.kernel import Actor, ActorSpec, Address
 
@@ -334,6 +335,52 @@ def test_all_mistakes_come_in_one_run_in_the_order_of_the_file(mistakes: Mistake
     assert str(error).endswith("8 errors in aplay.toml; nothing was started")
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "told"),
+    [
+        ("metrics.bind = '9750'", "metrics.bind", 'got "9750", want "host:port"'),
+        ("metrics.bind = 'h:70000'", "metrics.bind", 'want "host:port"'),
+        ("metrics.bind = '::1:80'", "metrics.bind", 'want "host:port"'),
+        ("metrics.per_address = ['a']", "metrics.per_address[0]", "want a pattern of addresses"),
+        ("metrics.per_address = ['/a b']", "metrics.per_address[0]", "want a pattern"),
+        ("control.group = 'a b'", "control.group", "want the name of a group"),
+        ("control.group = '1'", "control.group", "want the name of a group"),
+        ("log.levels.'/a//b' = 'info'", 'log.levels."/a//b"', "want a pattern of addresses"),
+        ("log.levels.'' = 'info'", 'log.levels.""', 'or a logger ("acme.sql")'),
+        ("log.levels.'acme.*' = 'info'", 'log.levels."acme.*"', "or a logger"),
+        ("log.levels.acme = 'loud'", "log.levels.acme", 'got "loud", want "debug"'),
+    ],
+)
+def test_what_only_a_start_would_trip_over_is_a_mistake(
+    mistakes: Mistakes, text: str, key: str, told: str
+) -> None:
+    problem = only(mistakes(text))
+    assert problem.key == key
+    assert told in problem.message
+
+
+def test_a_wrong_name_in_a_table_is_marked_and_its_value_is_not(mistakes: Mistakes) -> None:
+    problem = only(mistakes("[log.levels]\n'a b' = 'info'\n"))
+    assert (problem.line, problem.column, problem.end_column) == (2, 1, 6)
+
+
+@pytest.mark.parametrize("bind", ["", "127.0.0.1:9750", "[::1]:0", "metrics.example:65535"])
+def test_where_metrics_may_be_bound(load: Load, bind: str) -> None:
+    assert load(f"metrics.bind = '{bind}'").metrics.bind == bind
+
+
+def test_names_of_levels_and_groups_are_taken(load: Load) -> None:
+    config = load(
+        """
+        control.group = "ops-team_2"
+        log.levels = { "/ingest/**" = "debug", "/w*/x" = "info", "acme.sql" = "error" }
+        metrics.per_address = ["/**", "/a.b/*"]
+        """
+    )
+    assert config.control.group == "ops-team_2"
+    assert list(config.log.levels) == ["/ingest/**", "/w*/x", "acme.sql"]
+
+
 def test_a_path_that_the_system_cannot_hold_is_a_mistake(mistakes: Mistakes) -> None:
     assert only(mistakes('plugins.paths = ["a\\u0000b"]')).key == "plugins.paths[0]"
 
@@ -431,6 +478,17 @@ KEYS = st.sampled_from(
         "/",
         "/*",
         "max-tasks",
+        "levels",
+        "reload",
+        "watch",
+        "exclude",
+        "control",
+        "group",
+        "metrics",
+        "bind",
+        "per_address",
+        "budget",
+        "api_key",
     ]
 )
 TABLES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
@@ -441,34 +499,56 @@ TABLES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "defaults": tables(KEYS),
         "actors": tables(KEYS) | st.dictionaries(KEYS, tables(KEYS), max_size=4),
         "log": tables(KEYS),
+        "reload": tables(KEYS),
+        "control": tables(KEYS),
+        "metrics": tables(KEYS),
         "more": tables(),
     },
 )
 
 
-def refusal(file: Path) -> ConfigError | None:
+def refusal(file: Path, settings: list[Setting] | None = None) -> ConfigError | None:
     try:
-        load_config(file)
+        load_config(file, settings=settings or ())
     except ConfigError as error:
         return error
     return None
 
 
-@settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
-@given(documents(TABLES))
-@example('[host]\nstate_dir = "\\u0000"\n')
-@example("plugins.allow = [1, 2]\n")
-@example(f"more = {'[' * 300}{']' * 300}\nlog = 5\n")
+EXAMPLES = int(os.environ.get("APLAY_TOML_EXAMPLES", "100"))
+VALUES = st.sampled_from(
+    ["5", "true", "[1", "{ a = 1 }", "${A}", "${UNSET}", "'x'", "1\nb = 2", ""]
+)
+SETTINGS = st.builds(
+    Setting, st.lists(KEYS, min_size=1, max_size=4).map(tuple), VALUES | st.text(max_size=5)
+)
+
+
+@settings(
+    deadline=None,
+    database=None,
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(documents(TABLES), st.lists(SETTINGS, max_size=2))
+@example('[host]\nstate_dir = "\\u0000"\n', [])
+@example("plugins.allow = [1, 2]\n", [])
+@example(f"more = {'[' * 300}{']' * 300}\nlog = 5\n", [])
+@example(f"actors.a.options.x = {'[' * 300}'${{'{']' * 300}\n", [])
+@example("log = 5\n", [Setting(("log",), "{ level = 5, x = [1, { a = 1 }] }")])
+@example("actors.a = []", [Setting(("actors", "a", "use"), "5"), Setting(("actors",), "[]")])
 def test_any_toml_is_loaded_or_refused_with_places(
-    tmp_path_factory: pytest.TempPathFactory, text: str
+    tmp_path_factory: pytest.TempPathFactory, text: str, said: list[Setting]
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "any.toml"
     file.write_text(text, encoding="utf-8", newline="")
-    error = refusal(file)
+    error = refusal(file, said)
     if error is not None:
         assert error.problems
         assert isinstance(error.sound, HostConfig)
-        assert all(problem.line >= 1 and problem.column >= 1 for problem in error.problems)
+        for problem in error.problems:
+            located = problem.line >= 1 and problem.column >= 1
+            assert located or (said and problem.file == "--set"), problem
         assert "Input should" not in str(error)
         assert "Field required" not in str(error)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import msgspec
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic import dataclasses as pydantic_dataclasses
@@ -113,6 +114,41 @@ class Aliased(BaseModel):
 def test_a_field_is_known_by_its_alias(check: Check, folder: Path) -> None:
     assert check(Aliased, "")[0].source == folder / "in.log"
     assert check.problem(Aliased, "form = 'x'\n").hint.startswith("did you mean from?")
+
+
+@dataclass
+class Nested:
+    path: Path = Path("default")
+    text: str = "x/y"
+
+
+@dataclass
+class Paths:
+    many: list[Path] = field(default_factory=list)
+    by_name: dict[str, Path] = field(default_factory=dict)
+    nested: Nested = field(default_factory=Nested)
+    maybe: Nested | None = None
+    texts: list[str] = field(default_factory=list)
+
+
+class StructPaths(msgspec.Struct):
+    many: list[Path]
+    by_name: dict[str, Path]
+    texts: list[str]
+
+
+def test_paths_in_arrays_and_inner_tables_are_relative_to_it_and_texts_are_not(
+    check: Check, folder: Path
+) -> None:
+    text = "many = ['a', '/b']\nby_name.c = 'd'\nnested.path = 'e'\nmaybe = {}\ntexts = ['f']\n"
+    made, problems = check(Paths, text)
+    assert problems == ()
+    assert (made.many, made.by_name) == ([folder / "a", Path("/b")], {"c": folder / "d"})
+    assert (made.nested.path, made.maybe.path) == (folder / "e", folder / "default")
+    assert (made.nested.text, made.texts) == ("x/y", ["f"])
+    made, _ = check(StructPaths, "many = ['a', '/b']\nby_name.c = 'd'\ntexts = ['f']\n")
+    assert (made.many, made.by_name) == ([folder / "a", Path("/b")], {"c": folder / "d"})
+    assert made.texts == ["f"]
 
 
 def test_a_text_that_looks_like_a_path_is_left_alone(check: Check) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 KEYS = st.text(min_size=0, max_size=6) | st.sampled_from(["a", "b", "c-d", "e_f", "/tail", "x.y"])
-STRINGS = st.text(max_size=12) | st.text("\"'\\\n\t é中#]}=", max_size=12)
+EXPRESSIONS = st.sampled_from(["${UNSET}", "${UNSET:-5}", "$$", "${", "${file:none}", "a://b:c@d"])
+STRINGS = EXPRESSIONS | st.text(max_size=12) | st.text("\"'\\\n\t é中#]}=", max_size=12)
 SCALARS = (
     STRINGS
     | st.integers(-(2**63), 2**63 - 1)

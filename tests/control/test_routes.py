@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.routing import Match, Route
 
 from aplay_host.cli.main import VERBS
+from aplay_host.cli.verbs.config import VERBS as CONFIG_VERBS
 from aplay_host.cli.verbs.dead import VERBS as DEAD_VERBS
 from aplay_host.cli.verbs.plugins import VERBS as PLUGINS_VERBS
 from aplay_host.control import ControlApi, ControlPort, LetterChoice, Who
@@ -26,7 +27,7 @@ from .wire import FakePort, refused
 if TYPE_CHECKING:
     from tests.control.conftest import Api
 
-LOCAL = {"serve", "check", "completion", "plugins check"}
+LOCAL = {"serve", "check", "completion", "plugins check", "config schema"}
 ROUTES = {
     "status": {"GET /v1/actors"},
     "tree": {"GET /v1/tree"},
@@ -38,6 +39,7 @@ ROUTES = {
     "restart": {"POST /v1/actors:restart"},
     "reload": {"POST /v1/reload"},
     "rollback": {"POST /v1/rollback"},
+    "config show": {"GET /v1/config"},
     "plugins list": {"GET /v1/plugins"},
     "plugins show": {"GET /v1/plugins/{name:path}"},
     "dead list": {"GET /v1/dead"},
@@ -57,8 +59,11 @@ def body(**fields: Any) -> bytes:
 
 
 def test_every_verb_has_a_route_and_every_route_a_verb() -> None:
-    verbs = set(VERBS) - {"plugins", "dead"} | {f"plugins {verb}" for verb in PLUGINS_VERBS}
+    verbs = set(VERBS) - {"plugins", "dead", "config"} | {
+        f"plugins {verb}" for verb in PLUGINS_VERBS
+    }
     verbs |= {f"dead {verb}" for verb in DEAD_VERBS}
+    verbs |= {f"config {verb}" for verb in CONFIG_VERBS}
     routes = {route.name for route in ControlApi(FakePort()).app().routes if type(route) is Route}
     assert verbs - LOCAL == set(ROUTES)
     assert routes == set.union({"GET /v1/host", "GET /metrics"}, *ROUTES.values())
@@ -122,6 +127,7 @@ def test_a_path_that_is_not_in_the_table_leads_nowhere(parts: list[str]) -> None
             [("dead", LetterChoice((), "full", "/a/*"), 2)],
         ),
         ("/v1/dead/m1", "aplay.dead.show/1", [("letter", "m1")]),
+        ("/v1/config", "aplay.config.show/1", [("config",)]),
         ("/livez", "aplay.health/1", []),
         ("/readyz", "aplay.health/1", []),
         ("/startupz", "aplay.health/1", []),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from aplay_host.config import ListedKey, Source
 from aplay_host.control import (
     ActorDetail,
     ActorRow,
@@ -150,6 +151,10 @@ class FakePort:
     async def plugins(self) -> list[PluginRow]:
         self._note("plugins")
         return []
+
+    def config(self) -> Sequence[ListedKey]:
+        self._note("config")
+        return [ListedKey("log.level", "info", Source("file", "aplay.toml:2:9"))]
 
     async def plugin(self, name: str) -> list[PluginRow]:
         self._note("plugin", name)

@@ -171,7 +171,7 @@ async def test_options_come_with_their_source(port: HostPort) -> None:
     assert (await port.show("/chosen")).options == (
         OptionRow("to", "/echo", "aplay.toml:22:18"),
         OptionRow("db_password", "********", "aplay.toml:22:41"),
-        OptionRow("most", 3, "default"),
+        OptionRow("most", 3, "plugin default"),
     )
 
 

@@ -21,10 +21,11 @@ BAD_CONFIG = 78
 @click.option("--no-import", "no_import", is_flag=True, help="Import no plugin: names only.")
 def command(common: Common, no_import: bool) -> int:
     """Check aplay.toml and what it names, without starting anything."""
-    found = _check_in_a_child(str(common.config_file()), no_import)
+    found = _check_in_a_child(common, no_import)
     report = {key: found[key] for key in ("file", "errors", "warnings")}
     for error in report["errors"]:
-        error["source"] = f"{error.pop('file')}:{error['line']}:{error['column']}"
+        file, line = error.pop("file"), error["line"]
+        error["source"] = f"{file}:{line}:{error['column']}" if line else file
 
     def text() -> None:
         for warning in found["warnings"]:
@@ -41,10 +42,11 @@ def _verdict(warnings: int) -> str:
     return f"can be served, with {warnings} warning{'' if warnings == 1 else 's'}"
 
 
-def _check_in_a_child(file: str, no_import: bool) -> dict[str, Any]:
+def _check_in_a_child(common: Common, no_import: bool) -> dict[str, Any]:
     """Return the report as an object; what plugins do while imported stays in the child."""
     try:
-        return ask_child(file, "config", file, "names" if no_import else "")
+        file, names = str(common.config_file()), "names" if no_import else ""
+        return ask_child(file, "config", file, names, settings=common.settings)
     except CommandError as error:
         hint = "check names only: --no-import"
         raise CommandError(error.kind.name, error.detail, hint=hint) from None

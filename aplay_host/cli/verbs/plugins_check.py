@@ -34,7 +34,7 @@ def command(common: Common, name: str | None) -> int:
     chosen = entries_named(name, entries) if name else entries
     versions = {one.dist: one.version for one in chosen if one.state != "shadowed"}
     file = _config_file(common)
-    reports = [_check(dist, version, file) for dist, version in versions.items()]
+    reports = [_check(dist, version, file, common) for dist, version in versions.items()]
     answer = Answer(200, envelope("plugins.check", reports, None, now()))
     print_answer(common, answer, lambda: _print(reports))
     return 0 if all(report["ok"] for report in reports) else BAD_PLUGIN
@@ -49,9 +49,9 @@ def _config_file(common: Common) -> str:
         return ""
 
 
-def _check(dist: str, version: str, file: str) -> dict[str, Any]:
+def _check(dist: str, version: str, file: str, common: Common) -> dict[str, Any]:
     try:
-        return ask_child(dist, "plugin", dist, file)
+        return ask_child(dist, "plugin", dist, file, settings=common.settings)
     except CommandError as error:
         told = {"id": dist, "door": None, "target": dist, "phase": "import", "place": None}
         died = {**told, "type": "died", "message": error.detail}

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,7 @@ from ..earlystop import EarlyStop
 from ..options import Common, common_options
 
 if TYPE_CHECKING:
+    from ...config import Setting
     from ...host import Host, Ready
     from ...telemetry import HostLog
 
@@ -82,29 +84,39 @@ def command(
     from ...telemetry import Notifier, log_to
 
     faulthandler.enable()  # a watchdog's SIGABRT is to say where the process stood
-    config = load_host_config(common.config_file(), import_plugins=not safe)
+    settings = (*common.settings, *_flags(common, reload, strict, log_level, log_format))
+    config = load_host_config(common.config_file(), settings, import_plugins=not safe)
 
     def ready(told: Ready) -> None:
         if ready_fd is not None:
             _write_ready(ready_fd, told)
 
-    level = log_level or ("debug" if common.verbose else None)
-    name, asked = config.host.name, config.log
     with (
-        log_to(sys.stderr, asked, host=name, level=level, format=log_format) as log,
+        log_to(sys.stderr, config.log, host=config.host.name) as log,
         asyncio.Runner(loop_factory=loop_factory(config)) as runner,
     ):
-        host = Host(
-            config,
-            strict=strict,
-            safe=safe,
-            reload=reload,
-            on_ready=ready,
-            log=log,
-            notifier=Notifier.taken_from(os.environ),
-        )
+        notifier = Notifier.taken_from(os.environ)
+        host = Host(config, safe=safe, on_ready=ready, log=log, notifier=notifier)
         early.hand_over(host.orders.stop)
         return runner.run(_run(host, log))
+
+
+def _flags(
+    common: Common, reload: bool, strict: bool, log_level: str | None, log_format: str | None
+) -> Iterator[Setting]:
+    """Yield what flags say over the file and over ``--set``."""
+    from ...config import Setting
+
+    if reload:
+        yield Setting(("reload", "enabled"), "true", "flag --reload")
+    if strict:
+        yield Setting(("plugins", "strict"), "true", "flag --strict")
+    if log_level:
+        yield Setting(("log", "level"), log_level, "flag --log-level")
+    elif common.verbose:
+        yield Setting(("log", "level"), "debug", "flag --verbose")
+    if log_format:
+        yield Setting(("log", "format"), log_format, "flag --log-format")
 
 
 async def _run(host: Host, log: HostLog) -> int:
