@@ -48,20 +48,16 @@ class LogSettings(Protocol):
 class HostLog(logging.Handler):
     """Writes records to `stream`, in a thread of its own.
 
-    `level` and `format` stand above what the settings say, like the flags they come from. With
-    `follow` the settings become others, as long as it is the one handler of the root logger.
-    `dropped` counts the lines that found the queue full.
+    With `follow` the settings become others, as long as it is the one handler of the root
+    logger. `dropped` counts the lines that found the queue full.
     """
 
-    def __init__(
-        self, stream: TextIO, host: str, *, level: str | None = None, format: str | None = None
-    ) -> None:
+    def __init__(self, stream: TextIO, host: str) -> None:
         super().__init__()
         self.dropped = 0
         self.labels: LabelsOf = no_labels
         self._stream = stream
         self._host = host
-        self._asked = level, format
         self._journal = _is_journal(stream)
         self._levels = Levels(logging.INFO)
         self._lines: queue.SimpleQueue[str | threading.Event | None] = queue.SimpleQueue()
@@ -75,9 +71,8 @@ class HostLog(logging.Handler):
         """Take other levels and another format, for all records from now on."""
         if self not in logging.root.handlers:
             return
-        level, form = self._asked
-        self.setFormatter(self._formatter(form or settings.format))
-        self._levels = Levels.of(level or settings.level, settings.levels)
+        self.setFormatter(self._formatter(settings.format))
+        self._levels = Levels.of(settings.level, settings.levels)
         logging.root.setLevel(self._levels.lowest)
 
     def _formatter(self, form: str) -> logging.Formatter:
@@ -191,20 +186,13 @@ def _is_journal(stream: TextIO) -> bool:
 
 
 @contextmanager
-def log_to(
-    stream: TextIO,
-    settings: LogSettings,
-    *,
-    host: str,
-    level: str | None = None,
-    format: str | None = None,
-) -> Iterator[HostLog]:
-    """Log to `stream` for the block, as `settings` say where `level` and `format` do not.
+def log_to(stream: TextIO, settings: LogSettings, *, host: str) -> Iterator[HostLog]:
+    """Log to `stream` for the block, as `settings` say.
 
     Adds one handler to the root logger, unless somebody has given it one or the settings
     forbid it; takes away what it added and nothing else.
     """
-    log, root = HostLog(stream, host, level=level, format=format), logging.getLogger()
+    log, root = HostLog(stream, host), logging.getLogger()
     if root.handlers or not settings.configure:
         yield log
         return

@@ -43,10 +43,10 @@ def bare_root() -> Iterator[logging.Logger]:
 
 
 @contextmanager
-def logged(settings: Settings | None = None, **flags: Any) -> Iterator[tuple[HostLog, list[str]]]:
+def logged(settings: Settings | None = None) -> Iterator[tuple[HostLog, list[str]]]:
     """Log for the block; the list has the lines once it is over."""
     stream, lines = io.StringIO(), list[str]()
-    with bare_root(), log_to(stream, settings or Settings(), host="h", **flags) as log:
+    with bare_root(), log_to(stream, settings or Settings(), host="h") as log:
         yield log, lines
     lines += stream.getvalue().splitlines()
 
@@ -139,13 +139,6 @@ def test_other_settings_hold_from_then_on() -> None:
         host_log.follow(Settings("error"))
         log.info("4")
     assert [json.loads(one)["msg"] for one in lines] == ["2"]
-
-
-def test_flags_stand_above_the_settings() -> None:
-    with logged(Settings("error"), level="info", format="json") as (log, lines):
-        log.follow(Settings("error", format="console"))
-        logging.getLogger("a").info("x")
-    assert [json.loads(one)["level"] for one in lines] == ["info"]
 
 
 @pytest.mark.parametrize(
