@@ -45,9 +45,8 @@ class ActorView:
     hook is now.
 
     `host_generation` is the number of what the host runs. `wait` says why no message begins, and
-    `busy` what those have in hand for whom an exchange waits. `oldest_s` is how long the oldest
-    message may have waited. `stalled` is the newest stall of the loop, `newer` the source that
-    this actor does not run.
+    `busy` what those have in hand for whom an exchange waits. `stalled` is the newest stall of the
+    loop, `newer` the source that this actor does not run.
     """
 
     status: ActorStatus
@@ -64,7 +63,6 @@ class ActorView:
     host_generation: int = 1
     wait: Wait | None = None
     busy: tuple[tuple[Address, InHandRow], ...] = ()
-    oldest_s: float | None = None
     stalled: Stalled | None = None
     newer: Newer | None = None
 

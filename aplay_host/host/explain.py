@@ -225,14 +225,14 @@ def _in_hand(view: ActorView) -> Why | None:
 def _behind(view: ActorView) -> Why | None:
     pending, box = view.status.pending, view.status.spec.mailbox
     is_full = pending >= NEARLY_FULL * box.capacity
-    is_old = view.status.state in ("running", "paused") and (view.oldest_s or 0.0) > OLD_MAIL
+    is_old = view.status.state in ("running", "paused") and view.status.oldest_s > OLD_MAIL
     if not (pending and (is_full or is_old)):
         return None
     text = f"is behind: {pending} of {box.capacity} messages wait"
     if is_old and box.kind == "memory":  # which keeps no times
-        text += f", there has been one for {span(view.oldest_s or 0.0)}"
+        text += f", there has been one for {span(view.status.oldest_s)}"
     elif is_old:
-        text += f", the oldest for {span(view.oldest_s or 0.0)}"
+        text += f", the oldest for {span(view.status.oldest_s)}"
     if is_full:
         who, what = WHEN_FULL[box.overflow]
         text += f", {who} are {'' if pending >= box.capacity else 'about to be '}{what}"

@@ -98,6 +98,15 @@ async def test_a_full_mailbox_is_told_with_what_happens_to_senders(port: HostPor
     await says(port, "/tight", "behind", text, "aplay-host status /tight")
 
 
+async def test_mail_that_is_old_is_told_before_the_mailbox_is_full(port: HostPort) -> None:
+    await busy(port, "/plain", asyncio.Event())
+    port._host.system.ref("/plain").tell_nowait(asyncio.Event())
+    await asyncio.sleep(12)
+    assert [why.rule for why in port.show("/plain").why] == ["in-hand", "behind"]
+    text = "is behind: 1 of 10000 messages wait, there has been one for 12 s"
+    assert port.show("/plain").why[1].text == text
+
+
 async def test_who_decides_not_to_begin_says_so(port: HostPort) -> None:
     port._host.system.ref("/shy").tell_nowait(1)
     await asyncio.sleep(1)
