@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from .served import Project
+from .served import Project, until
 
 NO_START = '[actors."/bad"]\nuse = "odd:NoStart"\n'
 
@@ -50,6 +50,7 @@ def test_waiting_sees_a_host_come_up_and_goes_on_while_it_starts(project: Projec
 def test_a_host_that_starts_for_ever_can_be_seen_but_not_used(project: Project) -> None:
     project.write('[actors."/never"]\nuse = "odd:NeverUp"\n')
     served = project.start()
+    until(lambda: project.run("health", "--live").code == 0)
     waited = project.run("health", "--wait", "--timeout", "1s", "-o", "json")
     assert (waited.code, waited.problem) == (4, "timeout")
     assert project.run("health", "--startup").code == 3
