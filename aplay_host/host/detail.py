@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..config import list_options
 from ..control import ActorDetail, ActorRow, InHandRow, OptionRow, TimerRow
 from ..kernel import ActorStatus, Address, Inside
-from .actorview import ActorView, Newer
+from .actorview import ActorView, Newer, Stalled
 from .explain import explain, next_restart
 from .holds import stopped_by
 from .origin import origin_of, source_of
@@ -17,6 +18,10 @@ from .rows import WallClock, error_row
 
 if TYPE_CHECKING:
     from .host import Host
+
+
+LONG_STALL, STALL_TOLD = 1.0, 10.0
+"""Seconds from which on a stall of the loop is one to tell of, and those for which it is."""
 
 
 def actor_detail(host: Host, status: ActorStatus, row: ActorRow, wall: WallClock) -> ActorDetail:
@@ -60,6 +65,7 @@ def view_of(host: Host, status: ActorStatus, wall: WallClock, inside: Inside) ->
         host_generation=host.current.number,
         wait=inside.wait,
         busy=tuple(_busy(host, inside)),
+        stalled=_stalled(host, wall(now)),
         newer=_newer(host, address, wall),
     )
 
@@ -72,6 +78,15 @@ def _busy(host: Host, inside: Inside) -> Iterator[tuple[Address, InHandRow]]:
     """Yield what those have in hand that keep an exchange from going on."""
     for address in inside.wait.busy if inside.wait else ():
         yield from ((address, it) for it in _in_hand(host.system.look_inside(address)))
+
+
+def _stalled(host: Host, clock: datetime) -> Stalled | None:
+    """Return the newest long stall of the loop, if it was just now."""
+    for stall in reversed(host.stalls.stalls):
+        ago = max(0.0, (clock - stall.at).total_seconds())
+        if ago <= STALL_TOLD and stall.seconds >= LONG_STALL:
+            return Stalled(stall.culprit.who, stall.address, stall.seconds, stall.place, ago)
+    return None
 
 
 def _newer(host: Host, address: Address, wall: WallClock) -> Newer | None:

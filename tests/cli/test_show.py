@@ -154,3 +154,19 @@ def test_an_unknown_address_gets_the_nearest_one(shared: Project, served: Served
 )
 def test_a_clock_time_has_a_date_when_it_is_not_todays(moment: str, shown: str) -> None:
     assert re.fullmatch(shown, clock(moment, "2026-03-01T10:00:30.000Z"))
+
+
+def test_who_blocked_the_loop_is_told_of_every_actor(project: Project) -> None:
+    project.write('[actors."/odd"]\nuse = "odd:Odd"\n[actors."/a"]\nuse = "odd:Odd"')
+    served = project.serve()
+    served.ask("/odd", {"do": "block for", "seconds": 1.5})
+    (why, *_) = project.run("show", "/a", "-o", "json").data["why"]
+    assert (why["rule"], why["next"]) == ("stalled", "aplay-host show /odd")
+    assert re.fullmatch(
+        r"had to wait, as every actor: /odd blocked the loop for [12] s at \S*odd\.py:\d+ "
+        r"in msg_handler \(time\.sleep\), \S+ s ago",
+        why["text"],
+    )
+    (why, *_) = project.run("show", "/odd", "-o", "json").data["why"]
+    assert (why["rule"], why["next"]) == ("stalled", "aplay-host stop /odd")
+    assert re.fullmatch(r"blocked the loop for .*, and every actor waited", why["text"])

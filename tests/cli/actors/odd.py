@@ -29,6 +29,8 @@ class Odd(Actor):
                 await asyncio.sleep(0)  # it has begun
             case {"do": "wait in a thread"}:
                 await asyncio.to_thread(time.sleep, 60)
+            case {"do": "block for", "seconds": seconds}:
+                time.sleep(seconds)  # noqa: ASYNC251
             case {"do": "block"}:
                 time.sleep(60)  # noqa: ASYNC251
             case {"do": "begin a thread"}:
