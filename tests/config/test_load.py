@@ -440,12 +440,17 @@ def test_an_actor_without_a_sound_use_or_address_is_left_out(mistakes: Mistakes)
     assert list(left.actors) == ["/e"]
 
 
-def test_the_mistakes_of_a_large_file_are_told_in_a_second(mistakes: Mistakes) -> None:
+def test_four_times_the_mistakes_take_no_sixteen_times_as_long(mistakes: Mistakes) -> None:
     table = "[actors.a{}]\nuse = 'x'\nstop_timeout = 'soon'\nmailbox.capacity = 0\n"
-    began = time.process_time()
-    error = mistakes("".join(table.format(number) for number in range(500)))
-    assert time.process_time() - began < 1.0
-    assert len(error.problems) == 1000
+
+    def seconds(tables: int) -> float:
+        began = time.process_time()
+        error = mistakes("".join(table.format(number) for number in range(tables)))
+        assert len(error.problems) == 2 * tables
+        return time.process_time() - began
+
+    seconds(100)  # the first time loads what is needed
+    assert min(seconds(400) for _ in range(2)) < 10 * min(seconds(100) for _ in range(2))
 
 
 KEYS = st.sampled_from(

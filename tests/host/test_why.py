@@ -102,9 +102,9 @@ async def test_mail_that_is_old_is_told_before_the_mailbox_is_full(port: HostPor
     await busy(port, "/plain", asyncio.Event())
     port._host.system.ref("/plain").tell_nowait(asyncio.Event())
     await asyncio.sleep(12)
-    assert [why.rule for why in port.show("/plain").why] == ["in-hand", "behind"]
+    assert [why.rule for why in (await port.show("/plain")).why] == ["in-hand", "behind"]
     text = "is behind: 1 of 10000 messages wait, there has been one for 12 s"
-    assert port.show("/plain").why[1].text == text
+    assert (await port.show("/plain")).why[1].text == text
 
 
 async def test_who_decides_not_to_begin_says_so(port: HostPort) -> None:
