@@ -54,6 +54,8 @@ LONGEST_PAUSE = 24 * 3600.0
 """Seconds between two messages of the slowest replay."""
 LONGEST_GUESS = 200
 """How long an address may be for what is most like it to be looked for."""
+CLOCK_STEP = 0.1
+"""Seconds by which the clock and the loop's time part until one of them has been set."""
 
 
 class HostPort:
@@ -61,6 +63,7 @@ class HostPort:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._zero = 0.0
 
     # ---- looking -------------------------------------------------------------------------
 
@@ -181,9 +184,12 @@ class HostPort:
         return actor_row(status, origin, required, wall)
 
     def _wall_clock(self) -> WallClock:
-        """Return what turns the loop's times into dates, the same way for a whole answer."""
+        """Return what turns the loop's times into dates, the same way until the clock is set."""
         zero = time.time() - self._host.system.now()
-        return lambda at: datetime.fromtimestamp(zero + at, UTC)
+        if abs(zero - self._zero) > CLOCK_STEP:
+            self._zero = zero
+        fixed = self._zero
+        return lambda at: datetime.fromtimestamp(fixed + at, UTC)
 
     # ---- acting --------------------------------------------------------------------------
 

@@ -105,6 +105,27 @@ class Served:
         self.send(address, message)
         until(lambda: self.row(address)["in_hand"] == 1)
 
+    def block(self, address: str) -> None:
+        """Have an actor block the loop, for good; return when nobody is answered any more.
+
+        Nor is this message: uvloop writes after all that is ready has run.
+        """
+        asked = UnixConnection(Path(self.ready["control"]), PATIENCE)
+        body = {"addresses": [address], "message": {"do": "block"}}
+        asked.request("POST", "/v1/actors:send", json.dumps(body))
+        until(lambda: not self._answers(0.2))
+        asked.close()
+
+    def _answers(self, seconds: float) -> bool:
+        connection = UnixConnection(Path(self.ready["control"]), seconds)
+        try:
+            connection.request("GET", "/livez")
+            return connection.getresponse().status == 200
+        except TimeoutError:
+            return False
+        finally:
+            connection.close()
+
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         connection = UnixConnection(Path(self.ready["control"]), PATIENCE)
         try:

@@ -100,14 +100,14 @@ def test_a_shell_completes_verbs_options_addresses_and_plugins(
 
 def test_where_nothing_is_known_nothing_is_said(project: Project) -> None:
     project.write("")
-    lines = ("status /", "-c nothing.toml status /", "lost --s", "ask /a 1")
+    lines = ("status /", "-c nothing.toml status /", "lost --x", "ask /a 1")
     assert Shell("bash", project).complete(*lines) == [""] * 4
 
 
 def test_a_host_that_does_not_answer_is_given_up_soon(project: Project) -> None:
     project.write('[actors."/odd"]\nuse = "odd:Odd"\n')
     served = project.serve()
-    served.send("/odd", {"do": "block"})
+    served.block("/odd")
     began = time.monotonic()
     assert Shell("bash", project).complete("status /") == [""]
     assert time.monotonic() - began < 5.0  # without a limit of its own it would be 10 s

@@ -144,7 +144,8 @@ def test_term_while_the_program_is_still_being_imported_is_an_orderly_end(
         "def early(): real = Real(); os.kill(os.getpid(), signal.SIGTERM); return real\n"
         "serve.EarlyStop = early\n"
         "assert 'aplay_host.host' not in sys.modules\n"
-        "sys.argv[1:] = ['serve']; from aplay_host.cli import main; main()\n"
+        "sys.argv[1:] = ['serve', '--log-format', 'console']\n"
+        "from aplay_host.cli import main; main()\n"
     )
     done = project.script(script)
     assert done.code == 0, done

@@ -14,7 +14,7 @@ from aplay_host.errors import PROBLEM_KINDS, CommandError
 
 TABLE = {
     1: "handler-failed 500, start-failed 500, internal 500, bad-plugin 500, forbidden 403, "
-    "api-version 400, too-many-streams 503",
+    "api-version 400, too-many-streams 503, too-many-connections 503",
     2: "bad-request 400, too-large 413",
     3: "no-host 503, not-ready 503, starting 503",
     4: "timeout 504",

@@ -96,8 +96,7 @@ def test_a_second_signal_cuts_handlers_off_at_once(project: Project) -> None:
 
 
 def test_signals_reach_a_host_whose_loop_is_blocked(project: Project, served: Served) -> None:
-    served.send("/odd", {"do": "block"})
-    assert blocked(project)
+    served.block("/odd")
     served.signal(signal.SIGTERM)
     began = time.monotonic()
     served.signal(signal.SIGINT)
@@ -128,7 +127,7 @@ def test_a_killed_host_is_not_running_and_a_new_one_takes_its_place(
 
 
 def test_a_host_whose_loop_is_blocked_is_named_by_its_pid(project: Project, served: Served) -> None:
-    served.send("/odd", {"do": "block"})
+    served.block("/odd")
     ended = project.run("status", "--timeout", "300ms")
     assert (ended.code, ended.out) == (4, "")
     assert f"the host (pid {served.pid}) did not answer within 0.3 s" in ended.err
@@ -143,8 +142,7 @@ def test_a_host_that_cannot_be_reached_is_still_a_host(project: Project, served:
 
 
 def test_usr1_shows_where_a_blocked_loop_stands(project: Project, served: Served) -> None:
-    served.send("/odd", {"do": "block"})
-    assert blocked(project)
+    served.block("/odd")
     served.signal(signal.SIGUSR1)
     served.signal(signal.SIGTERM)
     served.signal(signal.SIGINT)
@@ -274,7 +272,3 @@ def test_asyncios_own_loop_is_there_to_be_had(project: Project) -> None:
     assert served.ask("/odd", {"do": "tell the loop"}) == "asyncio.unix_events"
     served.signal(signal.SIGINT)
     assert served.wait() == 0
-
-
-def blocked(project: Project) -> bool:
-    return project.run("health", "--live", "--timeout", "200ms").code == 4

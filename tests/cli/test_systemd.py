@@ -104,7 +104,7 @@ def test_a_blocked_loop_is_silent_and_sigabrt_shows_where_it_stands(
     manager: Manager, served: Served
 ) -> None:
     manager.next("READY")
-    served.send("/odd", {"do": "block"})
+    served.block("/odd")
     manager.heard_within(WATCHDOG)
     assert manager.heard_within(2 * WATCHDOG) == []
     served.signal(signal.SIGABRT)
