@@ -42,11 +42,14 @@ Steer = Callable[[Sequence[str], Order], Awaitable[VerbReport]]
 
 
 class ControlApi:
-    """Turns requests into calls of a `ControlPort`, and what it says into JSON."""
+    """Turns requests into calls of a `ControlPort`, and what it says into JSON.
+
+    `streams` counts the streams of events that are open.
+    """
 
     def __init__(self, port: ControlPort) -> None:
         self.port = port
-        self._streams = 0
+        self.streams = 0
 
     def app(self) -> Starlette:
         """Return the application; its table of routes is the whole API."""
@@ -186,7 +189,7 @@ class ControlApi:
         ring, last = self.port.events, request.headers.get("last-event-id")
         if ring.ended is not None:
             raise CommandError("stopping", "the host is stopping; there are no more events")
-        if self._streams >= MOST_STREAMS:
+        if self.streams >= MOST_STREAMS:
             detail = f"{MOST_STREAMS} streams are open"
             raise CommandError("too-many-streams", detail, hint="end one of them")
         since = count(request.query_params, "since")
@@ -194,11 +197,11 @@ class ControlApi:
         stream = EventStream(ring, wanted, seq)
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
-            self._streams += 1
+            self.streams += 1
             try:
                 await stream(scope, receive, send)
             finally:
-                self._streams -= 1
+                self.streams -= 1
 
         return counted
 

@@ -35,10 +35,11 @@ _log = logging.getLogger("aplay_host")
 
 
 class Presence:
-    """One life of a host, as others see it; `control` is its socket while there is one."""
+    """One life of a host, as others see it; `control` is the socket of its `api` while there is one."""
 
     def __init__(self, host: Host) -> None:
         self.control: Path | None = None
+        self.api = ControlApi(HostPort(host))
         self._host = host
 
     @asynccontextmanager
@@ -58,8 +59,7 @@ class Presence:
 
     async def _listen(self, stack: AsyncExitStack, group: int | None) -> None:
         config = self._host.config
-        api = ControlApi(HostPort(self._host)).app()
-        app = Counted(api, self._host.vitals.metrics.count_request)
+        app = Counted(self.api.app(), self._host.vitals.metrics.count_request)
         try:
             path = socket_path(config.host.state_dir, instance_id(config.file), group)
             await stack.enter_async_context(serve_control(app, path, group))

@@ -46,6 +46,7 @@ class Vitals:
                 plugins=lambda: [row.state for row in host.plugins.rows()],
                 hook_errors=lambda: host.plugins.hooks.errors,
                 dead_letters=lambda: host.system.dead_letters.counts,
+                stream_clients=lambda: host.presence.api.streams,
                 log_dropped=lambda: 0 if host.log is None else host.log.dropped,
                 per_address=lambda: host.config.metrics.per_address,
             ),

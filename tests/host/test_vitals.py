@@ -15,6 +15,7 @@ from aplay_host.errors import ConfigError
 from aplay_host.host.port import HostPort
 from aplay_host.plugins import Health
 from aplay_host.reload import ReloadReport, ReloadTrouble, Request
+from tests.control.test_sse import streaming
 from tests.control.wire import call
 from tests.host.conftest import life_of
 from tests.telemetry.counted import Series, of, parsed
@@ -73,6 +74,14 @@ async def test_probes_and_metrics_are_answered_over_tcp(serve: Serve, folder: Pa
     assert status == 200
     assert of(parsed(body.encode()), "aplay_actor_up", address="/echo") == 1
     assert (await get(address, "/v1/host"))[0] == 404
+
+
+async def test_streams_are_counted_while_they_are_open(serve: Serve) -> None:
+    served = await serve(ECHO)
+    assert of(await scraped(served), "aplay_stream_clients") == 0
+    async with streaming(Path(served.ready.control or "")) as stream:
+        assert await stream.open("/v1/events") == 200
+        assert of(await scraped(served), "aplay_stream_clients") == 1
 
 
 async def test_without_bind_nothing_listens(serve: Serve) -> None:
