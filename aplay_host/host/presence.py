@@ -35,7 +35,7 @@ _log = logging.getLogger("aplay_host")
 
 
 class Presence:
-    """One life of a host, as others see it; `control` is the socket of its `api` while there is one."""
+    """One life of a host, as others see it; `control` is the socket of `api` while there is one."""
 
     def __init__(self, host: Host) -> None:
         self.control: Path | None = None

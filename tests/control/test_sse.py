@@ -230,7 +230,7 @@ async def test_a_reader_that_makes_no_progress_is_ended(
     async with serve_control(api.app(), socket_file), streaming(socket_file) as stream:
         await stream.open("/v1/events")
         stream.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        while api._streams:
+        while api.streams:
             port.events.append("tick", "/a", None, {"text": "x" * 5000})
             await asyncio.sleep(0.001)
 
