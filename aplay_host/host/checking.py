@@ -130,15 +130,13 @@ def strict_refusals(plugins: PluginSet, plan: TreePlan, *, strict: bool) -> tupl
     )
 
 
-def plugin_settings(
-    config: HostConfig, *, strict: bool = False, safe: bool = False
-) -> PluginSettings:
+def plugin_settings(config: HostConfig, *, safe: bool = False) -> PluginSettings:
     """Return what the configuration says about plugins, for `plugins` to act on."""
     rules = config.plugins.disable or config.plugins.allow
     return PluginSettings(
         disable=tuple(config.plugins.disable),
         allow=tuple(config.plugins.allow),
-        strict=strict or config.plugins.strict,
+        strict=config.plugins.strict,
         paths=tuple(config.plugins.paths),
         safe=safe,
         places=config.document.places("plugins") if rules else {},

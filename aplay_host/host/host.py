@@ -76,17 +76,14 @@ class Host:
     `phase` is ``starting``, ``running`` or ``stopping``; `planted` says that every declared
     address exists. `current` is what runs, and `reloads` makes what is on disk run. `faults` are
     those that have no class, and why; `holds` those that a person has stopped. `events` are the
-    newest ones, and `audit` adds who did what to them. With `reload` files are followed whatever
-    ``[reload] enabled`` says. `notifier` reaches the service manager.
+    newest ones, and `audit` adds who did what to them. `notifier` reaches the service manager.
     """
 
     def __init__(
         self,
         config: HostConfig,
         *,
-        strict: bool = False,
         safe: bool = False,
-        reload: bool = False,
         on_ready: Callable[[Ready], None] = lambda ready: None,
         log: HostLog | None = None,
         notifier: Notifier | None = None,
@@ -104,15 +101,13 @@ class Host:
         self.events = EventRing(secrets.token_hex(4))
         self.audit = Audit(self.events, self.users, lambda: self.current.number)
         self.feed = EventFeed(self.system, self.events, self.audit)
-        self._settings = plugin_settings(config, strict=strict, safe=safe)
+        self._settings = plugin_settings(config, safe=safe)
         self._options = HookOptions(config)
         none = self._plugin_set(Catalog((), self._settings))
         self.current = Generation(0, config, none)
         self._installs = InstalledWatch(self._installed)
         self.reloads = Engine(self, Resolver, lambda: self._installs.installing)
-        self.follower = Follower(
-            self, self.reloads, always=reload, installing=lambda: self._installs.installing
-        )
+        self.follower = Follower(self, self.reloads, installing=lambda: self._installs.installing)
         self.rounds = HealthRounds(lambda: self.plugins.hooks.health(self.info))
         self._on_ready = on_ready
         self.stalls = StallWatch(self._labels)

@@ -23,10 +23,9 @@ _log = logging.getLogger("aplay_host.reload")
 class Follower:
     """Asks `engine` for a reload whenever what is on disk has become something else.
 
-    It does so while ``[reload] enabled`` says so, or all the time with `always`. Watched are
-    the modules that run or were tried, what ``[reload] watch`` adds, and aplay.toml, as they
-    are in the generation that runs at each look. `installing` tells whether an installer is at
-    work.
+    It does so while ``[reload] enabled`` says so. Watched are the modules that run or were tried,
+    what ``[reload] watch`` adds, and aplay.toml, as they are in the generation that runs at each
+    look. `installing` tells whether an installer is at work.
     """
 
     def __init__(
@@ -34,19 +33,17 @@ class Follower:
         site: Site,
         engine: Engine,
         *,
-        always: bool = False,
         installing: Callable[[], bool] = lambda: False,
     ) -> None:
         self._site = site
         self._engine = engine
-        self._always = always
         self._installing = installing
         self._new_terms = asyncio.Event()
 
     @property
     def enabled(self) -> bool:
         """Tell whether files are followed now."""
-        return self._always or self._site.current.config.reload.enabled
+        return self._site.current.config.reload.enabled
 
     def check(self) -> None:
         """Take up what ``[reload]`` says now; to be called after each commit."""

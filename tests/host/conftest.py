@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aplay_host.config import load_config
+from aplay_host.config import Setting, load_config
 from aplay_host.host import Host, Ready
 
 from .guests import TREE, Guest
@@ -55,10 +55,11 @@ def plugin(folder: Path) -> Iterator[Guest]:
 
 @pytest.fixture
 def make(folder: Path) -> Make:
-    def make(text: str, **options: Any) -> Host:
+    def make(text: str, *, reload: bool = False, **options: Any) -> Host:
         file = folder / "aplay.toml"
         file.write_text(dedent(text), "utf-8")
-        return Host(load_config(file), **options)
+        flag = Setting(("reload", "enabled"), "true", "flag --reload")
+        return Host(load_config(file, settings=(flag,) if reload else ()), **options)
 
     return make
 

@@ -76,7 +76,7 @@ async def test_safe_start_holds_foreign_actors_and_keeps_their_mail(folder: Path
         plugins = {row.id: (row.state, row.reason) for row in host.plugins.rows()}
         return rows, error and error.text, pending, plugins, host.info.safe
 
-    seen: Any = await looked_at(folder, look, safe=True, strict=True)
+    seen: Any = await looked_at(folder, look, f"plugins.strict = true\n{TREE}", safe=True)
     rows, error, pending, plugins, safe = seen
     assert rows == [
         ("/team", "group", "running", False),
