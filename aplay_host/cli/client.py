@@ -57,7 +57,7 @@ class Client:
 
     def __init__(self, common: Common) -> None:
         self._common = common
-        self._state_dir = peek(common.config_file(), common.settings).state_dir
+        self._state_dir = _state_dir(common)
 
     def get(self, path: str, query: Query | None = None) -> Answer:
         """Ask for `path`; an answer that is a problem is raised, a health report is not."""
@@ -191,6 +191,17 @@ class Client:
         detail = f"whether a host runs there cannot be seen: {error.strerror}: {error.filename}"
         hint = "run the command as the host's own user, or set [control] group in aplay.toml"
         return CommandError("forbidden", detail.removesuffix(": None"), hint=hint)
+
+
+def _state_dir(common: Common) -> Path:
+    """Return where the host of this call keeps its state: also of a file broken since it began."""
+    file = common.config_file()
+    found = peek(file, common.settings)
+    if found.broken is not None:
+        instance = read_instance(found.state_dir)
+        if instance is None or instance.config != str(file):
+            raise found.broken
+    return found.state_dir
 
 
 def wait_until_ready(client: Client, seconds: float) -> Answer:

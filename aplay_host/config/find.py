@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -70,9 +71,14 @@ def _refuse_strangers(path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Peek:
-    """What a command needs to find the host of a file: its absolute state directory."""
+    """What a command needs to find the host of a file: its absolute state directory.
+
+    Where the file is `broken`, that is what it says before its mistake: worth a look whether a
+    host there runs this file, and else the error to raise.
+    """
 
     state_dir: Path
+    broken: ConfigError | None = None
 
 
 def peek(path: Path, settings: Sequence[Setting] = ()) -> Peek:
@@ -80,10 +86,22 @@ def peek(path: Path, settings: Sequence[Setting] = ()) -> Peek:
 
     Whoever gives other `settings` than the host was started with, or has another environment
     where the file asks for it, may look in another place. Raises `ConfigError` for a file that
-    is not TOML, or where that is no path.
+    cannot be read, and where that is no path.
     """
+    try:
+        return _peek(path, None, settings)
+    except ConfigError as error:
+        if not error.problems or error.problems[0].code != "syntax":
+            raise
+        before = path.read_bytes().splitlines(keepends=True)[: error.problems[0].line - 1]
+        with suppress(ConfigError):
+            return replace(_peek(path, b"".join(before), settings), broken=error)
+        raise
+
+
+def _peek(path: Path, content: bytes | None, settings: Sequence[Setting]) -> Peek:
     at = ("host", "state_dir")
-    document = read_document(path, settings=settings, only=at)
+    document = read_document(path, content, settings, only=at)
     host = document.data.get("host", {})
     stated = host.get("state_dir", STATE_DIR) if isinstance(host, dict) else host
     mistakes = [it for it in document.mistakes if it.path == at]

@@ -207,7 +207,8 @@ def _stalled(view: ActorView) -> Why | None:
     when_ = f"for {span(stall.seconds)} at {stall.place}, {span(stall.ago)} ago"
     if stall.address == view.address:
         text = f"blocked the loop {when_}, and every actor waited"
-        return Why("stalled", text, _command("stop", view.address))
+        runs = view.status.state not in ("stopping", "stopped", "failed")
+        return Why("stalled", text, _command("stop", view.address) if runs else None)
     text = f"had to wait, as every actor: {stall.who} blocked the loop {when_}"
     helps = "plugins list" if stall.address is None else f"show {stall.address}"
     return Why("stalled", text, _command(helps))

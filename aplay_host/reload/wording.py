@@ -49,6 +49,7 @@ def raised(error: BaseException, address: str) -> Refused:
 def bad_config(error: ConfigError) -> Refused:
     """Return the refusal for an aplay.toml with mistakes; its text tells all of them."""
     first, more = error.problems[0], len(error.problems) - 1
-    got = f"{first.key}: {first.message}" + (f", and {more} more mistakes" if more else "")
+    key = f"{first.key}: " if first.key else ""
+    got = f"{key}{first.message}" + (f", and {more} more mistakes" if more else "")
     place = f"{first.file}:{first.line}:{first.column}"
     return Refused(Refusal(BAD_CONFIG, place, got, "a sound aplay.toml", CURE), str(error))

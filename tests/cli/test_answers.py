@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -364,3 +365,16 @@ def test_bad_news_that_is_the_data_is_printed_whatever_the_code(answer: Answer) 
     ended = answer("status", "/bad", "-o", "json")
     states: list[Any] = [row["state"] for row in ended.data]
     assert (ended.code, states) == (3, ["failed"])
+
+
+def test_a_file_that_is_broken_while_its_host_runs_keeps_nobody_from_it(project: Project) -> None:
+    file = project.write('[actors."/a"]\nuse = "odd:Odd"\n')
+    served = project.serve()
+    sound = file.read_text()
+    file.write_text(f"{sound}x = \n")
+    assert project.run("status", "/a").code == 0
+    served.signal(signal.SIGTERM)
+    assert served.wait() == 0
+    ended = project.run("status", "/a")
+    assert (ended.code, ended.out) == (78, "")
+    assert "not TOML" in ended.err

@@ -261,6 +261,12 @@ CASES = [
         "aplay-host stop /a/x",
     ),
     Case(
+        view(state="stopping", stalled=Stalled("/a/x", "/a/x", 3.0, "f.py:31", 4.0)),
+        "stalled",
+        "blocked the loop for 3 s at f.py:31, 4 s ago, and every actor waited",
+        None,
+    ),
+    Case(
         view(stalled=Stalled("a hook of acme/x", None, 3.0, "f.py:31", 4.0)),
         "stalled",
         "had to wait, as every actor: a hook of acme/x blocked the loop for 3 s at f.py:31, "
