@@ -33,13 +33,12 @@ def shallow(row: TreeRow, depth: int | None) -> TreeRow:
     return replace(row, children=tuple(shallow(child, depth - 1) for child in children))
 
 
-def count(query: Mapping[str, str], key: str) -> int | None:
+def count(query: Mapping[str, str], key: str, *, least: int = 0) -> int | None:
     """Return a whole number of the query, None where it has none; raises ``bad-request``."""
     text = query.get(key)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        raise CommandError(
-            "bad-request", f'"{key}": got {text!r}, want a number of at most 9 digits'
-        )
+    if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < least:
+        want = f"want a number from {least}, of at most 9 digits"
+        raise CommandError("bad-request", f'"{key}": got {text!r}, {want}')
     return int(text)

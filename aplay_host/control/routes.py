@@ -147,7 +147,7 @@ class ControlApi:
     async def _dead(self, request: Request) -> Any:
         query = request.query_params
         choice = LetterChoice((), query.get("cause"), query.get("address"))
-        return self.port.dead(choice, _limit(query.get("limit")))
+        return self.port.dead(choice, count(query, "limit", least=1))
 
     async def _letter(self, request: Request) -> Any:
         return self.port.letter(request.path_params["id"])
@@ -371,12 +371,6 @@ def _rate(body: dict[str, Any]) -> float | None:
     if not rate > 0:
         raise CommandError("bad-request", f'"rate": got {rate!r}, want messages a second above 0')
     return rate
-
-
-def _limit(given: str | None) -> int | None:
-    if given is None or (given.isdecimal() and int(given) > 0):
-        return None if given is None else int(given)
-    raise CommandError("bad-request", f"limit: got {given!r}, want a number from 1")
 
 
 def _choice(body: dict[str, Any]) -> LetterChoice:

@@ -422,7 +422,7 @@ async def test_a_list_that_is_cut_says_where_it_goes_on(api: Api) -> None:
     assert ([row["id"] for row in got["data"]], got["next"]) == (["m1"], "m2")
 
 
-@pytest.mark.parametrize("limit", ["0", "-1", "x", ""])
+@pytest.mark.parametrize("limit", ["0", "-1", "x", "", "9" * 5000, "%D9%A3"])
 async def test_a_limit_is_a_number_from_1(api: Api, limit: str) -> None:
     assert (await api.get(f"/v1/dead?limit={limit}")).problem == "bad-request"
 
