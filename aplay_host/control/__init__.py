@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from .jsonable import dump, plain
     from .order import Order, Who
+    from .part import page_of
     from .pluginrow import PluginRow, ReasonRow
     from .port import ControlPort
     from .records import (
@@ -109,6 +110,7 @@ __all__ = [
     "in_slices",
     "instance_id",
     "is_locked",
+    "page_of",
     "plain",
     "prepare_state_dir",
     "problem",
@@ -140,6 +142,7 @@ __getattr__ = lazy(
             "plain",
         ),
         "order": ("Order", "Who"),
+        "part": ("page_of",),
         "pluginrow": ("PluginRow", "ReasonRow"),
         "port": ("ControlPort",),
         "records": (

@@ -24,9 +24,11 @@ def dump(value: Any) -> bytes:
 def pieces(value: Any) -> Iterator[bytes]:
     """Yield what `dump` returns in pieces, each the work of some microseconds.
 
-    Lists are taken apart, and records that have records in them, at any depth.
+    Lists are taken apart, and records that have records in them, at any depth. What an iterator
+    yields is a list of which nothing is kept: thousands of rows alive at once would let each
+    request pay for a full garbage collection, which stops the loop.
     """
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | Iterator):
         yield b"["
         for place, item in enumerate(value):
             if place:
@@ -45,10 +47,12 @@ def pieces(value: Any) -> Iterator[bytes]:
 
 
 def _is_nested(record: Any) -> bool:
-    """Tell whether a record has tuples of records in it."""
+    """Tell whether a record has tuples of records in it, or an iterator."""
     values = (getattr(record, field.name) for field in dataclasses.fields(record))
     return any(
-        isinstance(one, tuple) and one and dataclasses.is_dataclass(one[0]) for one in values
+        isinstance(one, Iterator)
+        or (isinstance(one, tuple) and one and dataclasses.is_dataclass(one[0]))
+        for one in values
     )
 
 

@@ -10,27 +10,26 @@ from ..errors import CommandError
 from .records import Page, TreeRow
 
 
-def page_of(rows: Sequence[Any], query: Mapping[str, str]) -> Page:
-    """Return the rows that `query` asks for: from address ``from`` on, ``limit`` at most.
+def page_of(things: Sequence[Any], begin: str | None, limit: int | None) -> Page:
+    """Return what is to be told of `things`: from address `begin` on, `limit` at most.
 
-    Without them it is all rows. Raises ``bad-request``.
+    Without them it is all. Raises ``bad-request``.
     """
-    limit, begin = count(query, "limit"), query.get("from")
-    addresses = [str(row.address) for row in rows]
+    addresses = [str(thing.address) for thing in things]
     if begin is not None and begin not in addresses:
         detail = f'"from": {begin} is not in the list, or no more'
         raise CommandError("bad-request", detail, hint="begin anew, without it")
     first = 0 if begin is None else addresses.index(begin)
-    last = len(rows) if limit is None else first + max(1, limit)
-    return Page(rows[first:last], addresses[last] if last < len(rows) else None)
+    last = len(things) if limit is None else first + max(1, limit)
+    return Page(things[first:last], addresses[last] if last < len(things) else None)
 
 
 def shallow(row: TreeRow, depth: int | None) -> TreeRow:
     """Return a tree with `depth` levels below its top at most, with all where that is None."""
-    if depth is None:
+    if depth is None or not row.children:
         return row
-    children = row.children if depth else ()
-    return replace(row, children=tuple(shallow(child, depth - 1) for child in children))
+    children = (shallow(child, depth - 1) for child in row.children) if depth else ()
+    return replace(row, children=children)
 
 
 def count(query: Mapping[str, str], key: str, *, least: int = 0) -> int | None:

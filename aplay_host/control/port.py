@@ -9,7 +9,6 @@ from .order import Order
 from .pluginrow import PluginRow
 from .records import (
     ActorDetail,
-    ActorRow,
     AskReport,
     HealthReport,
     HostRecord,
@@ -44,8 +43,13 @@ class ControlPort(Protocol):
         """What has happened, and what happens."""
         ...
 
-    async def actors(self, addresses: Sequence[str]) -> list[ActorRow]:
-        """Return the rows of these actors, or of all but the root, in tree order."""
+    async def actors(
+        self, addresses: Sequence[str], begin: str | None = None, limit: int | None = None
+    ) -> Page:
+        """Return the rows of these actors, or of all but the root, in tree order.
+
+        From address `begin` on, `limit` of them at most; raises ``bad-request``.
+        """
         ...
 
     async def tree(self, root: str) -> TreeRow:

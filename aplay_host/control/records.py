@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,14 +166,14 @@ class ActorDetail(ActorRow):
 
 @dataclass(frozen=True, slots=True)
 class TreeRow:
-    """One actor with those below it."""
+    """One actor with those below it, which may be made as they are read, and then once."""
 
     address: str
     state: str
     held: bool
     type: str
     pending: int
-    children: tuple[TreeRow, ...]
+    children: Iterable[TreeRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +288,10 @@ class LetterReport:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The first part of a list, and the id with which the rest begins, if there is more."""
+    """The first part of a list, and the id with which the rest begins, if there is more.
+
+    `rows` may be made as they are read, and then once.
+    """
 
     rows: Any
     next: str | None = None

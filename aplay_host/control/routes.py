@@ -22,7 +22,7 @@ from ..errors import BadAddress, CommandError
 from .envelope import API_VERSION, envelope_pieces, problem
 from .jsonable import dump
 from .order import LONGEST_REASON, PEER, Order, Who
-from .part import count, page_of, shallow
+from .part import count, shallow
 from .port import ControlPort
 from .records import HealthReport, LetterChoice, Page, VerbReport
 from .slices import in_slices
@@ -92,7 +92,8 @@ class ControlApi:
 
     async def _actors(self, request: Request) -> Any:
         query = request.query_params
-        return page_of(await self.port.actors(query.getlist("address")), query)
+        addresses, limit = query.getlist("address"), count(query, "limit")
+        return await self.port.actors(addresses, query.get("from"), limit)
 
     async def _show(self, request: Request) -> Any:
         return await self.port.show(f"/{request.path_params['address']}")

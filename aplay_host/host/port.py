@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from ..control import (
     TreeRow,
     VerbReport,
     in_slices,
+    page_of,
     problem,
 )
 from ..errors import (
@@ -76,24 +77,26 @@ class HostPort:
         """What has happened, and what happens."""
         return self._host.events
 
-    async def actors(self, addresses: Sequence[str]) -> list[ActorRow]:
+    async def actors(
+        self, addresses: Sequence[str], begin: str | None = None, limit: int | None = None
+    ) -> Page:
         """Return the rows of these actors, or of all but the root, in tree order."""
         self._must_have_a_tree()
         cells = list(self._host.system.cells())
         if addresses:
             wanted = set(await self._named_by(addresses))
             cells = [cell for cell in cells if cell.address in wanted]
-        return await self._rows_of(cells)
+        page = page_of(cells, begin, limit)
+        return Page(self._rows_of(page.rows), page.next)
 
     async def tree(self, root: str) -> TreeRow:
         """Return the actor at `root` with all those below it."""
         self._must_have_a_tree()
         named = "/" if root == "/" else await self._the_one(root)
-        rows = {row.address: row for row in await self._rows()}
-        if named == "/":
-            top = self._host.system.ref("/").status()
-            return tree_row(self._row(top, self._wall_clock()), rows)
-        return tree_row(rows[named], rows)
+        cell = self._host.system.cell_at(Address(named))
+        if cell is None:  # it went while the others were looked at
+            raise CommandError("no-such-actor", f"{named} names no actor", address=named)
+        return self._branch(cell, self._wall_clock())
 
     async def show(self, address: str) -> ActorDetail:
         """Return all that can be told of one actor, and why it is as it is."""
@@ -165,16 +168,18 @@ class HostPort:
         metrics = self._host.vitals.metrics
         return await metrics.text(), metrics.media_type
 
-    async def _rows(self) -> list[ActorRow]:
-        return await self._rows_of(list(self._host.system.cells()))
-
-    async def _rows_of(self, cells: Iterable[ActorCell]) -> list[ActorRow]:
+    def _rows_of(self, cells: Iterable[ActorCell]) -> Iterator[ActorRow]:
         wall = self._wall_clock()
-        return [
+        return (
             self._row(cell.status(), wall)
-            async for cell in in_slices(cells)
+            for cell in cells
             if cell.state != "removed"  # while others had their turn
-        ]
+        )
+
+    def _branch(self, cell: ActorCell, wall: WallClock) -> TreeRow:
+        row, below = self._row(cell.status(), wall), tuple((cell.children or {}).values())
+        branches = (self._branch(one, wall) for one in below if one.state != "removed")
+        return tree_row(row, branches if below else ())
 
     def _row(self, status: ActorStatus, wall: WallClock) -> ActorRow:
         host = self._host

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from ..control import (
@@ -48,7 +48,6 @@ def error_row(error: Failure, wall: WallClock) -> ErrorRow:
     return ErrorRow(error.type, error.text, error.where, rfc3339(wall(error.at)))
 
 
-def tree_row(top: ActorRow, rows: Mapping[str, ActorRow]) -> TreeRow:
-    """Return `top` with everything below it; `rows` has the actors by address."""
-    children = [tree_row(rows[child], rows) for child in top.children if child in rows]
-    return TreeRow(top.address, top.state, top.held, top.type, top.pending, tuple(children))
+def tree_row(row: ActorRow, children: Iterable[TreeRow]) -> TreeRow:
+    """Return one actor of a tree, with `children` below it."""
+    return TreeRow(row.address, row.state, row.held, row.type, row.pending, children)

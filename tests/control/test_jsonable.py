@@ -9,6 +9,7 @@ import json
 import math
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -123,3 +124,18 @@ async def test_the_loop_has_its_turn_between_slices() -> None:
     other.cancel()
     assert (seen, turns) == ([0, 1, 2], 3)
     assert SLICE_SECONDS <= 0.02
+
+
+def test_an_iterator_is_shown_as_a_list_and_read_only_as_far_as_it_is_shown() -> None:
+    made = []
+
+    def points() -> Iterator[Point]:
+        for x in range(3):
+            made.append(x)
+            yield Point(x, iter([Point(7)]))
+
+    going = pieces(points())
+    shown = next(going) + next(going)
+    assert made == [0]
+    listed = [Point(x, (Point(7),)) for x in range(3)]
+    assert shown + b"".join(going) == dump(listed)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from aplay_host.control import TreeRow
-from aplay_host.control.part import page_of, shallow
+from aplay_host.control import TreeRow, dump
+from aplay_host.control.jsonable import pieces
+from aplay_host.control.part import count, page_of, shallow
 from aplay_host.errors import CommandError
 
 
@@ -20,30 +21,34 @@ ROWS = [Row("/a"), Row("/b"), Row("/c")]
 
 
 @pytest.mark.parametrize(
-    ("query", "addresses", "rest"),
+    ("part", "addresses", "rest"),
     [
-        ({}, "/a /b /c", None),
-        ({"limit": "3"}, "/a /b /c", None),
-        ({"limit": "2"}, "/a /b", "/c"),
-        ({"limit": "1", "from": "/b"}, "/b", "/c"),
-        ({"limit": "1", "from": "/c"}, "/c", None),
-        ({"from": "/b"}, "/b /c", None),
-        ({"limit": "0"}, "/a", "/b"),
+        ((None, None), "/a /b /c", None),
+        ((None, 3), "/a /b /c", None),
+        ((None, 2), "/a /b", "/c"),
+        (("/b", 1), "/b", "/c"),
+        (("/c", 1), "/c", None),
+        (("/b", None), "/b /c", None),
+        ((None, 0), "/a", "/b"),
     ],
 )
 def test_a_page_is_the_rows_that_were_asked_for(
-    query: dict[str, str], addresses: str, rest: str | None
+    part: tuple[str | None, int | None], addresses: str, rest: str | None
 ) -> None:
-    page = page_of(ROWS, query)
+    page = page_of(ROWS, *part)
     assert ([row.address for row in page.rows], page.next) == (addresses.split(), rest)
 
 
-@pytest.mark.parametrize(
-    "query", [{"limit": "-1"}, {"limit": ""}, {"limit": "²"}, {"limit": "9" * 20}, {"from": "/x"}]
-)
-def test_a_page_that_there_is_not_is_refused(query: dict[str, str]) -> None:
+def test_a_page_that_there_is_not_is_refused() -> None:
     with pytest.raises(CommandError) as refused:
-        page_of(ROWS, query)
+        page_of(ROWS, "/x", None)
+    assert refused.value.kind.name == "bad-request"
+
+
+@pytest.mark.parametrize("text", ["-1", "", "²", "9" * 20])
+def test_what_is_no_count_is_refused(text: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        count({"limit": text}, "limit")
     assert refused.value.kind.name == "bad-request"
 
 
@@ -53,7 +58,10 @@ def tree(address: str, *children: TreeRow) -> TreeRow:
 
 def test_a_shallow_tree_has_so_many_levels_below_its_top() -> None:
     whole = tree("/", tree("/a", tree("/a/b")), tree("/c"))
-    assert shallow(whole, None) == whole
-    assert shallow(whole, 2) == whole
-    assert shallow(whole, 1) == tree("/", tree("/a"), tree("/c"))
-    assert shallow(whole, 0) == tree("/")
+    for depth, cut in {
+        None: whole,
+        2: whole,
+        1: tree("/", tree("/a"), tree("/c")),
+        0: tree("/"),
+    }.items():
+        assert b"".join(pieces(shallow(whole, depth))) == dump(cut)

@@ -33,6 +33,7 @@ from aplay_host.control import (
     VerbReport,
     VerbResult,
     Why,
+    page_of,
 )
 from aplay_host.errors import CommandError
 from aplay_host.reload import ReloadReport
@@ -83,9 +84,12 @@ class FakePort:
     def host(self) -> HostRecord:
         return HostRecord("fake", "0a1b2c3d", "b007", 7, "1.0", "running", 1, "/aplay.toml")
 
-    async def actors(self, addresses: Sequence[str]) -> list[ActorRow]:
+    async def actors(
+        self, addresses: Sequence[str], begin: str | None = None, limit: int | None = None
+    ) -> Page:
         self._note("actors", list(addresses))
-        return [replace(ROW, address=f"/{name}") for name in self.names]
+        rows = [replace(ROW, address=f"/{name}") for name in self.names]
+        return page_of(rows, begin, limit)
 
     async def tree(self, root: str) -> TreeRow:
         self._note("tree", root)

@@ -64,7 +64,7 @@ ERROR = "last error ValueError: no such thing at actors.py:"
 
 async def test_a_detail_is_the_row_of_the_actor_with_more(port: HostPort) -> None:
     detail = await port.show("/echo")
-    (row,) = await port.actors(["/echo"])
+    (row,) = (await port.actors(["/echo"])).rows
     names = [field.name for field in dataclasses.fields(ActorRow) if field.name != "since"]
     assert [getattr(detail, name) for name in names] == [getattr(row, name) for name in names]
     rule, text, command = headline(detail)

@@ -58,7 +58,7 @@ async def test_an_actor_has_the_mailbox_that_the_file_names(serve: Serve) -> Non
     await host.system.ref("/echo").stop()
     tell(host, "/echo", 5)
     assert lost(host) == [("/echo", number, "dropped") for number in range(3)]
-    (row,) = await HostPort(host).actors([])
+    (row,) = (await HostPort(host).actors([])).rows
     assert (row.mailbox.kind, row.pending) == ("loop", 2)
     await host.system.ref("/echo").human_start()
     assert await host.system.ref("/echo").ask("x") == "x"

@@ -57,7 +57,7 @@ async def stopped(port: HostPort, address: str) -> None:
 
 
 async def test_all_rows_come_in_tree_order_without_the_root(port: HostPort) -> None:
-    assert [row.address for row in (await port.actors([]))] == ALL
+    assert [row.address for row in (await port.actors([])).rows] == ALL
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ async def test_all_rows_come_in_tree_order_without_the_root(port: HostPort) -> N
 async def test_addresses_and_patterns_name_rows(
     port: HostPort, given: list[str], named: list[str]
 ) -> None:
-    assert [row.address for row in (await port.actors(given))] == named
+    assert [row.address for row in (await port.actors(given)).rows] == named
 
 
 @pytest.mark.parametrize("given", [["/nobody"], ["/"], ["/echo", "/nobody"], ["/x*"]])
@@ -90,7 +90,7 @@ async def test_what_is_no_address_is_a_bad_request(port: HostPort, given: str) -
 
 
 async def test_rows_tell_state_origin_and_error(port: HostPort) -> None:
-    rows = {row.address: row for row in (await port.actors([]))}
+    rows = {row.address: row for row in (await port.actors([])).rows}
     assert rows["/echo"].type == "tests.host.actors:Echo"
     assert rows["/w"].type == "group"
     assert rows["/w/parent/child"].type == "tests.host.actors:Echo"
@@ -210,7 +210,7 @@ async def test_mail_to_a_pattern_reaches_each_actor_that_it_names(port: HostPort
 async def test_stopped_and_failed_actors_keep_the_mail_that_they_are_sent(port: HostPort) -> None:
     await stopped(port, "/echo")
     assert (await port.send(["/echo", "/bad"], "x", by_me(1.0))).accepted == 2
-    rows = await port.actors(["/echo", "/bad"])
+    rows = [*(await port.actors(["/echo", "/bad"])).rows]
     assert [row.pending for row in rows] == [1, 1]
     for row in rows:
         counts = row.counters
@@ -252,5 +252,5 @@ async def test_a_host_that_stops_takes_no_mail_and_can_still_be_looked_at(port: 
         await port.send(["/echo"], 1, by_me(1.0))
     with refused("stopping"):
         await port.ask("/echo", 1, by_me(1.0))
-    assert [row.address for row in (await port.actors([]))] == ALL
+    assert [row.address for row in (await port.actors([])).rows] == ALL
     assert (await port.ready()).status == "not ready"

@@ -64,14 +64,14 @@ def test_the_newest_error_has_type_text_place_and_time() -> None:
     }
 
 
-def test_a_tree_has_those_below_in_their_order() -> None:
-    def row(address: str, *children: str) -> ActorStatus:
-        below = tuple(Address(child) for child in children)
-        return replace(STATUS, address=Address(address), children=below)
-
-    statuses = [row("/a", "/a/z", "/a/b"), row("/a/z", "/a/z/y"), row("/a/z/y"), row("/a/b")]
-    rows = {s.address: actor_row(s, Origin("m:A", None), True, wall) for s in statuses}
-    tree = tree_row(rows[Address("/a")], {str(key): value for key, value in rows.items()})
-    assert [child.address for child in tree.children] == ["/a/z", "/a/b"]
-    assert [child.address for child in tree.children[0].children] == ["/a/z/y"]
-    assert set(asdict(tree)) == {"address", "state", "held", "type", "pending", "children"}
+def test_a_tree_row_says_of_an_actor_what_its_row_does() -> None:
+    row = actor_row(STATUS, Origin("m:A", None), True, wall)
+    leaf = tree_row(row, ())
+    assert asdict(tree_row(row, (leaf,))) == {
+        "address": "/a/b",
+        "state": "running",
+        "held": False,
+        "type": "m:A",
+        "pending": 1,
+        "children": (asdict(leaf),),
+    }

@@ -69,9 +69,9 @@ async def looked_at(folder: Path, look: Read, text: str = TREE, **flags: Any) ->
 async def test_safe_start_holds_foreign_actors_and_keeps_their_mail(folder: Path) -> None:
     async def look(host: Host) -> object:
         host.system.ref("/team/deadly").tell_nowait("wait for better times")
-        found = await HostPort(host).actors([])
+        found = [*(await HostPort(host).actors([])).rows]
         rows = [(row.address, row.type, row.state, row.held) for row in found]
-        error = (await HostPort(host).actors(["/team/deadly"]))[0].last_error
+        error = next((await HostPort(host).actors(["/team/deadly"])).rows).last_error
         pending = host.system.ref("/team/deadly").status().pending
         plugins = {row.id: (row.state, row.reason) for row in host.plugins.rows()}
         return rows, error and error.text, pending, plugins, host.info.safe
