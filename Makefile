@@ -37,6 +37,7 @@ bench: .venv/.serve
 	@$(BIN)/python benchmarks/capacity.py
 	@$(BIN)/python benchmarks/plugins.py
 	@$(BIN)/python benchmarks/reload.py
+	@$(BIN)/python benchmarks/operating.py
 	@$(BIN)/python benchmarks/watching.py
 
 clean:
