@@ -12,7 +12,14 @@ from ._door import lazy
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .errors import ConfigError, PluginError, ReloadError
+    from .errors import (
+        ConfigError,
+        MailboxUnavailable,
+        MessageTooLarge,
+        PluginError,
+        ReloadError,
+        Unencodable,
+    )
     from .kernel import (
         Actor,
         ActorRef,
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
         StartFailed,
         Terminated,
     )
+    from .mailboxes import message, upcast
     from .plugins import (
         ActorFailure,
         ActorRegistration,
@@ -66,6 +74,8 @@ __all__ = [
     "KernelActor",
     "MailboxFull",
     "MailboxRegistration",
+    "MailboxUnavailable",
+    "MessageTooLarge",
     "NameTaken",
     "NotBound",
     "PluginError",
@@ -74,9 +84,12 @@ __all__ = [
     "SelfWait",
     "StartFailed",
     "Terminated",
+    "Unencodable",
     "Veto",
     "__version__",
     "hookimpl",
+    "message",
+    "upcast",
 ]
 
 __getattr__ = lazy(
@@ -84,8 +97,11 @@ __getattr__ = lazy(
     {
         "errors": (
             "ConfigError",
+            "MailboxUnavailable",
+            "MessageTooLarge",
             "PluginError",
             "ReloadError",
+            "Unencodable",
         ),
         "kernel": (
             "Actor",
@@ -107,6 +123,10 @@ __getattr__ = lazy(
             "SelfWait",
             "StartFailed",
             "Terminated",
+        ),
+        "mailboxes": (
+            "message",
+            "upcast",
         ),
         "plugins": (
             "ActorFailure",

@@ -14,6 +14,13 @@
     ├── Refuse                     a handler answers with an error without failing
     ├── StartFailed                the actor does not run; it keeps its mail
     ├── Escalated                  a child's failure that became its parent's
+    ├── Unencodable                a message that a mailbox cannot keep, told at the `tell`
+    ├── MessageTooLarge            a message over the mailbox's limit, told at the `tell`
+    ├── MailboxUnavailable         the store takes nothing now; the message may be in doubt
+    ├── UnreadableRecord           bytes that are no message any more, or not yet
+    ├── StoreCorrupt           1   the file of the mailboxes is damaged; nothing is guessed
+    ├── StoreHeld              7   another process has the file of the mailboxes open
+    ├── StoreNewer            78   a newer aplay-host has written the file of the mailboxes
     ├── ConfigError           78   aplay.toml cannot be used; carries all `problems`
     ├── PluginError            1   a plugin cannot be used, and the host was told to insist
     ├── ReloadError            1   a reload cannot be; what runs goes on as it is
@@ -21,8 +28,8 @@
     ├── StateDirError         78   the state directory cannot be used
     └── CommandError               a command could not be carried out; its `kind` has the code
 
-The number is the process's exit code, ``exit_code`` on the class; the kernel's own errors
-never end a process and have none.
+The number is the process's exit code, ``exit_code`` on the class; the kernel's own errors and
+those about one message never end a process and have none.
 """
 
 from __future__ import annotations
@@ -57,6 +64,8 @@ __all__ = [
     "Escalated",
     "HostBusy",
     "MailboxFull",
+    "MailboxUnavailable",
+    "MessageTooLarge",
     "NameTaken",
     "NotBound",
     "PluginError",
@@ -67,6 +76,11 @@ __all__ = [
     "SelfWait",
     "StartFailed",
     "StateDirError",
+    "StoreCorrupt",
+    "StoreHeld",
+    "StoreNewer",
+    "Unencodable",
+    "UnreadableRecord",
 ]
 
 
@@ -127,6 +141,72 @@ class HostBusy(AplayError):
 
 class StateDirError(AplayError):
     """The state directory cannot be made, read or written."""
+
+    exit_code: ClassVar[int] = 78
+
+
+class Unencodable(AplayError):
+    """A message that a mailbox cannot keep; it was not accepted.
+
+    `path` leads to the part that is the reason, from ``$``, the message itself.
+    """
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path = path
+
+
+class MessageTooLarge(AplayError):
+    """A message over the mailbox's limit; it was not accepted. Sizes are in bytes.
+
+    `size` is None where the message was given up before it was written out.
+    """
+
+    def __init__(self, size: int | None, limit: int) -> None:
+        found = "more" if size is None else f"{size} bytes"
+        super().__init__(
+            f"the message has {found}, where at most {limit} bytes are kept; send less, or where "
+            "it can be found"
+        )
+        self.size = size
+        self.limit = limit
+
+
+class MailboxUnavailable(AplayError):
+    """The store takes nothing now.
+
+    Raised at once, the message was not accepted. Raised by what confirms it, the message is in
+    doubt: it may be there, and sending it again may make it two.
+    """
+
+
+class UnreadableRecord(AplayError, ValueError):
+    """Bytes that are no message any more, or not yet; they stay as they are.
+
+    `reason` is that of the dead letter, ``no_handler``, ``undecodable`` or ``too_large``; `text`
+    says more, without what is in the message.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(f"{reason}: {text}")
+        self.reason = reason
+        self.text = text
+
+
+class StoreCorrupt(AplayError):
+    """The file of the mailboxes is damaged; nothing is guessed, and its actors fail."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class StoreHeld(AplayError):
+    """Another process has the file of the mailboxes open."""
+
+    exit_code: ClassVar[int] = 7
+
+
+class StoreNewer(AplayError):
+    """A newer aplay-host has written the file of the mailboxes; it was not touched."""
 
     exit_code: ClassVar[int] = 78
 

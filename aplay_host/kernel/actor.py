@@ -41,9 +41,11 @@ class Actor(Names):
     of ``capacity`` and ``overflow``), ``start_timeout``, ``stop_timeout``, ``ask_timeout``, what
     becomes of it when it fails (``on_error``, ``restart``, ``strategy``, ``budget``,
     ``backoff``), and a model ``Options`` for what aplay.toml may give it; they hold unless
-    aplay.toml says otherwise.
+    aplay.toml says otherwise. ``accepts`` names the classes marked with `message` that a
+    mailbox which keeps its mail is to read for it; plain values need none.
     """
 
+    accepts: ClassVar[tuple[type, ...]] = ()
     max_tasks: ClassVar[int]
     mailbox: ClassVar[Mapping[str, Any]]
     on_error: ClassVar[OnError]
