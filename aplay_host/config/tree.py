@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ..errors import PluginError, Problem
 from ..kernel import Actor, ActorSpec, Address, Group, TreeNode, TreePlan
+from ..kernel import Faulty as NoClass
 from .document import Mistake, key_of
 from .load import HostConfig
 from .mailbox import ResolveKind, plan_mailbox, unknown_defaults
@@ -34,7 +35,7 @@ def plan_tree(config: HostConfig, resolve: Resolve) -> TreePlan:
     `Resolved`, all is sound              a node with its spec and its checked options
     `Resolved`, options do not fit        problems, located in the file
     `Resolved`, a fault of the class      a node with that fault
-    `Faulty`                              a node with that fault
+    `Faulty`                              a node with that fault, and the file's mailbox
     `Known`                               no node
     `Unresolved`                          a problem, located at the value of `use`
     ====================================  ==============================================
@@ -70,7 +71,7 @@ def _plan_actor(
         case Resolved(cls):
             return _resolved(config, address, cls, resolve)
         case Faulty(reason):
-            return TreeNode(address, fault=reason)
+            return _faulty(config, address, reason, resolve)
         case Unresolved(message, hint):
             mistake = Mistake(
                 ("actors", key, "use"), "unknown-actor", message, got=told(use), hint=hint
@@ -99,6 +100,18 @@ def _resolved(
         return problems or TreeNode(address, fault=str(error))
     except Exception as error:  # of a metaclass, say: the class is a guest's
         return problems or TreeNode(address, fault=f"{type(error).__name__}: {error}")
+
+
+def _faulty(
+    config: HostConfig, address: Address, reason: str, resolve: Resolve
+) -> TreeNode | tuple[Problem, ...]:
+    """Return the node of an actor without a class, whose mail is kept as its table says."""
+    try:
+        spec = _spec(config, address, NoClass, None)
+        mailbox, problems = plan_mailbox(config, address, spec, resolve)
+    except PluginError:  # of the mailbox's kind, which cannot be had either
+        return TreeNode(address, fault=reason)
+    return problems or TreeNode(address, fault=reason, mailbox=mailbox)
 
 
 def _spec(config: HostConfig, address: Address, cls: type[Actor], options: Any) -> ActorSpec:

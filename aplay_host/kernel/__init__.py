@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from .mailbox import Outcome as Outcome
     from .mailbox import Parcel as Parcel
     from .mailbox import Released as Released
+    from .mailbox import TurnMailbox as TurnMailbox
     from .mailbox import Unreadable as Unreadable
     from .mailbox import Verdict as Verdict
     from .op import Op as Op
@@ -166,6 +167,7 @@ HOMES = {
         "Parcel",
         "RELEASED",
         "Released",
+        "TurnMailbox",
         "Unreadable",
         "Verdict",
     ),

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
+from .envelope import Envelope
 from .hooks import end_tasks
-from .mailbox import RELEASED, Dead, Final, Mailbox, MakeMailbox, Outcome, Parcel, Verdict
+from .mailbox import RELEASED, Again, Dead, Final, Mailbox, MakeMailbox, Outcome, Parcel, Verdict
 from .request import Request
+from .status import Failure
 from .watch import Notice
 
 if TYPE_CHECKING:
@@ -26,14 +28,31 @@ METHODS = ("open", "put", "demand", "begin", "settle", "depth", "close")
 class BoxLine:
     """Knows what the box has of a cell's mail; it is the box's `Inlet`.
 
-    `waiting` is how many messages were put, or found, and have not come into the line yet.
+    `waiting` is how many messages were put, or found, and have not come into the line yet. What
+    is `durable` is left to its store from when the system `drains`: it begins no more.
     """
 
-    __slots__ = ("_asks", "_cell", "_credit", "_out", "_retry", "box", "postponed", "waiting")
+    __slots__ = (
+        "_asks",
+        "_cell",
+        "_credit",
+        "_drains",
+        "_out",
+        "_retry",
+        "box",
+        "durable",
+        "is_open",
+        "opening",
+        "postponed",
+        "waiting",
+    )
 
     def __init__(self, cell: ActorCell, box: Mailbox) -> None:
         self._cell = cell
         self.box = box
+        self.durable: bool = getattr(box, "durable", False)
+        self.is_open = self._drains = False
+        self.opening = asyncio.Lock()  # a plan and a start may both want to open it
         self.waiting = 0
         # What was demanded and has not come, and what has come and is not settled.
         self._credit = self._out = 0
@@ -51,6 +70,10 @@ class BoxLine:
         Raises what the box raises; then it has no place.
         """
         cell, ask = self._cell, message if isinstance(message, Request) else None
+        if self._drains and isinstance(message, Envelope):
+            cell.line_up(message)  # who asks is still answered
+            cell.wake()
+            return None
         self.waiting += 1  # before: the box may deliver at once
         if ask is not None:
             self._asks[ask] = None
@@ -83,6 +106,12 @@ class BoxLine:
 
     # ---- what the box says -----------------------------------------------------------------
 
+    @property
+    def is_up(self) -> bool:
+        """Tell whether the actor is to handle its mail by itself."""
+        cell = self._cell
+        return cell.wanted == "up" and not cell.held and cell.state != "failed"
+
     def deliver(self, parcels: Iterable[Parcel]) -> None:
         """Put demanded parcels in line."""
         for parcel in parcels:
@@ -97,17 +126,17 @@ class BoxLine:
 
     def _line_up(self, parcel: Parcel) -> None:
         cell = self._cell
-        if self.postponed and cell.spec.max_tasks == 1:  # nothing passes what waits for its retry
-            self.postponed.append(parcel)
-            cell.count_in(parcel)
+        if self._drains and parcel.inner is not None:
+            cell.line_up(parcel)
+        elif self._drains or (self.postponed and cell.spec.max_tasks == 1):
+            self.postponed.append(parcel)  # nothing passes what waits for its retry
         else:
             cell.line_up(parcel)
 
     def dead(self, parcel: Parcel, reason: str, error: BaseException | None = None) -> None:
         """Bury what the box gives up."""
         if self._leave(parcel):
-            text = None if error is None else f"{type(error).__qualname__}: {error}"
-            self._cell.bury((parcel,), reason, text)
+            self._cell.bury((parcel,), reason, _text_of(error))
             self._after()
 
     def failed(self, error: BaseException) -> None:
@@ -134,7 +163,7 @@ class BoxLine:
 
     def _wanted(self) -> int:
         cell, ahead = self._cell, self.box.prefetch
-        if self.postponed or cell.wanted != "up" or not cell.is_handling:
+        if self.postponed or self._drains or cell.wanted != "up" or not cell.is_handling:
             return 0
         if not ahead:
             return min(self.waiting, cell.spec.max_tasks - self._out) - self._credit
@@ -176,7 +205,9 @@ class BoxLine:
         for one in late:
             one.cancel()
         await end_tasks(cell, late, seconds * LEAST_SHARE)
-        self.waiting = 0  # what it still has is the store's
+        if reason != "shutdown":  # what it still had it has given up; else that is the store's
+            cell.count_dead(self.waiting, reason)
+        self.waiting = 0
 
     async def _closed(self, reason: str) -> None:
         try:
@@ -186,14 +217,31 @@ class BoxLine:
 
     def _release(self, reason: str) -> None:
         """Give back what was delivered and has not begun; what the box does not keep is dead."""
-        cell = self._cell
         dead = []
-        for message in cell.take_all():
+        for message in self._cell.take_all():
             if isinstance(message, Parcel):
                 message.settle(RELEASED)
-            if not isinstance(message, Parcel) or isinstance(message.verdict, Final):
+            if isinstance(message, Parcel) and isinstance(message.verdict, Again):
+                self.waiting += 1
+            else:
                 dead.append(message)
-        cell.bury(dead, reason)
+        self._cell.bury(dead, reason)
+
+    def drain(self) -> None:
+        """Begin nothing more of what the next start finds in a durable box; requests go on."""
+        if not self.durable or self._drains:
+            return
+        self._drains = True
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        cell, waiting = self._cell, (*self.postponed, *self._cell.take_all())
+        asks, self._asks = self._asks, {}
+        self.waiting -= len(asks)
+        self.postponed = [one for one in waiting if _is_kept(one)]
+        for message in (*(one for one in waiting if not _is_kept(one)), *asks):
+            cell.line_up(message)
+        cell.wake()
 
     def run(self, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a task of the box; while it runs the system is at work."""
@@ -205,17 +253,17 @@ class BoxLine:
 
     # ---- what the box decided ------------------------------------------------------------------
 
-    def obey(self, message: Any) -> bool:
+    def obey(self, message: Any, error: BaseException | None = None) -> bool:
         """Do with a message that was not handled what its box has said; False if that is nothing.
 
-        It has been counted as taken.
+        It has been counted as taken; `error` is told with a dead letter.
         """
         verdict = message.verdict if isinstance(message, Parcel) else None
         if verdict is None or isinstance(verdict, Final):
             return False
         self._cell.taken -= 1
         if isinstance(verdict, Dead):
-            self._cell.bury((message,), verdict.reason)
+            self._cell.bury((message,), verdict.reason, _text_of(error))
         else:
             self._try_again(message, verdict.after)
         return True
@@ -232,8 +280,9 @@ class BoxLine:
         if rest:
             cell.inbox = None
         self.postponed = [parcel, *self.postponed, *rest]
-        cell.count_in(parcel)
-        if self._retry is None:
+        for message in rest:
+            cell.count_out(message)
+        if self._retry is None and not self._drains:
             self._retry = cell.system.loop.call_later(after, self.end_retry)
 
     @property
@@ -247,6 +296,8 @@ class BoxLine:
             self._retry.cancel()
             self._retry = None
         again, self.postponed = self.postponed, []
+        for message in again:
+            self._cell.count_in(message)
         if again:
             self._cell.put_back(again)
 
@@ -272,33 +323,58 @@ def offer(cell: ActorCell, make: MakeMailbox) -> None:
         cell.offered = _made(cell, make, f"_mailbox of {cell.address}")
 
 
-def needs_box(cell: ActorCell) -> bool:
-    """Tell whether the next start puts a mailbox in; that of the settings' kind is made here.
+def place(cell: ActorCell) -> bool:
+    """Make the mailbox of the settings' kind, where none is due; tell whether there is one.
 
-    Raises what making it raises.
+    One that is durable is the cell's from now on, with what waits already. Raises what making it
+    raises.
     """
-    if cell.box is not None:
-        return False
-    if cell.offered is None:
+    if cell.box is None and cell.offered is None:
         kind = f'mailbox kind "{cell.spec.mailbox.kind}" of {cell.address}'
         made = _made(cell, cell.system.make_mailbox, kind)
         if made is None:
             return False
         cell.offered = made
-    return True
+    if cell.offered is not None and getattr(cell.offered, "durable", False):
+        offered, cell.offered = cell.offered, None
+        _line_for(cell, offered)
+    return cell.box is not None or cell.offered is not None
+
+
+def needs_box(cell: ActorCell) -> bool:
+    """Tell whether the next start opens a mailbox; raises what making it raises."""
+    return place(cell) and (cell.box is None or not cell.box.is_open)
 
 
 async def install(cell: ActorCell) -> None:
     """Open the mailbox that is due, if one is, and put into it what waits already, in order.
 
-    Raises what opening it raises; then the cell keeps its mail in memory.
+    Raises what opening it raises; then the cell keeps its mail in memory, or in that box where
+    it is durable, for the next start to open.
     """
     if not needs_box(cell):
         return
     offered, cell.offered = cell.offered, None
-    assert offered is not None
-    line = BoxLine(cell, offered)
-    line.waiting = await offered.open(line)
+    line = cell.box or _line_for(cell, offered)
+    async with line.opening:
+        if not line.is_open:
+            line.waiting += await line.box.open(line)
+            line.is_open = True
+    if cell.box is None:
+        _take(cell, line)
+
+
+def _line_for(cell: ActorCell, box: Mailbox | None) -> BoxLine:
+    """Return the line of a new box, which is the cell's at once where it is durable."""
+    assert box is not None
+    line = BoxLine(cell, box)
+    if line.durable:
+        _take(cell, line)
+    return line
+
+
+def _take(cell: ActorCell, line: BoxLine) -> None:
+    """Give the cell its box, and the box what waits."""
     waiting = cell.take_all()
     cell.box = line
     cell.open_line()
@@ -314,7 +390,18 @@ def _move(cell: ActorCell, line: BoxLine, message: object) -> None:
     try:
         line.put(message)
     except Exception as error:
-        cell.bury((message,), "store_failed", f"{type(error).__qualname__}: {error}")
+        cell.bury((message,), "store_failed", _text_of(error))
+
+
+def _is_kept(message: object) -> bool:
+    return isinstance(message, Parcel) and message.kept
+
+
+def _text_of(error: BaseException | None) -> str | None:
+    if error is None:
+        return None
+    failure = Failure.of(error, 0.0)
+    return f"{failure.type}: {failure.text}"
 
 
 def _made(cell: ActorCell, make: MakeMailbox, what: str) -> Mailbox | None:

@@ -322,7 +322,7 @@ class ActorCell(Mail):
         """
         kind = type(unwrap(message)).__qualname__
         cancelled = isinstance(error, asyncio.CancelledError)
-        if self.box is not None and self.box.obey(message):
+        if self.box is not None and self.box.obey(message, error):
             self.fail(error, kind, "resume" if cancelled else None)
             return
         if (trial := self.probation) is not None and trial.set_aside(message, error):

@@ -98,15 +98,21 @@ class Drain(Turn):
 
     def abandon(self) -> None:
         """Count the message in hand as failed and ignore whatever its handler still does."""
-        if self._open is not None:
-            self._open.refuse(asyncio.CancelledError())
+        message, self._open = self._open, None
+        if message is not None:
+            message.cut(asyncio.CancelledError())
         if self._batch is not None:
             self.curtail()
             self._settle(1)
-            self.cell.failed += 1
+            if not self._is_released(message):
+                self.cell.failed += 1
             self._count_time()
         self._abandoned = self._retired = True
         self._end()
+
+    def _is_released(self, message: Any) -> bool:
+        """Tell whether what was cut off is pending again, or what else its box says."""
+        return self.cell.box is not None and self.cell.box.obey(message)
 
     def _settle(self, unhandled: int) -> None:
         """Move the batch into the cell's counters; all but `unhandled` of it are handled."""
@@ -219,19 +225,32 @@ class Drain(Turn):
         try:
             reply = await cell.handler(message.message)
         except BaseException as error:
-            message.refuse(error)
+            self._note_end(error)
             raise
         else:
-            message.answer(reply)
-            pass_probation(cell)
+            if self._open is message:  # else it was abandoned, and is over
+                message.answer(reply)
+                pass_probation(cell)
         finally:
             self._open = None
             CURRENT.reset(token)
 
+    def _note_end(self, error: BaseException) -> None:
+        """Tell the message in hand with which error its handler has ended."""
+        if self._open is None:  # it was abandoned
+            return
+        if self._is_cut_by(error):
+            self._open.cut(error)
+        else:
+            self._open.refuse(error)
+
+    def _is_cut_by(self, error: BaseException) -> bool:
+        return self._cut and isinstance(error, asyncio.CancelledError)
+
     def _fail(self, error: BaseException, message: Any) -> None:
         """Count the message in hand as failed and report it, unless it was left behind."""
         self._settle(1)
-        if not self._abandoned:
+        if not (self._abandoned or (self._is_cut_by(error) and self._is_released(message))):
             self.cell.fail_message(error, message)
         if isinstance(error, asyncio.CancelledError) and self.task.cancelling():
             self._count_time()

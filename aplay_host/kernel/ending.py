@@ -66,8 +66,14 @@ class Ending:
         self._system.events.tell(Abandoned, address, name, line)
 
     async def drain(self, seconds: float) -> bool:
-        """End all owned tasks, then let waiting mail be handled; False when time ran out."""
+        """End all owned tasks, then let waiting mail be handled; False when time ran out.
+
+        What waits in a durable mailbox is left there.
+        """
         tasks = {task for cell in self._system.cells() for task in cell.tasks}
+        for cell in (*self._system.cells(), self._system.root):
+            if cell.box is not None:
+                cell.box.drain()
         for task in tasks:
             task.cancel()
         self._quiet = asyncio.Event()

@@ -20,6 +20,8 @@ class Envelope:
     exempt = False
     turn: Turn | None = None
     message: Any
+    error: str | None = None
+    """Why it cannot be handled, where that is known as text."""
 
     def unwanted(self) -> str | None:
         """Return why nobody wants it any more, None while somebody does."""
@@ -37,6 +39,10 @@ class Envelope:
 
     def refuse(self, error: BaseException) -> None:
         """Take what the handler raised."""
+
+    def cut(self, error: BaseException) -> None:
+        """Take that the kernel cut its handler off, with which `error`."""
+        self.refuse(error)
 
     def bury(self, error: Exception) -> None:
         """Take the reason for which it is never handled."""

@@ -23,7 +23,8 @@ QUIET = frozenset({"expired", "asker_gone", "timer_cancelled", "unwatched"})
 class DeadLetter:
     """A message that reached nobody; `time` is the loop's, `incarnation` the target's.
 
-    `number` counts up over all letters of a system that are not quiet.
+    `number` counts up over all letters of a system that are not quiet; `kept` tells that a
+    durable mailbox has the letter, too. A mailbox may have reasons of its own.
 
     ===================  ================================================================
     reason               when
@@ -52,6 +53,7 @@ class DeadLetter:
     time: float
     incarnation: int
     number: int = 0
+    kept: bool = False
 
 
 class DeadLetters:
@@ -78,6 +80,8 @@ class DeadLetters:
         reason: str,
         incarnation: int = 0,
         error: str | None = None,
+        *,
+        kept: bool = False,
     ) -> None:
         """Count a letter; unless it is quiet, keep it, log it and tell it as an event."""
         self.counts[reason] += 1
@@ -85,7 +89,7 @@ class DeadLetters:
             return
         self._numbered += 1
         letter = DeadLetter(
-            target, message, reason, error, self._clock(), incarnation, self._numbered
+            target, message, reason, error, self._clock(), incarnation, self._numbered, kept
         )
         self._kept[letter.number] = letter
         if len(self._kept) > KEPT:

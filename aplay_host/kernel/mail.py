@@ -317,12 +317,22 @@ class Mail(Rare):
         self.taken += len(messages)  # all at once: the account holds whenever a letter is told
         self.dead += len(messages)
         for message in messages:
-            why = reason
+            why, text, kept = reason, error, False
             if isinstance(message, Envelope):
                 why = message.unwanted() or reason
+                text = text or message.error
                 message.bury(self._death(reason))
+                kept = isinstance(message, Parcel) and message.in_store
             letter = unwrap(message)
-            self.system.dead_letters.add(self.address, letter, why, self.incarnation, error)
+            self.system.dead_letters.add(
+                self.address, letter, why, self.incarnation, text, kept=kept
+            )
+
+    def count_dead(self, number: int, reason: str) -> None:
+        """Count messages of which only their box has the dead letters."""
+        self.taken += number
+        self.dead += number
+        self.system.dead_letters.counts[reason] += number
 
     def _death(self, reason: str) -> Exception:
         return self.full() if reason == "dropped" else ActorStopped(self.address, reason)

@@ -6,7 +6,7 @@ mailbox sits in the cell's `box` and feeds the same line, when it is asked to:
 ========  ==========================================================================
 step      what happens
 ========  ==========================================================================
-`open`    the actor starts for the first time; what waits already is put in next
+`open`    the actor starts for the first time, or a plan names it and the box is durable
 `put`     the message takes its place now; what is returned ends when it is kept
 `demand`  the cell has room for so many more; the box delivers when it likes
 `begin`   its turn has come: the box says what the handler gets
@@ -16,6 +16,10 @@ step      what happens
 ========  ==========================================================================
 
 All but `open` and `close` are plain calls on the loop's thread, without I/O of their own.
+
+A box that says `durable` of itself keeps its mail for the next start of the program: it takes
+`put` from when it is made, is opened again where that failed, and its backlog is nothing that a
+shutdown waits for. One that is a `TurnMailbox` commits what a handler did in one step.
 """
 
 from __future__ import annotations
@@ -36,19 +40,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """The handler returned."""
+    """The handler returned; what it did in its turn is here, where its box commits turns.
+
+    `saved` is what `TurnMailbox.snapshot` returned, None for nothing to write. `sends` were told
+    to boxes of the same store, in order; each takes its place with the settle. `then` is to be
+    called on the loop's thread after the commit: it plays the other sends and lets a reply leave.
+    """
+
+    saved: Any = None
+    sends: tuple[tuple[TurnMailbox, Parcel], ...] = ()
+    then: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The handler raised `error`, or was cut off."""
+    """The handler raised `error`."""
 
     error: BaseException
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The message never came to its turn."""
+    """The message never came to its turn, or the kernel cut its handler off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +122,9 @@ class Mailbox(Protocol):
     async def open(self, inlet: Inlet) -> int:
         """Get ready; return how many messages were found waiting, which come before all others.
 
-        The first call of all. An error is a failed start; the next one makes another box.
+        The first call of all, but for the `put` of a durable box; what was put is not counted.
+        An error is a failed start; the next one makes another box, of a durable one it opens
+        the same again.
         """
         ...
 
@@ -144,12 +159,45 @@ class Mailbox(Protocol):
         """
 
 
+class TurnMailbox(Mailbox, Protocol):
+    """A mailbox that commits the end of a message, the actor's state and its sends at once.
+
+    What is not kept, as a notice of the kernel's, may be settled without ever having been put:
+    what it did in its turn is committed all the same.
+    """
+
+    store: object
+    """Boxes of the same store, which is the same object, commit together."""
+
+    def recall(self, kind: type[Any]) -> Any:
+        """Return the state, decoded anew from its newest bytes, committed or on their way.
+
+        Where there are none it is ``kind()``. Raises for what cannot be read.
+        """
+        ...
+
+    def snapshot(self, saved: Any) -> Any:
+        """Encode `saved`; None where that is what is kept. Raises for what cannot be kept."""
+        ...
+
+    def draft(self, parcel: Parcel) -> None:
+        """Encode a message told in a turn, which takes its place when that is settled.
+
+        Raises what `put` would raise for it.
+        """
+
+
 MakeMailbox = Callable[["Address", "MailboxSpec"], Mailbox | None]
 """Makes the box of one actor, and opens nothing yet; None for mail in memory."""
 
 
 class Inlet(Protocol):
     """The cell, as its box sees it; on the loop's thread only."""
+
+    @property
+    def is_up(self) -> bool:
+        """Tell whether the actor is to handle its mail by itself: not stopped, nor failed."""
+        ...
 
     def deliver(self, parcels: Iterable[Parcel]) -> None:
         """Put these, which were demanded, in line; one that was found is a new `Parcel`."""
@@ -175,18 +223,25 @@ class Parcel(Envelope):
     None before it is settled.
     """
 
-    __slots__ = ("inner", "line", "message", "verdict")
+    __slots__ = ("error", "inner", "line", "message", "verdict")
 
     def __init__(self, message: Any) -> None:
         self.inner = message if isinstance(message, Envelope) else None
         self.message = message.message if isinstance(message, Envelope) else message
         self.line: BoxLine | None = None
         self.verdict: Verdict | None = None
+        self.error: str | None = None
 
     @property
     def kept(self) -> bool:
         """Tell whether it is to survive what the box survives."""
         return self.inner is None
+
+    @property
+    def in_store(self) -> bool:
+        """Tell whether its box keeps it as a dead letter, too."""
+        durable = self.line is not None and self.line.durable
+        return durable and self.kept and isinstance(self.verdict, Dead)
 
     @property
     def exempt(self) -> bool:  # type: ignore[override]
@@ -207,6 +262,7 @@ class Parcel(Envelope):
         if not isinstance(message, Unreadable):
             self.message = message
             return None
+        self.error = message.error or None
         self.settle(Failed(ValueError(message.error or message.reason)))
         return self.verdict.reason if isinstance(self.verdict, Dead) else message.reason
 
@@ -226,6 +282,12 @@ class Parcel(Envelope):
         if self.inner is not None:
             self.inner.refuse(error)
         self.settle(Failed(error))
+
+    def cut(self, error: BaseException) -> None:
+        """Settle it as released."""
+        if self.inner is not None:
+            self.inner.refuse(error)
+        self.settle(RELEASED)
 
     def bury(self, error: Exception) -> None:
         """Settle it as released, if nobody has settled it."""

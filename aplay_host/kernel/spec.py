@@ -169,12 +169,13 @@ class TreeNode:
     """One place in a planned tree: its actor, or the `fault` for which it has none.
 
     A node with a fault gets a cell all the same: it stands in state `failed` with that
-    reason and keeps its mail.
+    reason and keeps its mail, in a mailbox as `mailbox` says.
     """
 
     address: Address
     spec: ActorSpec | None = None
     fault: str | None = None
+    mailbox: MailboxSpec = MEMORY
 
 
 @dataclass(frozen=True, slots=True)

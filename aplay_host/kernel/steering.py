@@ -114,6 +114,21 @@ async def _open(cell: ActorCell) -> HookOutcome:
     return outcome
 
 
+async def open_planned(cell: ActorCell) -> None:
+    """Open the durable box of an actor that a plan has just named; its start would do the same.
+
+    The error is told only where nothing starts the actor by itself: else the start fails of it.
+    """
+    if cell.box is None or cell.box.is_open:
+        return
+    try:
+        async with asyncio.timeout(cell.spec.start_timeout):
+            await boxline.install(cell)
+    except Exception as error:
+        if cell.state != "new" or cell.held:
+            cell.tell_hook_failure("mailbox", error)
+
+
 async def _take_back_children(cell: ActorCell) -> None:
     """Start the planned children that wait for this parent; remove those it did not make again."""
     for child in tuple((cell.children or {}).values()):

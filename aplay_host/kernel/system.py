@@ -8,13 +8,14 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Self, TypeVar
 from weakref import WeakValueDictionary
 
 from . import lifecycle
 from .actor import Actor, Faulty, Group
 from .address import Address
-from .boxline import in_memory
+from .boxline import in_memory, place
 from .cell import ActorCell
 from .child import child_spec, discard, find_child, note_declared, prepare_child
 from .composing import Interceptors
@@ -32,8 +33,9 @@ from .quiesce import OnBusy, Quiesce, idle
 from .ref import ActorRef
 from .registry import Registry
 from .reports import Reports
-from .spec import SETTINGS, ActorSpec, TreeNode, TreePlan, class_settings
+from .spec import MEMORY, SETTINGS, ActorSpec, TreeNode, TreePlan, class_settings
 from .status import ActorStatus, Failure, ShutdownReport
+from .steering import open_planned
 from .turn import CURRENT
 
 T = TypeVar("T")
@@ -249,13 +251,16 @@ class ActorSystem:
         """Make all actors of `plan`; awaiting the result starts them, parents first.
 
         Every address exists and keeps mail when this returns, before the first actor starts.
-        They start one after another; one that does not is tried again after a pause, and the
+        A durable mailbox takes what is sent to it from then on, and is opened before that. They
+        start one after another; one that does not is tried again after a pause, and the
         next one is started all the same: nothing is raised for it. Parents that the plan does
         not name are made as `Group`.
         """
         return self._start_planted([self._plant_node(node) for node in plan.nodes])
 
     async def _start_planted(self, cells: list[ActorCell]) -> None:
+        for cell in cells:
+            await open_planned(cell)
         for cell in cells:
             if cell.state == "new" and not self.stopping:
                 with suppress(StartFailed):
@@ -268,9 +273,12 @@ class ActorSystem:
             above = found or self.registry.add(above, ancestor.name, self.spec_of(Group))
             if found is None:
                 lifecycle.start_now(above)
-        spec = node.spec or ActorSpec.of(Faulty, kwargs={"fault": node.fault})
+        spec = node.spec or faulty_spec(node)
         cell = self.registry.add(above, node.address.name, spec)
         cell.planned = True
+        if spec.mailbox.kind != MEMORY.kind:
+            with suppress(Exception):  # its start makes it again, and fails
+                place(cell)
         if node.spec is None:
             cell.remember(Failure("StartFailed", node.fault or "", "", self.now()))
             cell.want("down")
@@ -383,6 +391,12 @@ class ActorSystem:
         """Shut down without waiting: cancel every handler, hook and owned task now."""
         if self._loop is not None:
             self.ending.abort()
+
+
+def faulty_spec(node: TreeNode) -> ActorSpec:
+    """Return what stands in for an actor that could not be had, with the mailbox of its own."""
+    spec = ActorSpec.of(Faulty, kwargs={"fault": node.fault})
+    return replace(spec, mailbox=node.mailbox)
 
 
 def _no_time() -> float:

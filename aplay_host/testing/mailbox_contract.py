@@ -30,6 +30,8 @@ class Held(Envelope):
 class Cell:
     """Stands for the cell: takes note of all that the box says."""
 
+    is_up = True
+
     def __init__(self) -> None:
         self.delivered: list[Parcel] = []
         self.given_up: list[tuple[Any, str]] = []

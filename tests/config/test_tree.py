@@ -177,6 +177,22 @@ def test_an_unknown_actor_is_a_problem_at_the_value_of_use(plan: Plan) -> None:
     assert error.problems[0].code == "unknown-actor"
 
 
+def test_a_faulty_actor_keeps_its_mail_as_its_table_says(plan: Plan) -> None:
+    (node,) = plan("actors.a = { use = 'broken', mailbox = { kind = 'ring', size = 3 } }").nodes
+    assert (node.spec, node.fault) == (None, "ImportError at x.py:3")
+    assert node.mailbox == MailboxSpec("ring", options=Ring(3))
+
+
+def test_the_mailbox_of_a_faulty_actor_is_checked(plan: Plan) -> None:
+    error = refused(plan, "actors.a = { use = 'broken', mailbox = { kind = 'ring', size = 0 } }")
+    assert [one.key for one in error.problems] == ["actors.a.mailbox.size"]
+
+
+def test_a_faulty_actor_whose_mailbox_cannot_be_had_keeps_its_mail_in_memory(plan: Plan) -> None:
+    (node,) = plan("actors.a = { use = 'broken', mailbox.kind = 'broken' }").nodes
+    assert (node.fault, node.mailbox) == ("ImportError at x.py:3", MailboxSpec())
+
+
 def test_a_class_that_cannot_be_loaded_is_a_fault_and_the_rest_is_planned(plan: Plan) -> None:
     broken, sound = plan("[actors.a]\nuse = 'broken'\n[actors.b]\nuse = 'plain'\n").nodes
     assert (broken.spec, broken.fault) == (None, "ImportError at x.py:3")
