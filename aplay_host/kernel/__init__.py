@@ -104,6 +104,7 @@ if TYPE_CHECKING:
     from .status import ShutdownReport as ShutdownReport
     from .status import State as State
     from .system import ActorSystem as ActorSystem
+    from .turn import sender as sender
     from .watch import Terminated as Terminated
 
 HOMES = {
@@ -178,6 +179,7 @@ HOMES = {
     "spec": ("ActorSpec", "MailboxSpec", "SETTINGS", "TreeNode", "TreePlan", "class_settings"),
     "status": ("ActorStatus", "Failure", "ShutdownReport", "State"),
     "system": ("ActorSystem",),
+    "turn": ("sender",),
     "watch": ("Terminated",),
 }
 __all__ = [name for names in HOMES.values() for name in names]

@@ -181,7 +181,7 @@ class TurnMailbox(Mailbox, Protocol):
         ...
 
     def draft(self, parcel: Parcel) -> None:
-        """Encode a message told in a turn, which takes its place when that is settled.
+        """Encode a message told in a turn, as ``parcel.draft``; its place comes with the settle.
 
         Raises what `put` would raise for it.
         """
@@ -220,10 +220,10 @@ class Parcel(Envelope):
     """A message on its way through a box: bare, or as the request or tick that stands for it.
 
     `kept` tells whether the box is to keep it at all; `verdict` what the box has said of it,
-    None before it is settled.
+    None before it is settled; `draft` what a `TurnMailbox` has made of it beforehand.
     """
 
-    __slots__ = ("error", "inner", "line", "message", "verdict")
+    __slots__ = ("draft", "error", "inner", "line", "message", "verdict")
 
     def __init__(self, message: Any) -> None:
         self.inner = message if isinstance(message, Envelope) else None
@@ -231,6 +231,7 @@ class Parcel(Envelope):
         self.line: BoxLine | None = None
         self.verdict: Verdict | None = None
         self.error: str | None = None
+        self.draft: Any = None
 
     @property
     def kept(self) -> bool:

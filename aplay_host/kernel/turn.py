@@ -53,6 +53,12 @@ def current_turn() -> Turn | None:
     return turn
 
 
+def sender() -> str:
+    """Return the address of the actor for which the caller runs, "" outside of all of them."""
+    turn = CURRENT.get()
+    return "" if turn is None else str(turn.cell.address)
+
+
 def check_cycle(target: ActorCell, turn: Turn | None) -> None:
     """Raise `AskCycle` when `target` could not answer before those who wait for it have ended.
 

@@ -1,0 +1,413 @@
+"""The durable mailbox of one address: what of its mail is in memory, and what is in the file."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections import deque
+from collections.abc import Awaitable, Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+from ..errors import MailboxUnavailable, UnreadableRecord
+from ..kernel import (
+    FINAL,
+    Again,
+    Dead,
+    Depth,
+    Failed,
+    Handled,
+    Inlet,
+    Outcome,
+    Parcel,
+    Unreadable,
+    Verdict,
+    sender,
+)
+from .boxoptions import BoxOptions
+from .kept import Kept, now_ms
+from .ops import Letter, Put
+from .ops import Outcome as Ending
+from .rows import BoxRow, Row
+from .verdicts import Buried, Fate, Retried, Returned, Settled, plan_settle
+
+if TYPE_CHECKING:
+    from .engine import SqliteEngine
+
+PREFETCH = 128
+"""How many messages may be in line ahead of their turn."""
+MOST_OUTCOMES = 512
+"""How many may wait for their commit before no more is delivered."""
+
+
+class SqliteBox:
+    """Everything that waits for one address. It is there as long as the engine has mail for it.
+
+    A message is in one of these places, in the order of its number::
+
+        put ──> coming ──commit──> delivered ──settle──> its outcome waits for the commit
+                          │            ^
+                          └─> in the file only ──read, when the cell has room
+
+    A request, or a tick, is never written: it stands in `_asides` until all that was accepted
+    before it is delivered.
+    """
+
+    prefetch = PREFETCH
+    durable = True
+
+    def __init__(self, engine: SqliteEngine, address: str) -> None:
+        self.address = address
+        self.store = engine
+        self.options = BoxOptions()
+        self.power = True
+        self._engine = engine
+        self._inlet: Inlet | None = None
+        self._credit = 0
+        self._coming: dict[int, Put] = {}
+        self._delivered: dict[int, Kept] = {}
+        self._asides: deque[tuple[int, Parcel]] = deque()
+        # In the file only: how many, the number before theirs, how old the first is.
+        self._filed = 0
+        self._cursor = 0
+        self._filed_at = 0
+        self._reading = False
+        self._last = 0
+        # Outcomes that wait for their commit, and what is counted against the capacity.
+        self._ending = 0
+        self._found = 0
+        self._ahead: set[int] = set()
+        self._messages = self._bytes = 0
+        self._retrying = 0
+        self._saved: bytes | None = None
+
+    def find(self, messages: int, size: int, oldest: int, last: int) -> None:
+        """Take over what the file has for this address at the start; `last` is its last number."""
+        self._filed = self._messages = messages
+        self._bytes, self._filed_at, self._last = size, oldest, last
+
+    # ---- the cell's side -----------------------------------------------------------------
+
+    @property
+    def has_actor(self) -> bool:
+        """Tell whether an actor has this box."""
+        return self._inlet is not None
+
+    def adopt(self, options: BoxOptions) -> None:
+        """Belong to an actor from now on, with its settings."""
+        self.options, self.power = options, options.durability == "power"
+        self._found = self._messages
+
+    async def open(self, inlet: Inlet) -> int:
+        """Return how many messages were there before the actor; raises what ails the file."""
+        self._engine.check()
+        self._inlet = inlet
+        return self._found
+
+    def put(self, parcel: Parcel) -> Awaitable[None] | None:
+        """Give `parcel` its place; what is returned ends when it is kept.
+
+        Raises `MailboxUnavailable` while nothing can be written, `Unencodable` and
+        `MessageTooLarge`.
+        """
+        if not parcel.kept:
+            if not parcel.exempt:
+                self._messages += 1
+            self._asides.append((self._last, parcel))
+            self._hand_out(())
+            return None
+        if self._engine.problem is not None:
+            raise MailboxUnavailable(f"{self.address} cannot keep mail: {self._engine.problem}")
+        record = self._engine.codec.encode(parcel.message, sender())
+        put = self.place(record, parcel)
+        self._engine.link.submit(put)
+        return put
+
+    def place(self, record: bytes, parcel: Parcel | None, crc: int | None = None) -> Put:
+        """Give a record the next number, and count it; somebody is about to have it written."""
+        crc = zlib.crc32(record) if crc is None else crc
+        put = Put(self, self._engine.next_seq(), now_ms(), record, crc, parcel)
+        self._coming[put.seq] = put
+        self._last = put.seq
+        self._messages += 1
+        self._bytes += len(record)
+        return put
+
+    def demand(self, count: int) -> None:
+        """Deliver up to `count` more."""
+        self._credit += count
+        self._hand_out(())
+
+    def begin(self, parcel: Parcel) -> Any:
+        """Return the message, decoded now, or `Unreadable`; from now on it is in the ledger."""
+        assert isinstance(parcel, Kept)
+        if parcel.slot is None:
+            parcel.slot = self._engine.ledger.enter(parcel.seq)
+        self._engine.failpoints.hit("sqlite.begin.after_ledger")
+        if zlib.crc32(parcel.record) != parcel.crc:
+            parcel.unreadable = "corrupt"
+            return Unreadable("corrupt", "the record is not the one that was written")
+        try:
+            return self._engine.codec.decode(parcel.record)
+        except UnreadableRecord as error:
+            parcel.unreadable = error.reason
+            return Unreadable(error.reason, error.text)
+
+    def settle(self, parcel: Parcel, outcome: Outcome) -> Verdict:
+        """Say what becomes of the message; the outcome is on its way to the file."""
+        if not isinstance(parcel, Kept):
+            if not parcel.exempt:
+                self._messages -= 1
+            self._end_turn(Ending(self), outcome)
+            return FINAL
+        if parcel.slot is not None:
+            self._engine.ledger.leave(parcel.slot)
+            parcel.slot = None
+        self._engine.failpoints.hit("sqlite.settle.before_submit")
+        fate = plan_settle(parcel.attempts, parcel.unreadable, outcome, self.options)
+        return self._carry_out(fate, parcel, outcome)
+
+    def _carry_out(self, fate: Fate, parcel: Kept, outcome: Outcome) -> Verdict:
+        retried = parcel.attempts > 0
+        match fate:
+            case Settled():
+                self._forget(parcel)
+                self._retrying -= retried
+                self._end_turn(Ending(self, done=parcel.seq), outcome)
+                return FINAL
+            case Buried(reason, attempts):
+                self._forget(parcel)
+                self._retrying -= retried
+                parcel.attempts = attempts
+                error = outcome.error if isinstance(outcome, Failed) else None
+                letter = self._letter(parcel, reason, error)
+                self._submit(Ending(self, done=parcel.seq, letter=letter))
+                return Dead(reason)
+            case Retried(attempts, within):
+                self._retrying += not retried
+                parcel.attempts = attempts
+                self._submit(Ending(self, tried=(attempts, parcel.seq)))
+                return Again(random.uniform(0.0, within))
+            case Returned():
+                return Again(0.0)
+
+    def depth(self) -> Depth:
+        """Return how much is not settled, from memory."""
+        return Depth(self._messages, self._bytes, self._oldest_s())
+
+    async def close(self, removed: bool) -> None:
+        """Have all outcomes committed; with `removed` the rest becomes dead letters."""
+        if removed:
+            await self._engine.bury_box(self)
+            self._delivered.clear()
+            self._filed = self._messages = self._bytes = 0
+            self._saved = None
+        elif self._ending or self._coming:
+            await self._engine.link.flush()
+        self._filed += len(self._delivered)
+        self._delivered.clear()
+        self._asides.clear()
+        self._inlet, self._credit, self._cursor, self._retrying = None, 0, 0, 0
+
+    # ---- a turn --------------------------------------------------------------------------
+
+    def recall(self, kind: type) -> Any:
+        """Return the state that the last settled turn saved, decoded anew; one of `kind` if none.
+
+        Raises `UnreadableRecord` for one that cannot be read any more.
+        """
+        return kind() if self._saved is None else self._engine.codec.decode_as(self._saved, kind)
+
+    def snapshot(self, saved: Any) -> bytes | None:
+        """Return `saved` as it is kept, None when that is what is kept already."""
+        record = self._engine.codec.encode(saved)
+        return None if record == self._saved else record
+
+    def draft(self, parcel: Parcel) -> None:
+        """Encode a message that is sent in a turn, so that its sender hears of a fault."""
+        parcel.draft = self._engine.codec.encode(parcel.message, sender())
+
+    def find_saved(self, snap: bytes | None) -> None:
+        """Take over the state that the file has."""
+        self._saved = snap
+
+    def _end_turn(self, ending: Ending, outcome: Outcome) -> None:
+        """Submit the end of a message; with a turn, all that belongs to it."""
+        if isinstance(outcome, Handled):
+            if outcome.saved is not None:
+                self._saved = ending.saved = outcome.saved
+                ending.crc = zlib.crc32(outcome.saved)
+            sends = cast("tuple[tuple[SqliteBox, Parcel], ...]", outcome.sends)  # of this store
+            ending.sends = tuple(box.place(parcel.draft, parcel) for box, parcel in sends)
+            ending.then = outcome.then
+        if ending.done is not None or ending.saved or ending.sends or ending.then is not None:
+            self._submit(ending)
+
+    # ---- the engine's side ---------------------------------------------------------------
+
+    def kept(self, puts: list[Put]) -> None:
+        """Take what was committed: straight to the cell, or out of memory again."""
+        fresh: list[Kept] = []
+        for put in puts:
+            del self._coming[put.seq]
+            ahead = len(fresh) + len(self._asides)
+            if self._filed or self._reading or not self._may_deliver(ahead):
+                self._filed_at = self._filed_at if self._filed else put.at
+                self._filed += 1
+            else:
+                self._cursor = put.seq
+                fresh.append(Kept(put))
+        self._hand_out(fresh)
+
+    def refused(self, put: Put, error: Exception) -> None:
+        """Take back the place of a message that is not kept."""
+        del self._coming[put.seq]
+        self._messages -= 1
+        self._bytes -= len(put.record)
+        if self._inlet is not None and put.parcel is not None:
+            self._inlet.dead(put.parcel, "store_failed", error)
+        self._hand_out(())
+
+    def ended(self) -> None:
+        """Note that an outcome is committed, or never will be."""
+        self._ending -= 1
+        if self._filed and not self._reading and self._ending == MOST_OUTCOMES - 1:
+            self._hand_out(())
+
+    def read(self, rows: list[Row]) -> None:
+        """Take what was read from the file, the next in line."""
+        self._reading = False
+        fresh = [Kept(row) for row in rows if row.seq not in self._ahead]
+        self._filed -= len(fresh)
+        if rows:
+            self._cursor, self._filed_at = rows[-1].seq, rows[-1].at
+        else:
+            self._filed = 0
+        self._hand_out([one for one in fresh if not self._is_spent(one)])
+
+    def run_alone(self, row: Row) -> bool:
+        """Deliver one message before its time; False when the actor has no room for it now."""
+        if self._inlet is None or not self._credit:
+            return False
+        self._filed -= 1
+        self._ahead.add(row.seq)
+        parcel = Kept(row)
+        if not self._is_spent(parcel):
+            self._deliver((parcel,))
+        return True
+
+    def has_ended(self, row: Row) -> bool:
+        """Tell whether the handler of a message that was delivered as `row` has ended."""
+        parcel = self._delivered.get(row.seq)
+        return parcel is None or parcel.attempts > row.attempts
+
+    def stay(self) -> None:
+        """Note that the file could not be read: it is read when mail can be kept again."""
+        self._reading = False
+
+    @property
+    def expects(self) -> bool:
+        """Tell whether its actor is going to handle mail by itself."""
+        return self._inlet is not None and self._inlet.is_up
+
+    def fail(self, error: Exception) -> None:
+        """Tell the cell that there will be no more."""
+        if self._inlet is not None:
+            self._inlet.failed(error)
+
+    def go_on(self) -> None:
+        """Deliver what may be delivered now."""
+        self._hand_out(())
+
+    def row(self) -> BoxRow:
+        """Return the figures for people."""
+        age, size = self._oldest_s(), self._bytes
+        return BoxRow(self.address, self._messages, size, age, self._retrying, self.has_actor)
+
+    # ---- delivering ----------------------------------------------------------------------
+
+    def _may_deliver(self, more: int) -> bool:
+        return (
+            self._inlet is not None
+            and self._credit > more
+            and self._ending < MOST_OUTCOMES
+            and not self._engine.runs_alone
+        )
+
+    def _hand_out(self, fresh: list[Kept] | tuple[()]) -> None:
+        """Deliver `fresh`, and the requests whose place has come; then ask the file for more."""
+        if self._inlet is None:
+            return
+        if self._asides:
+            fresh = self._with_asides(fresh)  # type: ignore[assignment]
+        if fresh:
+            self._deliver(fresh)
+        if self._filed and not self._reading and self._may_deliver(0):
+            self._reading = True
+            room = max(1, self._credit - len(self._asides))
+            self._engine.read(self, self._cursor, min(room, PREFETCH))
+
+    def _with_asides(self, fresh: Iterable[Kept]) -> list[Parcel]:
+        """Put the requests between the messages before and after which they were accepted."""
+        line: list[Parcel] = []
+        for parcel in fresh:
+            while self._asides and self._asides[0][0] < parcel.seq:
+                line.append(self._asides.popleft()[1])
+            line.append(parcel)
+        first = self._first_missing()
+        while self._asides and self._credit > len(line):
+            if first is not None and self._asides[0][0] >= first:
+                break
+            line.append(self._asides.popleft()[1])
+        return line
+
+    def _first_missing(self) -> int | None:
+        """Return the least number that the next message not delivered can have; None for none."""
+        if self._filed:
+            return self._cursor + 1
+        return next(iter(self._coming), None)
+
+    def _deliver(self, parcels: Iterable[Parcel]) -> None:
+        assert self._inlet is not None
+        line = tuple(parcels)
+        self._credit = max(0, self._credit - len(line))
+        for parcel in line:
+            if isinstance(parcel, Kept):
+                self._delivered[parcel.seq] = parcel
+                self._retrying += parcel.attempts > 0
+        self._inlet.deliver(line)
+
+    def _is_spent(self, parcel: Kept) -> bool:
+        """Bury a message with which the host has died as often as it may."""
+        if parcel.crashes < self.options.max_crashes:
+            return False
+        assert self._inlet is not None
+        self._messages -= 1
+        self._bytes -= len(parcel.record)
+        letter = self._letter(parcel, "crashed", None)
+        self._submit(Ending(self, done=parcel.seq, letter=letter))
+        self._inlet.dead(parcel, "crashed", None)
+        return True
+
+    # ---- small parts ---------------------------------------------------------------------
+
+    def _submit(self, ending: Ending) -> None:
+        self._ending += 1
+        self._engine.link.submit(ending)
+
+    def _forget(self, parcel: Kept) -> None:
+        self._delivered.pop(parcel.seq, None)
+        self._messages -= 1
+        self._bytes -= len(parcel.record)
+
+    def _letter(self, parcel: Kept, reason: str, error: BaseException | None) -> Letter:
+        return parcel.letter(reason, error, self._engine.codec.label(parcel.record))
+
+    def _oldest_s(self) -> float:
+        if not self._messages:
+            return 0.0
+        first: Kept | Put | None = next(iter(self._delivered.values()), None)
+        at = first.at if first is not None else self._filed_at if self._filed else None
+        if at is None:
+            coming = next(iter(self._coming.values()), None)
+            at = None if coming is None else coming.at
+        return 0.0 if at is None else max(0.0, (now_ms() - at) / 1000)

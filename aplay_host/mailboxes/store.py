@@ -1,0 +1,425 @@
+"""The file of all durable mail, and every statement that is said to it; one thread only."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import StoreCorrupt, StoreHeld, StoreNewer
+from .failpoint import Failpoints
+from .ops import Group
+from .rows import Row, StoredLetter
+
+APPLICATION_ID = 0x61706C79
+VERSION = 1
+SEQ_BITS = 40
+"""What a boot may number; the boot itself stands above."""
+CHECK_SECONDS = 5.0
+WAL_PAGES = 4096
+"""Of 4 KiB each: SQLite moves them into the file when a commit leaves more than that."""
+WAL_LIMIT = 16 * 1024 * 1024
+SIZES = (64, 16, 4, 1)
+"""Rows of one statement; with few texts SQLite compiles each of them once."""
+
+SCHEMA = """
+CREATE TABLE meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;
+CREATE TABLE name(id INTEGER PRIMARY KEY, s TEXT UNIQUE NOT NULL);
+CREATE TABLE msg(seq INTEGER PRIMARY KEY, box INT NOT NULL, at INT NOT NULL, att INT NOT NULL,
+  crash INT NOT NULL, id INT NOT NULL, replay INT NOT NULL, crc INT NOT NULL, body BLOB NOT NULL);
+CREATE INDEX msg_box ON msg(box, seq);
+CREATE TABLE state(box INTEGER PRIMARY KEY, crc INT NOT NULL, snap BLOB NOT NULL);
+CREATE TABLE dead(id INTEGER PRIMARY KEY, box INT NOT NULL, type INT NOT NULL, sender TEXT NOT NULL,
+  at INT NOT NULL, reason TEXT NOT NULL, error TEXT, trace TEXT, att INT NOT NULL,
+  crash INT NOT NULL, replay INT NOT NULL, crc INT NOT NULL, body BLOB NOT NULL);
+"""
+
+_MSG = "seq, box, at, att, crash, id, replay, crc, body"
+_DEAD = "id, box, type, sender, at, reason, error, trace, att, crash, replay"
+
+
+@dataclass(slots=True)
+class BoxCount:
+    """What waits for one address: messages, bytes, and the oldest one's time in ms."""
+
+    messages: int = 0
+    bytes: int = 0
+    oldest: int = 0
+
+
+@dataclass(slots=True)
+class Found:
+    """What the file has at the start: its own name, this boot, and all that is kept in memory."""
+
+    uid: bytes
+    boot: int
+    counts: dict[str, BoxCount] = field(default_factory=dict)
+    states: dict[str, bytes] = field(default_factory=dict)
+    dead: int = 0
+
+
+class Store:
+    """One connection, exclusive: whoever else opens the file hears that it is locked.
+
+    All methods raise `sqlite3.Error` for what the disk or the file does.
+    """
+
+    def __init__(self, path: Path, max_bytes: int, failpoints: Failpoints) -> None:
+        self.path = path
+        self.failpoints = failpoints
+        self._max_bytes = max_bytes
+        self._db: sqlite3.Connection | None = None
+        self._full = True
+        self._names: dict[str, int] = {}
+        self._unwritten: dict[str, int] = {}
+        self._inserts = {n: _insert(n) for n in SIZES}
+        self._deletes = {n: f"DELETE FROM msg WHERE seq IN ({_marks(n)})" for n in SIZES}
+
+    # ---- opening -------------------------------------------------------------------------
+
+    def open(self) -> Found:
+        """Open or make the file, begin a new boot, and return what is there.
+
+        Raises `StoreNewer`, `StoreHeld` and `StoreCorrupt`; the file is as it was then.
+        """
+        made = not self.path.exists()
+        if made:
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            self.connect()
+            return self._begin(made)
+        except sqlite3.Error as error:
+            self.close()
+            raise self._refusal(error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _refusal(self, error: sqlite3.Error) -> Exception:
+        if error.sqlite_errorname in ("SQLITE_BUSY", "SQLITE_LOCKED"):
+            return StoreHeld(f"{self.path} is in use by another process: {error}")
+        if is_corrupt(error):
+            return self.corrupt(str(error))
+        return error
+
+    def corrupt(self, why: str) -> StoreCorrupt:
+        """Return the error for a file that cannot be believed."""
+        return StoreCorrupt(
+            f"{self.path} is damaged: {why}; nothing of it was changed. Stop the host, keep a "
+            f"copy, and read out what can be read with: sqlite3 {self.path.name} .recover"
+        )
+
+    def connect(self) -> None:
+        """Connect, as at the start and after the disk had an error."""
+        db = sqlite3.connect(
+            self.path,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=64,
+        )
+        self._db = db
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise StoreNewer(
+                f"{self.path} is of version {version}, and this aplay-host reads up to {VERSION}; "
+                "install a newer one, nothing of the file was changed"
+            )
+        for pragma in (
+            "auto_vacuum=INCREMENTAL",  # before the journal: in WAL mode it is ignored
+            "locking_mode=EXCLUSIVE",  # before the first read: then there is no -shm file
+            "journal_mode=WAL",
+            f"wal_autocheckpoint={WAL_PAGES}",
+            f"journal_size_limit={WAL_LIMIT}",
+            "temp_store=MEMORY",
+            "trusted_schema=OFF",
+        ):
+            db.execute(f"PRAGMA {pragma}").fetchall()
+        if self._max_bytes:
+            page = db.execute("PRAGMA page_size").fetchone()[0]
+            db.execute(f"PRAGMA max_page_count={max(self._max_bytes // page, 16)}").fetchall()
+        self._full = True
+        db.execute("PRAGMA synchronous=FULL")
+
+    def _begin(self, made: bool) -> Found:
+        db = self._connection
+        db.execute("BEGIN IMMEDIATE")
+        if made or not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+            db.execute("COMMIT")  # auto_vacuum is settled by the first page
+            self._create()
+            db.execute("BEGIN IMMEDIATE")
+        meta = dict(db.execute("SELECT k, v FROM meta"))
+        if not meta["clean"]:
+            self._check()
+        boot = meta["boot"] + 1
+        db.execute("UPDATE meta SET v = ? WHERE k = 'boot'", (boot,))
+        db.execute("UPDATE meta SET v = 0 WHERE k = 'clean'")
+        found = Found(meta["uid"], boot)
+        self._names = {name: id_ for id_, name in db.execute("SELECT id, s FROM name")}
+        address_of = {id_: name for name, id_ in self._names.items()}
+        counting = "SELECT box, count(*), sum(length(body)), min(at) FROM msg GROUP BY box"
+        for box, *figures in db.execute(counting):
+            found.counts[address_of[box]] = BoxCount(*figures)
+        for box, crc, snap in db.execute("SELECT box, crc, snap FROM state"):
+            if zlib.crc32(snap) != crc:
+                raise self.corrupt(f"the state of {address_of[box]} is not what was written")
+            found.states[address_of[box]] = snap
+        found.dead = db.execute("SELECT count(*) FROM dead").fetchone()[0]
+        db.execute("COMMIT")
+        return found
+
+    def _create(self) -> None:
+        db = self._connection
+        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+        first = {"uid": os.urandom(16), "boot": 0, "clean": 1, "tick": 0}
+        db.executemany("INSERT INTO meta VALUES (?, ?)", first.items())
+
+    def _check(self) -> None:
+        """Look the file over after an unclean end, for some seconds at most."""
+        ends = time.monotonic() + CHECK_SECONDS
+        db = self._connection
+        db.set_progress_handler(lambda: time.monotonic() > ends, 10_000)
+        try:
+            verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_INTERRUPT":
+                raise
+            verdict = "ok"  # as far as it came
+        finally:
+            db.set_progress_handler(None, 0)
+        if verdict != "ok":
+            raise self.corrupt(verdict)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it is connected."""
+        return self._db is not None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise sqlite3.OperationalError("the file is not open")
+        return self._db
+
+    def close(self) -> None:
+        """Let go of the file."""
+        db, self._db = self._db, None
+        if db is not None:
+            db.close()
+
+    def end(self) -> None:
+        """Note that all is in order, move the log into the file, and let go of it."""
+        self._set_full(True)
+        self._connection.execute("UPDATE meta SET v = 1 WHERE k = 'clean'")
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.close()
+
+    # ---- groups --------------------------------------------------------------------------
+
+    def number(self, name: str) -> int:
+        """Return the number that stands for an address or a type in the file."""
+        found = self._names.get(name)
+        if found is None:
+            found = self._names[name] = self._unwritten[name] = len(self._names) + 1
+        return found
+
+    @contextmanager
+    def transaction(self, *, full: bool) -> Iterator[sqlite3.Connection]:
+        """Do all of the block or nothing; with `full` it is safe from a power cut at the end."""
+        self._set_full(full)
+        db = self._connection
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+            if self._unwritten:
+                new = [(id_, name) for name, id_ in self._unwritten.items()]
+                db.executemany("INSERT OR IGNORE INTO name VALUES (?, ?)", new)
+            self.failpoints.hit("sqlite.group.before_commit")
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:  # usually SQLite has rolled back by itself
+                db.execute("ROLLBACK")
+            raise
+        self._unwritten.clear()
+
+    def commit(self, group: Group) -> None:
+        """Do all of `group` in one transaction; on an error nothing of it is done."""
+        with self.transaction(full=group.full):
+            self._write(group)
+
+    def _write(self, group: Group) -> None:
+        db = self._connection
+        for chunk in _chunks(group.puts):
+            db.execute(self._inserts[len(chunk)], [value for row in chunk for value in row])
+        if group.attempts:
+            db.executemany("UPDATE msg SET att = ? WHERE seq = ?", group.attempts)
+        if group.letters:
+            db.executemany(f"INSERT OR REPLACE INTO dead VALUES ({_marks(13)})", group.letters)
+        for seqs in _chunks(group.deletes):
+            db.execute(self._deletes[len(seqs)], seqs)
+        if group.states:
+            db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", group.states)
+        if group.revived:
+            db.executemany("DELETE FROM dead WHERE id = ?", [(id_,) for id_ in group.revived])
+
+    def _set_full(self, full: bool) -> None:
+        if full != self._full:
+            self._connection.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
+            self._full = full
+
+    def tick(self) -> None:
+        """Make what was committed without waiting for the disk safe from a power cut."""
+        self._set_full(True)
+        self._connection.execute("UPDATE meta SET v = v + 1 WHERE k = 'tick'")
+
+    def checkpoint(self) -> None:
+        """Move the log into the file as far as possible, and give back some free pages."""
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._connection.execute("PRAGMA incremental_vacuum(256)").fetchall()
+
+    # ---- the start -----------------------------------------------------------------------
+
+    def present(self, seqs: Iterable[int]) -> dict[int, str]:
+        """Return which of these wait, each with its address."""
+        db = self._connection
+        ask = "SELECT m.seq, n.s FROM msg m JOIN name n ON n.id = m.box WHERE m.seq = ?"
+        found = (db.execute(ask, (seq,)).fetchone() for seq in seqs)
+        return dict(row for row in found if row is not None)
+
+    def charge(self, seqs: Iterable[int]) -> None:
+        """Count one crash more for each of these."""
+        with self.transaction(full=True) as db:
+            charged = [(seq,) for seq in seqs]
+            db.executemany("UPDATE msg SET crash = crash + 1 WHERE seq = ?", charged)
+
+    # ---- looking -------------------------------------------------------------------------
+
+    def read(self, address: str, after: int, count: int) -> list[Row]:
+        """Return the next messages for an address, first come first."""
+        ask = f"SELECT {_MSG} FROM msg WHERE box = ? AND seq > ? ORDER BY seq LIMIT ?"
+        given = (self.number(address), after, count)
+        return [Row(*row) for row in self._connection.execute(ask, given)]
+
+    def read_one(self, seq: int) -> Row | None:
+        """Return one message."""
+        row = self._connection.execute(f"SELECT {_MSG} FROM msg WHERE seq = ?", (seq,)).fetchone()
+        return None if row is None else Row(*row)
+
+    def letters(self, limit: int | None, ids: Sequence[int] | None = None) -> list[StoredLetter]:
+        """Return dead letters, the newest first: `ids` with what is in them, or all without."""
+        where, body = (
+            ("", "NULL") if ids is None else (f" WHERE d.id IN ({_marks(len(ids))})", "body")
+        )
+        columns = ", ".join(f"d.{name}" for name in _DEAD.split(", "))
+        ask = (
+            f"SELECT {columns}, length(body), {body}, a.s, t.s FROM dead d "
+            "JOIN name a ON a.id = d.box JOIN name t ON t.id = d.type"
+            f"{where} ORDER BY d.at DESC, d.id DESC LIMIT ?"
+        )
+        found = self._connection.execute(ask, (*(ids or ()), -1 if limit is None else limit))
+        return [_letter(*row) for row in found]
+
+    def ids_without_handler(self, types: Iterable[str]) -> list[int]:
+        """Return the letters of these types that are there because nobody knew the type."""
+        ask = (
+            "SELECT d.id FROM dead d JOIN name t ON t.id = d.type "
+            "WHERE d.reason = 'no_handler' AND t.s = ? ORDER BY d.id"
+        )
+        return [row[0] for name in types for row in self._connection.execute(ask, (name,))]
+
+    def bury_box(self, address: str, label: Callable[[bytes], tuple[str, str]], at: int) -> int:
+        """Make dead letters of all that waits for an address, and forget its state.
+
+        `label` tells the type and the sender of a record. Returns how many letters that made.
+        """
+        count, box = 0, self.number(address)
+        with self.transaction(full=True) as db:
+            ask = f"SELECT {_MSG} FROM msg WHERE box = ? ORDER BY seq"
+            for row in (Row(*values) for values in db.execute(ask, (box,))):
+                type_, sender = label(row.record)
+                letter = (row.id, box, self.number(type_), sender, at, "removed", None, None)
+                more = (row.attempts, row.crashes, row.replays, row.crc, row.record)
+                db.execute(f"INSERT OR REPLACE INTO dead VALUES ({_marks(13)})", (*letter, *more))
+                count += 1
+            db.execute("DELETE FROM msg WHERE box = ?", (box,))
+            db.execute("DELETE FROM state WHERE box = ?", (box,))
+        return count
+
+    def drop(self, ids: Iterable[int]) -> list[int]:
+        """Forget these letters; return which of them were there."""
+        say = "DELETE FROM dead WHERE id = ?"
+        with self.transaction(full=True) as db:
+            return [id_ for id_ in ids if db.execute(say, (id_,)).rowcount]
+
+    def trim(self, keep: int) -> int:
+        """Forget all but the newest letters; return how many there are."""
+        db = self._connection
+        count: int = db.execute("SELECT count(*) FROM dead").fetchone()[0]
+        if count > keep:
+            db.execute(
+                "DELETE FROM dead WHERE id IN (SELECT id FROM dead ORDER BY at, id LIMIT ?)",
+                (count - keep,),
+            )
+        return min(count, keep)
+
+    def back_up(self, path: Path) -> int:
+        """Write all that is committed into a new file of the owner's; return its bytes."""
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            self._connection.execute("VACUUM INTO ?", (str(path),))
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return path.stat().st_size
+
+
+def is_corrupt(error: sqlite3.Error) -> bool:
+    """Tell whether the file itself is wrong."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
+def _letter(
+    id_: int, box: int, type_: int, sender: str, at: int, reason: str, *rest: Any
+) -> StoredLetter:
+    error, trace, attempts, crashes, replays, size, record, address, type_name = rest
+    return StoredLetter(
+        id=id_,
+        address=address,
+        type=type_name,
+        sender=sender,
+        at=at / 1000,
+        reason=reason,
+        error=error,
+        trace=trace,
+        attempts=attempts,
+        crashes=crashes,
+        replays=replays,
+        size=size,
+        record=record,
+    )
+
+
+def _marks(count: int) -> str:
+    return ",".join("?" * count)
+
+
+def _insert(rows: int) -> str:
+    values = ",".join([f"({_marks(9)})"] * rows)
+    return f"INSERT OR IGNORE INTO msg VALUES {values}"
+
+
+def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """Cut `items` into pieces of the lengths for which there is a statement."""
+    at = 0
+    for size in SIZES:
+        while len(items) - at >= size:
+            yield items[at : at + size]
+            at += size
