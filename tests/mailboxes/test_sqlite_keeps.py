@@ -13,6 +13,8 @@ from aplay_host.mailboxes import MailRow
 
 from .rig import Order, Stuck, crash_image, rig, until
 
+pytestmark = pytest.mark.real_time
+
 
 async def test_mail_of_a_held_actor_is_handled_in_order_after_the_next_start(
     tmp_path: Path,

@@ -11,6 +11,8 @@ from aplay_host.mailboxes import EngineSettings
 
 from .rig import Rig, rig, until
 
+pytestmark = pytest.mark.real_time
+
 
 async def _dead(it: Rig, count: int, name: str = "a") -> None:
     """Let `count` messages of an actor die, in order."""

@@ -12,6 +12,8 @@ from aplay_host.mailboxes import EngineSettings, accept
 
 from .rig import QUICK, Keeper, Order, rig, until
 
+pytestmark = pytest.mark.real_time
+
 
 async def test_a_message_is_dead_after_exactly_as_many_attempts_as_it_may_have(
     tmp_path: Path,
