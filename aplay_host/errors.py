@@ -14,6 +14,7 @@
     ├── Refuse                     a handler answers with an error without failing
     ├── StartFailed                the actor does not run; it keeps its mail
     ├── Escalated                  a child's failure that became its parent's
+    ├── BadMessageType (ValueError)  a class that is to be kept cannot be, or its name is taken
     ├── Unencodable                a message that a mailbox cannot keep, told at the `tell`
     ├── MessageTooLarge            a message over the mailbox's limit, told at the `tell`
     ├── MailboxUnavailable         the store takes nothing now; the message may be in doubt
@@ -59,6 +60,7 @@ __all__ = [
     "AskCycle",
     "AskTimeout",
     "BadAddress",
+    "BadMessageType",
     "CommandError",
     "ConfigError",
     "Escalated",
@@ -143,6 +145,10 @@ class StateDirError(AplayError):
     """The state directory cannot be made, read or written."""
 
     exit_code: ClassVar[int] = 78
+
+
+class BadMessageType(AplayError, ValueError):
+    """A class that is to be kept cannot be: its name, its kind, or what an actor says of it."""
 
 
 class Unencodable(AplayError):

@@ -15,12 +15,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._door import lazy
+from ..errors import UnreadableRecord
 from .mailbox import MailBox, QueueMailBox
-from .messages import BadTypeName, message, upcast
+from .messages import message, upcast
 from .objectmailbox import ObjectMailbox
 
 if TYPE_CHECKING:
-    from ..errors import UnreadableRecord
     from .boxoptions import BoxOptions, EngineSettings
     from .codec import HARD_MAX_BODY, Codec, Label
     from .engine import SqliteEngine
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = [
     "HARD_MAX_BODY",
     "POINTS",
-    "BadTypeName",
     "BoxOptions",
     "BoxRow",
     "Codec",
@@ -58,7 +57,7 @@ __getattr__ = lazy(
     __name__,
     {
         "boxoptions": ("BoxOptions", "EngineSettings"),
-        "codec": ("HARD_MAX_BODY", "Codec", "Label", "UnreadableRecord"),
+        "codec": ("HARD_MAX_BODY", "Codec", "Label"),
         "engine": ("SqliteEngine",),
         "failpoint": ("POINTS", "Failpoints"),
         "rows": ("BoxRow", "EngineStats", "MailRow", "StoredLetter"),

@@ -86,18 +86,19 @@ class Codec:
     def decode_as(self, record: bytes, cls: type) -> Any:
         """Return the message in `record` as a `cls`, whether that is registered yet or not.
 
-        For code that is on its way in: upcasters are those of its own module. Raises as
-        `decode` does, and as `TypeRegistry.register`.
+        For a `saved_type`, also of code that is on its way in: its own module's upcasters count.
+        Raises as `decode` does, and `BadMessageType`.
         """
         head = _open(record)
-        reader = self.types.reader(head.type)
-        if reader is None or reader.cls is not cls:
-            types = TypeRegistry()
-            types.register(cls)
-            reader = types.reader(head.type)
-            if reader is None:
-                raise UnreadableRecord("no_handler", types.why_unknown(head.type))
-        return _read(reader, head.body, head.type)
+        reader = self.types.reader_as(head.type, cls)
+        if reader is None:
+            wanted = name_of(cls) or cls.__qualname__
+            raise UnreadableRecord("no_handler", f"nothing leads from {head.type} to {wanted}")
+        message = _read(reader, head.body, head.type)
+        if not isinstance(message, cls):
+            found = type(message).__qualname__
+            raise UnreadableRecord("undecodable", f"found {found}, wanted {cls.__qualname__}")
+        return message
 
     def label(self, record: bytes) -> Label:
         """Return type and sender of `record`, without a look at its body; never raises."""
@@ -116,7 +117,7 @@ class Codec:
         try:
             return msgspec.json.decode(msgspec.json.encode(UNPACK(head.body), enc_hook=repr))
         except Exception as error:
-            raise UnreadableRecord("undecodable", _told(error)) from error
+            raise UnreadableRecord("undecodable", _told(error)) from None
 
     def _plain_body(self, message: Any) -> bytes:
         found = survey(message, self.max_body)
@@ -134,7 +135,7 @@ class Codec:
     def _typed_body(self, message: Any, name: str) -> bytes:
         reader = self.types.reader(name)
         if reader is None:
-            raise Unencodable("$", f"{self.types.why_unknown(name)}; see 'accepts' of actors")
+            raise Unencodable("$", self.types.why_unknown(name))
         body = _pack_typed(message, reader)
         if may_nest_deep(body) and is_deep(UNPACK(body)):
             raise Unencodable("$", DEEP)
@@ -160,7 +161,7 @@ def _read(reader: Reader, body: Any, name: str) -> Any:
     try:
         return reader.read(body)
     except Exception as error:  # also what an upcaster or a __post_init__ of an author raises
-        raise UnreadableRecord("undecodable", f"{name}: {_told(error)}") from error
+        raise UnreadableRecord("undecodable", f"{name}: {_told(error)}") from None
 
 
 def _pack_typed(message: Any, reader: Reader) -> bytes:
@@ -173,7 +174,7 @@ def _pack_typed(message: Any, reader: Reader) -> bytes:
     except (TypeError, OverflowError, UnicodeEncodeError, msgspec.EncodeError):
         raise _refusal(message, _is_unpackable) from None
     except Exception as error:  # what a model's own serializers raise
-        raise Unencodable("$", _told(error)) from error
+        raise Unencodable("$", _told(error)) from None
 
 
 def _prove(reader: Reader, body: bytes, name: str) -> None:
@@ -181,7 +182,7 @@ def _prove(reader: Reader, body: bytes, name: str) -> None:
     try:
         reader.read(body)
     except Exception as error:
-        raise Unencodable("$", f"{name} cannot be read back: {_told(error)}") from error
+        raise Unencodable("$", f"{name} cannot be read back: {_told(error)}") from None
     reader.proven = True
 
 

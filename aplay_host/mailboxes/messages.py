@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, TypeVar
 
-from ..kernel import AplayError
+from ..errors import BadMessageType
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[[Any], Any])
@@ -16,10 +17,6 @@ _BASE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*:[A-Za-z_][A-Za-z0-9_.]*", re.ASCII
 _MAJOR = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 _LONGEST = 200
 _MESSAGE, _UPCAST = "__aplay_message__", "__aplay_upcast__"
-
-
-class BadTypeName(AplayError, ValueError):
-    """What was given to `message` or `upcast` is no name, or leads nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ def message(name: str) -> Callable[[C], C]:
     what the store has, so that the class itself may be moved and renamed. It is not inherited.
     Nothing is registered here: an actor says what it takes by ``accepts = (Order,)``.
 
-    Raises `BadTypeName`.
+    Raises `BadMessageType`.
     """
     parse_name(name)
 
@@ -68,11 +65,11 @@ def upcast(base: str, old: int, new: int) -> Callable[[F], F]:
     major `new` has in its place. It stands in the module of the class that it leads to, or of
     the actor that accepts it. Several are applied one after another.
 
-    Raises `BadTypeName`.
+    Raises `BadMessageType`.
     """
     _check_base(base)
     if not 0 < old < new:
-        raise BadTypeName(f"upcast of {base} from {old!r} to {new!r}: wanted is 0 < old < new")
+        raise BadMessageType(f"upcast of {base} from {old!r} to {new!r}: wanted is 0 < old < new")
 
     def mark(function: F) -> F:
         setattr(function, _UPCAST, Step(base, old, new))
@@ -82,22 +79,24 @@ def upcast(base: str, old: int, new: int) -> Callable[[F], F]:
 
 
 def parse_name(name: str) -> TypeName:
-    """Take ``dist:Name@major`` apart; raises `BadTypeName`."""
+    """Take ``dist:Name@major`` apart; raises `BadMessageType`."""
     base, _, major = str(name).rpartition("@")
     _check_base(base or str(name))
     if not _MAJOR.fullmatch(major) or len(name) > _LONGEST:
-        raise BadTypeName(f"{name!r}: wanted is a major version, as in 'acme-shop:Order@2'")
+        raise BadMessageType(f"{name!r}: wanted is a major version, as in 'acme-shop:Order@2'")
     return TypeName(base, int(major))
 
 
 def _check_base(base: str) -> None:
     if not _BASE.fullmatch(base):
-        raise BadTypeName(
+        raise BadMessageType(
             f"{base!r}: wanted is the distribution in small letters and a name, as in "
             "'acme-shop:Order'"
         )
     if base.startswith("aplay:"):
-        raise BadTypeName(f"{base!r}: the names of 'aplay' are its own; take your distribution's")
+        raise BadMessageType(
+            f"{base!r}: the names of 'aplay' are its own; take your distribution's"
+        )
 
 
 def name_of(cls: type) -> str | None:
@@ -108,5 +107,5 @@ def name_of(cls: type) -> str | None:
 
 def step_of(thing: object) -> Step | None:
     """Return what `upcast` has marked a function with, or None."""
-    step = getattr(thing, _UPCAST, None) if callable(thing) else None
+    step = thing.__dict__.get(_UPCAST) if isinstance(thing, FunctionType) else None
     return step if isinstance(step, Step) else None

@@ -10,7 +10,8 @@ from typing import Any
 MAX_NESTING = 64
 KINDS = "None, bool, int of 64 bit, float, str, bytes, list, and dict with str keys"
 
-_SCALARS = frozenset({type(None), bool, float, str, bytes})
+PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, dict})
+_SCALARS = PLAIN - {int, list, dict}
 _NESTS = bytes((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
 _OTHERS = bytes(set(range(256)) - set(_NESTS))
 

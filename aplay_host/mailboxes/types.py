@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
+from types import FunctionType
 from typing import Any
 
 import msgspec
 
-from .messages import BadTypeName, Step, TypeName, name_of, parse_name, step_of
+from ..errors import BadMessageType
+from .messages import Step, TypeName, name_of, parse_name, step_of
+from .plain import PLAIN
 
 ANY = "aplay:any@1"
 """The name of plain values, which need no class."""
@@ -17,7 +20,9 @@ ANY = "aplay:any@1"
 PACK = msgspec.msgpack.Encoder().encode
 UNPACK: Callable[[Any], Any] = msgspec.msgpack.Decoder().decode
 
-Upcaster = Callable[[Any], Any]
+Upcaster = FunctionType
+Steps = dict[tuple[str, int], tuple[Step, Upcaster]]
+"""By base and the major from which they lead."""
 
 
 class Reader:
@@ -54,20 +59,19 @@ class TypeRegistry:
 
     def __init__(self) -> None:
         self._classes: dict[TypeName, type] = {}
-        self._steps: dict[tuple[str, int], tuple[Step, Upcaster]] = {}
+        self._steps: Steps = {}
         self._readers: dict[str, Reader] = {ANY: Reader(object)}
 
     def register(self, *classes: type) -> frozenset[str]:
         """Know `classes`, and the upcasters in their modules; return what can be read now.
 
         These are the names, older majors included, that could not be read before. Raises
-        `BadTypeName` where a class has no name or one that belongs to another class, or where
-        two functions are marked for one step, and `TypeError` for a class of another kind;
-        nothing is changed then.
+        `BadMessageType` where a class is of another kind, has no name or one that belongs to
+        another class, or where two functions are marked for one step; nothing is changed then.
         """
         return self.learn(classes, {cls.__module__ for cls in classes})
 
-    def learn(self, classes: tuple[type, ...] | list[type], modules: set[str]) -> frozenset[str]:
+    def learn(self, classes: Collection[type], modules: Set[str]) -> frozenset[str]:
         """Know `classes`, and the upcasters in `modules`; as `register` otherwise."""
         known = _joined(self._classes, classes)
         steps = _renewed(self._steps, modules)
@@ -80,15 +84,28 @@ class TypeRegistry:
         """Return what reads bodies of that name, or None."""
         return self._readers.get(name)
 
+    def reader_as(self, name: str, cls: type) -> Reader | None:
+        """Return what reads bodies of that name as a `cls`, registered or not, or None.
+
+        Upcasters are those that are known, and those in its module. Raises as `register`.
+        """
+        reader = self._readers.get(name)
+        if cls in PLAIN:
+            return reader if name == ANY else None
+        if reader is not None and reader.cls is cls:
+            return reader
+        known = {checked_name(cls): cls}
+        return _readers(known, _renewed(self._steps, {cls.__module__})).get(name)
+
     def why_unknown(self, name: str) -> str:
         """Say why there is no reader for `name`."""
         try:
             wanted = parse_name(name)
-        except BadTypeName:
+        except BadMessageType:
             return f"{name!r} is no name of a type"
         majors = sorted(one.major for one in self._classes if one.base == wanted.base)
         if not majors:
-            return f"no class of the name {name} is accepted by an actor that is loaded"
+            return f"no actor that is loaded accepts a class named {name}"
         if wanted.major > majors[-1]:
             return f"{name} is newer than what is loaded, {wanted.base}@{majors[-1]}"
         return f"no upcast leads from {name} to {wanted.base}@{majors[-1]}"
@@ -99,57 +116,79 @@ def accept(types: TypeRegistry, *actors: type) -> frozenset[str]:
 
     Upcasters are found in the modules of these classes and of the actors. Returns and raises
     what `TypeRegistry.register` does. It may be called again for the same classes, and is to
-    be after each reload, with the actors that run then.
+    be after each change of code, before an actor handles mail with the new one.
     """
     classes: list[type] = []
     modules: set[str] = set()
     for actor in actors:
-        saved = getattr(actor, "saved_type", None)
-        taken = [*getattr(actor, "accepts", ()), *((saved,) if saved else ())]
+        taken = [cls for cls in _taken_by(actor) if cls not in PLAIN]
         if taken:
             classes += taken
             modules |= {actor.__module__, *(cls.__module__ for cls in taken)}
     return types.learn(classes, modules)
 
 
-def _joined(known: Mapping[TypeName, type], classes: Any) -> dict[TypeName, type]:
-    """Return `known` with `classes`; raises `BadTypeName` where a name has two owners."""
-    named = [(_checked_name(cls), cls) for cls in classes]
-    renewed = {_place(cls) for _, cls in named}
-    joined = {name: cls for name, cls in known.items() if _place(cls) not in renewed}
-    for name, cls in named:
-        other = joined.setdefault(name, cls)
-        if _place(other) != _place(cls):
-            raise BadTypeName(
-                f"two classes are named {name}: {_place(other)} and {_place(cls)}; "
-                "give one of them another name, or the next major"
-            )
-        joined[name] = cls
-    return joined
-
-
-def _checked_name(cls: Any) -> TypeName:
-    """Return the name of a class that can be kept; raises `BadTypeName` and `TypeError`."""
-    name = name_of(cls) if isinstance(cls, type) else None
+def checked_name(cls: type) -> TypeName:
+    """Return the name of a class that can be kept; raises `BadMessageType`."""
+    name = name_of(cls)
     if name is None:
-        raise BadTypeName(
+        raise BadMessageType(
             f"{_place(cls)} has no name to be kept under; write @message('dist:Name@1') above it"
         )
-    if not (_is_struct(cls) or dataclasses.is_dataclass(cls) or _is_model(cls)):
+    if not (issubclass(cls, msgspec.Struct) or dataclasses.is_dataclass(cls) or _is_model(cls)):
         kinds = "a msgspec Struct, a dataclass or a pydantic model"
-        raise TypeError(f"{_place(cls)} is kept as {name}: wanted is {kinds}")
+        raise BadMessageType(f"{_place(cls)} is to be kept as {name}: wanted is {kinds}")
     return parse_name(name)
 
 
-def _renewed(
-    steps: Mapping[tuple[str, int], tuple[Step, Upcaster]], modules: set[str]
-) -> dict[tuple[str, int], tuple[Step, Upcaster]]:
-    """Return `steps` with those that `modules` have now in place of those they had."""
-    renewed = {key: it for key, it in steps.items() if it[1].__module__ not in modules}
+def _taken_by(actor: type) -> list[type]:
+    """Return `accepts` and `saved_type` of an actor class; raises `BadMessageType`."""
+    accepts = getattr(actor, "accepts", ())
+    saved = getattr(actor, "saved_type", None)
+    taken = [*(accepts if isinstance(accepts, tuple | list) else ()), *((saved,) if saved else ())]
+    if not isinstance(accepts, tuple | list) or not all(isinstance(cls, type) for cls in taken):
+        raise BadMessageType(
+            f"{_place(actor)}: accepts is {accepts!r} and saved_type {saved!r}; wanted are a "
+            "tuple of classes and a class"
+        )
+    return taken
+
+
+def _joined(known: Mapping[TypeName, type], classes: Collection[type]) -> dict[TypeName, type]:
+    """Return `known` with `classes`; raises `BadMessageType` where a name has two owners.
+
+    Of several generations it is the one that its module has now, else the last.
+    """
+    kept = [cls for cls in known.values() if not _is_replaced(cls)]
+    newest_last = sorted([*kept, *classes], key=_is_replaced, reverse=True)
+    joined: dict[TypeName, type] = {}
+    for cls in {_place(cls): cls for cls in newest_last}.values():
+        other = joined.setdefault(checked_name(cls), cls)
+        if other is not cls:
+            raise BadMessageType(
+                f"two classes are named {name_of(cls)}: {_place(other)} and {_place(cls)}; "
+                "give one of them another name, or the next major"
+            )
+    return joined
+
+
+def _is_replaced(thing: type | Upcaster) -> bool:
+    """Tell whether the module of `thing` was loaded anew since, without it or with a newer one."""
+    found: Any = sys.modules.get(thing.__module__)
+    if found is None or "<" in thing.__qualname__:
+        return False
+    for name in thing.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is not thing
+
+
+def _renewed(steps: Steps, modules: Set[str]) -> Steps:
+    """Return `steps` with those in `modules`, and without those that were replaced."""
+    renewed = {key: it for key, it in steps.items() if not _is_replaced(it[1])}
     for step, function in _found(modules):
         other = renewed.setdefault((step.base, step.old), (step, function))[1]
         if _place(other) != _place(function):
-            raise BadTypeName(
+            raise BadMessageType(
                 f"two functions upcast {step.base}@{step.old}: {_place(other)} and "
                 f"{_place(function)}; leave one of them"
             )
@@ -157,16 +196,14 @@ def _renewed(
     return renewed
 
 
-def _found(modules: set[str]) -> Iterator[tuple[Step, Upcaster]]:
+def _found(modules: Set[str]) -> Iterator[tuple[Step, Upcaster]]:
     for module in sorted(modules):
         for thing in list(getattr(sys.modules.get(module), "__dict__", {}).values()):
             if step := step_of(thing):
                 yield step, thing
 
 
-def _readers(
-    classes: Mapping[TypeName, type], steps: Mapping[tuple[str, int], tuple[Step, Upcaster]]
-) -> dict[str, Reader]:
+def _readers(classes: Mapping[TypeName, type], steps: Steps) -> dict[str, Reader]:
     """Return a reader for each class, and for each older major from which steps lead to one."""
     readers = {str(name): Reader(cls) for name, cls in classes.items()}
     for base, old in steps:
@@ -184,15 +221,14 @@ def _decoder_of(cls: type) -> Callable[[Any], Any]:
     """Return what makes an instance of `cls` from bytes."""
     if cls is object:
         return UNPACK
-    if not _is_model(cls):
+    if _is_model(cls):
+        validate: Callable[[Any], Any] = cls.model_validate  # type: ignore[attr-defined]
+        return lambda body: validate(UNPACK(body))
+    try:
         decode: Callable[[Any], Any] = msgspec.msgpack.Decoder(cls).decode
-        return decode
-    validate: Callable[[Any], Any] = cls.model_validate  # type: ignore[attr-defined]
-    return lambda body: validate(UNPACK(body))
-
-
-def _is_struct(cls: type) -> bool:
-    return issubclass(cls, msgspec.Struct)
+    except Exception as error:
+        raise BadMessageType(f"{_place(cls)} has fields that cannot be read: {error}") from error
+    return decode
 
 
 def _is_model(cls: type) -> bool:
@@ -200,5 +236,5 @@ def _is_model(cls: type) -> bool:
     return hasattr(cls, "model_validate") and hasattr(cls, "model_dump")
 
 
-def _place(thing: Any) -> str:
-    return f"{thing.__module__}:{thing.__qualname__}" if callable(thing) else repr(thing)
+def _place(thing: type | Upcaster) -> str:
+    return f"{thing.__module__}:{thing.__qualname__}"

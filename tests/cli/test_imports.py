@@ -17,7 +17,7 @@ sys.argv[0] = "aplay-host"
 from aplay_host.cli import main
 main()
 """
-HEAVY = {"pydantic", "starlette", "uvicorn", "pluggy", "prometheus_client", "rich"}
+HEAVY = {"msgspec", "pydantic", "starlette", "uvicorn", "pluggy", "prometheus_client", "rich"}
 GUESTS = {"logwatch", "counter", "odd"}
 
 
