@@ -18,7 +18,18 @@ import msgspec
 
 from ..errors import MessageTooLarge, Unencodable, UnreadableRecord
 from .messages import name_of
-from .plain import MAX_NESTING, Survey, describe, find_culprit, is_deep, may_nest_deep, survey
+from .plain import (
+    MAX_NESTING,
+    Parts,
+    Survey,
+    describe,
+    find_culprit,
+    is_deep,
+    may_nest_deep,
+    parts,
+    plain_parts,
+    survey,
+)
 from .types import ANY, PACK, UNPACK, Reader, TypeRegistry
 
 VERSION = 1
@@ -81,7 +92,7 @@ class Codec:
         reader = self.types.reader(head.type)
         if reader is None:
             raise UnreadableRecord("no_handler", self.types.why_unknown(head.type))
-        return _read(reader, head.body, head.type)
+        return _read(reader.read, head)
 
     def decode_as(self, record: bytes, cls: type) -> Any:
         """Return the message in `record` as a `cls`, whether that is registered yet or not.
@@ -94,7 +105,7 @@ class Codec:
         if reader is None:
             wanted = name_of(cls) or cls.__qualname__
             raise UnreadableRecord("no_handler", f"nothing leads from {head.type} to {wanted}")
-        message = _read(reader, head.body, head.type)
+        message = _read(reader.read, head)
         if not isinstance(message, cls):
             found = type(message).__qualname__
             raise UnreadableRecord("undecodable", f"found {found}, wanted {cls.__qualname__}")
@@ -113,11 +124,7 @@ class Codec:
 
         Bytes become base64, what JSON has no word for null or a text. Raises `UnreadableRecord`.
         """
-        head = _open(record)
-        try:
-            return msgspec.json.decode(msgspec.json.encode(UNPACK(head.body), enc_hook=repr))
-        except Exception as error:
-            raise UnreadableRecord("undecodable", _told(error)) from None
+        return _read(_to_json, _open(record))
 
     def _plain_body(self, message: Any) -> bytes:
         found = survey(message, self.max_body)
@@ -130,7 +137,7 @@ class Codec:
                 return PACK(message)
             except UnicodeEncodeError:
                 pass  # half of a surrogate pair, somewhere
-        raise _refusal(message, _is_foreign)
+        raise _refusal(message, _is_foreign, plain_parts)
 
     def _typed_body(self, message: Any, name: str) -> bytes:
         reader = self.types.reader(name)
@@ -152,16 +159,21 @@ def _open(record: bytes) -> _Record:
         raise UnreadableRecord("undecodable", _told(error)) from None
     if head.v != VERSION:
         raise UnreadableRecord("undecodable", f"a record of version {head.v}: known is {VERSION}")
-    if len(head.body) > HARD_MAX_BODY:
-        raise UnreadableRecord("too_large", _size_text(len(head.body), HARD_MAX_BODY))
     return head
 
 
-def _read(reader: Reader, body: Any, name: str) -> Any:
+def _read(read: Callable[[Any], Any], head: _Record) -> Any:
+    if len(head.body) > HARD_MAX_BODY:
+        told = f"a body of {len(head.body)} bytes, where at most {HARD_MAX_BODY} are read"
+        raise UnreadableRecord("too_large", told)
     try:
-        return reader.read(body)
+        return read(head.body)
     except Exception as error:  # also what an upcaster or a __post_init__ of an author raises
-        raise UnreadableRecord("undecodable", f"{name}: {_told(error)}") from None
+        raise UnreadableRecord("undecodable", f"{head.type}: {_told(error)}") from None
+
+
+def _to_json(body: Any) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(UNPACK(body), enc_hook=repr))
 
 
 def _pack_typed(message: Any, reader: Reader) -> bytes:
@@ -172,7 +184,7 @@ def _pack_typed(message: Any, reader: Reader) -> bytes:
     except RecursionError:
         raise Unencodable("$", DEEP) from None
     except (TypeError, OverflowError, UnicodeEncodeError, msgspec.EncodeError):
-        raise _refusal(message, _is_unpackable) from None
+        raise _refusal(message, _is_unpackable, parts) from None
     except Exception as error:  # what a model's own serializers raise
         raise Unencodable("$", _told(error)) from None
 
@@ -186,8 +198,10 @@ def _prove(reader: Reader, body: bytes, name: str) -> None:
     reader.proven = True
 
 
-def _refusal(message: Any, is_bad: Callable[[Any], bool]) -> Unencodable:
-    path, culprit = find_culprit(message, is_bad)
+def _refusal(
+    message: Any, is_bad: Callable[[Any], bool], parts: Callable[[Any], Parts]
+) -> Unencodable:
+    path, culprit = find_culprit(message, is_bad, parts)
     return Unencodable(path, describe(culprit))
 
 
@@ -210,7 +224,3 @@ def _told(error: Exception) -> str:
         parts = (f"{it['msg']} - at {'.'.join(map(str, it['loc']))}" for it in errors())
         return f"{type(error).__name__}: {'; '.join(parts)}"[:500]
     return f"{type(error).__name__}: {error}"[:500]
-
-
-def _size_text(size: int, most: int) -> str:
-    return f"a body of {size} bytes; at most {most} can be read"

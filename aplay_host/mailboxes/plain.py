@@ -10,6 +10,8 @@ from typing import Any
 MAX_NESTING = 64
 KINDS = "None, bool, int of 64 bit, float, str, bytes, list, and dict with str keys"
 
+Parts = Iterator[tuple[str, Any]]
+
 PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, dict})
 _SCALARS = PLAIN - {int, list, dict}
 _NESTS = bytes((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
@@ -76,11 +78,13 @@ def may_nest_deep(body: bytes) -> bool:
     return len(body.translate(None, _OTHERS)) > MAX_NESTING
 
 
-def find_culprit(value: Any, is_bad: Callable[[Any], bool]) -> tuple[str, Any]:
+def find_culprit(
+    value: Any, is_bad: Callable[[Any], bool], parts: Callable[[Any], Parts]
+) -> tuple[str, Any]:
     """Return path and value of the innermost part of `value` that `is_bad`, as `value` is."""
     path = "$"
     while True:
-        bad = next((part for part in _parts(value) if is_bad(part[1])), None)
+        bad = next((part for part in parts(value) if is_bad(part[1])), None)
         if bad is None:
             return path, value
         path, value = path + bad[0], bad[1]
@@ -99,16 +103,22 @@ def describe(culprit: Any) -> str:
     return f"{what} cannot be kept; wanted: {KINDS}, or one whole object whose class has @message"
 
 
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the parts of a container with the piece that each adds to a path."""
-    if isinstance(value, dict):
+def plain_parts(value: Any) -> Parts:
+    """Yield the parts of a list or dict with the piece that each adds to a path."""
+    if type(value) is dict:
         yield from ((f"[{key!r}]", one) for key, one in value.items())
-    elif isinstance(value, list | tuple):
+    elif type(value) is list:
         yield from ((f"[{at}]", one) for at, one in enumerate(value))
-    elif isinstance(value, set | frozenset):
-        yield from (("[...]", one) for one in value)
-    elif names := getattr(value, "__struct_fields__", ()):
+
+
+def parts(value: Any) -> Parts:
+    """Yield the parts of whatever msgspec can write, as `plain_parts` does."""
+    if names := getattr(value, "__struct_fields__", ()):
         yield from ((f".{name}", getattr(value, name)) for name in names)
     elif dataclasses.is_dataclass(value):
         fields = dataclasses.fields(value)
         yield from ((f".{it.name}", getattr(value, it.name)) for it in fields)
+    elif isinstance(value, tuple | set | frozenset):
+        yield from plain_parts(list(value))
+    else:
+        yield from plain_parts(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -32,6 +33,11 @@ def types() -> TypeRegistry:
 @pytest.fixture
 def codec(types: TypeRegistry) -> Codec:
     return Codec(types)
+
+
+@dataclass
+class Nameless:
+    inner: object
 
 
 def nested(levels: int) -> Any:
@@ -99,6 +105,8 @@ def test_an_object_of_a_named_class_comes_back_as_a_copy(codec: Codec, told: obj
         ([0, 2**64], r"\$\[1\]", "65 bits"),
         ({"a": "\ud800"}, r"\$\['a'\]", "surrogate"),
         ({"\ud800": 1}, r"\$", "key that is no str, or no UTF-8"),
+        ([({1},)], r"\$\[0\]", "tuple"),
+        ([Nameless({1})], r"\$\[0\]", "Nameless"),
         ({"order": Order("x")}, r"\$\['order'\]", "Order"),
         ([object()], r"\$\[0\]", "object"),
         (nested(65), r"\$", "more than 64 levels"),

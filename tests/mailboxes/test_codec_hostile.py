@@ -93,6 +93,7 @@ def test_a_body_of_the_hard_limit_is_read_and_one_byte_more_is_not() -> None:
     with pytest.raises(UnreadableRecord) as told:
         codec.decode(record)
     assert told.value.reason == "too_large"
+    assert codec.label(record).type == "aplay:any@1"
 
 
 def test_values_too_deep_are_refused_without_recursion(codec: Codec) -> None:
