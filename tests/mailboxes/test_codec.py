@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from pydantic import BaseModel, Field, computed_field
 
 from aplay_host import MessageTooLarge, Unencodable, message
 from aplay_host.mailboxes import (
@@ -124,6 +125,21 @@ def test_a_part_that_is_in_the_way_is_told_with_its_path(codec: Codec) -> None:
     with pytest.raises(Unencodable, match=r"^\$\.sku\[1\]: .*builtin_function_or_method") as told:
         codec.encode(Order(sku=bad))
     assert told.value.path == "$.sku[1]"
+
+
+def test_a_model_with_names_of_its_own_for_fields_comes_back(types: TypeRegistry) -> None:
+    @message("acme-shop:Strict@1")
+    class Strict(BaseModel, extra="forbid"):
+        count: int = Field(alias="n")
+
+        @computed_field  # type: ignore[prop-decorator]
+        @property
+        def twice(self) -> int:
+            return 2 * self.count
+
+    types.register(Strict)
+    codec = Codec(types)
+    assert codec.decode(codec.encode(Strict(n=3))) == Strict(n=3)
 
 
 def test_the_label_tells_type_and_sender(codec: Codec) -> None:
