@@ -212,7 +212,7 @@ def _readers(classes: Mapping[TypeName, type], steps: Steps) -> dict[str, Reader
         while at not in classes and (base, at.major) in steps:
             step, function = steps[base, at.major]
             way, at = (*way, function), TypeName(base, step.new)
-        if way and at in classes:
+        if at in classes:
             readers[f"{base}@{old}"] = Reader(classes[at], way)
     return readers
 
