@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from aplay_host.testing import dist
 
 from .served import Project
@@ -153,16 +151,17 @@ def test_what_an_import_leaves_behind_is_a_warning(project: Project) -> None:
     )
 
 
-@pytest.mark.parametrize("source", ["import os; os._exit(0)", "import os; os.kill(os.getpid(), 9)"])
-def test_a_package_that_ends_the_process_hides_no_other(project: Project, source: str) -> None:
-    watch(project, source)
+def test_packages_that_end_the_process_hide_no_other(project: Project) -> None:
+    watch(project, "import os; os._exit(0)")
+    install(project, "kill", "import os; os.kill(os.getpid(), 9)", "plugins: kill = kill_hooks")
     ended = project.run("plugins", "check", "-o", "json")
     assert ended.code == 1
     reports = {report["dist"]: report for report in ended.data}
-    assert {"watch", "logwatch", "counter"} <= set(reports)
+    assert {"watch", "kill", "logwatch", "counter"} <= set(reports)
     assert reports["logwatch"]["ok"]
-    (error,) = reports["watch"]["errors"]
-    assert "ended the process" in error["message"]
+    for name in ("watch", "kill"):
+        (error,) = reports[name]["errors"]
+        assert "ended the process" in error["message"]
 
 
 def test_a_disabled_package_is_checked_all_the_same(project: Project) -> None:
