@@ -25,7 +25,7 @@ from aplay_host.control import ControlApi, serve_control
 from aplay_host.control import peer as peer_module
 from aplay_host.control.peer import MOST_CONNECTIONS
 
-from .wire import FakePort, call
+from .wire import FakePort, call, stop_reading
 
 if TYPE_CHECKING:
     from tests.control.conftest import Api
@@ -180,10 +180,10 @@ async def test_who_never_reads_an_answer_is_ended(
     port.reply = "x" * 5_000_000
     async with serve_control(ControlApi(port).app(), socket_file):
         reader, writer = await asyncio.open_unix_connection(socket_file)
-        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        transport = stop_reading(writer)
         writer.write(ASK.replace(b'"wait"', b'"long"'))
         await asyncio.sleep(0.3)
-        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        transport.resume_reading()
         assert len(await reader.read()) < 5_000_000
         writer.close()
 

@@ -16,7 +16,7 @@ from aplay_host.control import peer as peer_module
 from aplay_host.control import sse as sse_module
 from aplay_host.control.routes import MOST_STREAMS
 
-from .wire import FakePort
+from .wire import FakePort, stop_reading
 
 if TYPE_CHECKING:
     from tests.control.conftest import Api
@@ -229,7 +229,7 @@ async def test_a_reader_that_makes_no_progress_is_ended(
     api = ControlApi(port)
     async with serve_control(api.app(), socket_file), streaming(socket_file) as stream:
         await stream.open("/v1/events")
-        stream.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        stop_reading(stream.writer)
         while api.streams:
             port.events.append("tick", "/a", None, {"text": "x" * 5000})
             await asyncio.sleep(0.001)
@@ -246,7 +246,7 @@ async def test_streams_do_not_delay_the_end_even_where_nobody_reads_them(
         for one in open_streams:
             stream = await one.__aenter__()
             await stream.open("/v1/events")
-            stream.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            stop_reading(stream.writer)
         for _ in range(200):
             port.events.append("tick", "/a", None, {"text": "x" * 5000})
             await asyncio.sleep(0)

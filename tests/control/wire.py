@@ -227,5 +227,13 @@ async def call(path: Path, method: str, target: str, body: bytes = b"", *headers
     return Got(int(first.split()[1]), {name.lower(): value for name, _, value in pairs}, rest)
 
 
+def stop_reading(writer: asyncio.StreamWriter) -> asyncio.Transport:
+    """Let what is sent to this client pile up; return its transport, which can go on."""
+    transport = writer.transport
+    assert isinstance(transport, asyncio.Transport)
+    transport.pause_reading()
+    return transport
+
+
 def refused() -> CommandError:
     return CommandError("no-such-actor", "/a names no actor", hint="look", address="/a")
