@@ -20,7 +20,7 @@ def page_of(things: Sequence[Any], begin: str | None, limit: int | None) -> Page
         detail = f'"from": {begin} is not in the list, or no more'
         raise CommandError("bad-request", detail, hint="begin anew, without it")
     first = 0 if begin is None else addresses.index(begin)
-    last = len(things) if limit is None else first + max(1, limit)
+    last = len(things) if limit is None else first + limit
     return Page(things[first:last], addresses[last] if last < len(things) else None)
 
 

@@ -92,7 +92,7 @@ class ControlApi:
 
     async def _actors(self, request: Request) -> Any:
         query = request.query_params
-        addresses, limit = query.getlist("address"), count(query, "limit")
+        addresses, limit = query.getlist("address"), count(query, "limit", least=1)
         return await self.port.actors(addresses, query.get("from"), limit)
 
     async def _show(self, request: Request) -> Any:
@@ -180,11 +180,11 @@ class ControlApi:
         wanted = _filter(query)
         if "text/event-stream" in request.headers.get("accept", ""):
             return self._stream(request, wanted)
-        limit, first = count(query, "limit"), count(query, "from")
+        limit, first = count(query, "limit", least=1), count(query, "from")
         since = max(count(query, "since") or 0, (first or 1) - 1)
         rows = [row async for row in in_slices(ring.after(since)) if wanted.passes(row)]
-        rest = rows[limit:] if limit else []
-        return Page(rows[:limit] if limit else rows, str(rest[0].seq) if rest else None)
+        rest = [] if limit is None else rows[limit:]
+        return Page(rows[:limit], str(rest[0].seq) if rest else None)
 
     def _stream(self, request: Request, wanted: EventFilter) -> ASGIApp:
         ring, last = self.port.events, request.headers.get("last-event-id")

@@ -29,7 +29,6 @@ ROWS = [Row("/a"), Row("/b"), Row("/c")]
         (("/b", 1), "/b", "/c"),
         (("/c", 1), "/c", None),
         (("/b", None), "/b /c", None),
-        ((None, 0), "/a", "/b"),
     ],
 )
 def test_a_page_is_the_rows_that_were_asked_for(

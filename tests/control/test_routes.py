@@ -423,8 +423,9 @@ async def test_a_list_that_is_cut_says_where_it_goes_on(api: Api) -> None:
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "x", "", "9" * 5000, "%D9%A3"])
-async def test_a_limit_is_a_number_from_1(api: Api, limit: str) -> None:
-    assert (await api.get(f"/v1/dead?limit={limit}")).problem == "bad-request"
+@pytest.mark.parametrize("path", ["/v1/dead", "/v1/actors", "/v1/events"])
+async def test_a_limit_is_a_number_from_1(api: Api, path: str, limit: str) -> None:
+    assert (await api.get(f"{path}?limit={limit}")).problem == "bad-request"
 
 
 async def test_a_replay_hands_over_which_letters_how_fast_and_how_long(api: Api) -> None:
