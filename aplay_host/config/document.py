@@ -171,7 +171,7 @@ class Document:
             if path[: len(at)] == at and (value := str(value_at(self.data, path))):
                 told.setdefault(rf"(?<!\w){re.escape(value)}(?!\w)", said)
         for pattern in sorted(told, key=len, reverse=True):  # one may be part of another
-            words = re.sub(pattern, lambda _, said=told[pattern]: said, words)  # type: ignore[misc]
+            words = re.sub(pattern, told[pattern].replace("\\", r"\\"), words)
         return " ".join(without_password(words).split())
 
     def _secrets(self) -> Iterator[str]:

@@ -194,8 +194,9 @@ def test_an_error_quotes_the_expression_and_not_its_value(
     assert "hunter2" not in repr(error.problems)
 
 
+@pytest.mark.parametrize("said", ["${V}", r"${GONE:-a\1}"])
 def test_a_guests_words_do_not_tell_the_value_either(
-    write: Write, monkeypatch: pytest.MonkeyPatch
+    write: Write, monkeypatch: pytest.MonkeyPatch, said: str
 ) -> None:
     @dataclass
     class Talking:
@@ -205,10 +206,10 @@ def test_a_guests_words_do_not_tell_the_value_either(
             raise ValueError(f"{self.text} will not do")
 
     monkeypatch.setenv("V", "hunter2")
-    document = read_document(write("[actors.a.options]\ntext = '${V}'\n"))
+    document = read_document(write(f"[actors.a.options]\ntext = '{said}'\n"))
     raw, at = document.data["actors"]["a"]["options"], ("actors", "a", "options")
     _, problems = check_options(Talking, raw, at=at, document=document, owner="m:A")
-    assert only(problems).message == "${V} will not do"
+    assert only(problems).message == f"{said} will not do"
 
 
 def test_an_expression_in_an_option_of_the_command_line_counts(write: Write) -> None:
