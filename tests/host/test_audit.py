@@ -20,9 +20,11 @@ from tests.host.orders import ME, by_me
 if TYPE_CHECKING:
     from tests.host.conftest import Serve
 
-TREE = """
+ECHO = """
     [actors."/echo"]
     use = "tests.host.actors:Echo"
+"""
+TREE = f"""{ECHO}
     [actors."/bad"]
     use = "tests.host.actors:NoStart"
     required = false
@@ -136,7 +138,8 @@ async def test_a_hold_knows_whose_it_is_and_why(serve: Serve) -> None:
 
 
 @pytest.mark.real_time
-async def test_a_signal_is_told_whoever_sent_it(port: HostPort) -> None:
+async def test_a_signal_is_told_whoever_sent_it(serve: Serve) -> None:
+    port = HostPort((await serve(ECHO)).host)
     host = host_of(port)
     signal.raise_signal(signal.SIGHUP)
     await host.events.more(host.events.seq)

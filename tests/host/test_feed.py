@@ -19,9 +19,11 @@ from tests.host.orders import by_me
 if TYPE_CHECKING:
     from tests.host.conftest import Serve
 
-TREE = """
+ECHO = """
     [actors."/echo"]
     use = "tests.host.actors:Echo"
+"""
+TREE = f"""{ECHO}
     [actors."/bad"]
     use = "tests.host.actors:NoStart"
     required = false
@@ -86,7 +88,7 @@ async def test_a_reload_of_the_file_is_told_with_the_keys_that_changed(serve: Se
 
 @pytest.mark.real_time
 async def test_a_reload_that_the_watcher_began_is_its_own_deed(serve: Serve) -> None:
-    host = (await serve(TREE, reload=True)).host
+    host = (await serve(ECHO, reload=True)).host
     file = host.config.file
     await asyncio.sleep(0.2)  # the watcher looks a first time
     file.write_text(file.read_text("utf-8") + "max_tasks = 2\n", "utf-8")
@@ -108,7 +110,7 @@ async def test_plugins_that_come_go_and_fail_are_told(serve: Serve) -> None:
 
 @pytest.mark.real_time
 async def test_a_stop_does_not_wait_for_three_open_streams(serve: Serve) -> None:
-    served = await serve(TREE)
+    served = await serve(ECHO)
     streams = []
     for _ in range(3):
         reader, writer = await asyncio.open_unix_connection(served.ready.control)
