@@ -86,7 +86,7 @@ class StallWatch:
     it lasts        then
     ==============  ========================================================
     under 0.1 s     it is none
-    0.1 s           `totals` counts it by `Culprit.kind`, `stalls` has it
+    0.1 s           `on_stall` gets its `Culprit.kind`, `stalls` has it
     1 s             and a WARNING tells it when it is over
     5 s             an ERROR at once, with the stacks of all threads
     ==============  ========================================================
@@ -106,7 +106,6 @@ class StallWatch:
     ) -> None:
         self.on_lag = on_lag
         self.on_stall: Callable[[str], None] = lambda kind: None
-        self.totals: Counter[str] = Counter()
         self._labels = labels
         self._clock, self._cpu = clock, cpu
         self._stalls: deque[Stall] = deque(maxlen=KEPT)
@@ -211,7 +210,6 @@ class StallWatch:
             return
         stall = Stall(self._most_seen(), seconds, datetime.now(UTC))
         self._stalls.append(stall)
-        self.totals[stall.culprit.kind] += 1
         self.on_stall(stall.culprit.kind)
         if seconds >= WARNING_SECONDS:
             self._tell(logging.WARNING, f"{seconds:.1f} s")

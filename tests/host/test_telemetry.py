@@ -84,4 +84,4 @@ async def test_what_holds_up_the_loop_is_counted_by_the_type_of_the_actor(make: 
     host._on_ready = ready
     assert await life_of(host) == 0
     assert [one.address for one in host.stalls.stalls] == ["/blocks"]
-    assert host.stalls.totals == {"tests.host.test_telemetry:Blocks": 1}
+    assert host.vitals.metrics._stalls == {"tests.host.test_telemetry:Blocks": 1}
