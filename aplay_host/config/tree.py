@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
 from ..errors import PluginError, Problem
-from ..kernel import Actor, ActorSpec, Address, Group, TreeNode, TreePlan
+from ..kernel import Actor, ActorSpec, Address, Group, TreeNode, TreePlan, class_settings
 from ..kernel import Faulty as NoClass
 from .document import Mistake, key_of
+from .keypath import KeyPath
 from .load import HostConfig
 from .mailbox import ResolveKind, plan_mailbox, unknown_defaults
 from .options import check_options
@@ -93,6 +94,7 @@ def _resolved(
             document=config.document,
             owner=_owner(cls),
         )
+        problems = (*problems, *_one_task(config, address, cls))
         spec = _spec(config, address, cls, options)
         mailbox, more = plan_mailbox(config, address, spec, resolve)
         return (*problems, *more) or TreeNode(address, replace(spec, mailbox=mailbox))
@@ -100,6 +102,20 @@ def _resolved(
         return problems or TreeNode(address, fault=str(error))
     except Exception as error:  # of a metaclass, say: the class is a guest's
         return problems or TreeNode(address, fault=f"{type(error).__name__}: {error}")
+
+
+def _one_task(config: HostConfig, address: Address, cls: type[Actor]) -> Iterator[Problem]:
+    """Yield where the file states more tasks than a class with a ``saved_type`` can have."""
+    if cls.saved_type is None:
+        return
+    at: KeyPath = ("actors", key_of(config.document, address))
+    got = config.actors[address].max_tasks
+    if got is None and "max_tasks" not in class_settings(cls):
+        at, got = ("defaults",), config.defaults.max_tasks
+    if got is not None and got > 1:
+        hint = f"{_owner(cls)} has a saved_type: its messages come one after another"
+        mistake = Mistake((*at, "max_tasks"), "bad-value", "want 1", got=str(got), hint=hint)
+        yield config.document.problem(mistake)
 
 
 def _faulty(

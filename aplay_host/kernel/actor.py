@@ -43,6 +43,9 @@ class Actor(Names):
     ``backoff``), and a model ``Options`` for what aplay.toml may give it; they hold unless
     aplay.toml says otherwise. ``accepts`` names the classes marked with `message` that a
     mailbox which keeps its mail is to read for it; plain values need none.
+
+    With ``saved_type`` it has a state in `saved`: made without arguments before ``__init__``, and
+    read anew before `on_start` where its mailbox commits turns. It needs ``max_tasks = 1``.
     """
 
     accepts: ClassVar[tuple[type, ...]] = ()
@@ -57,6 +60,9 @@ class Actor(Names):
     stop_timeout: ClassVar[float]
     ask_timeout: ClassVar[float]
     Options: ClassVar[type[Any]]
+    saved_type: ClassVar[type[Any] | None] = None
+
+    saved: Any
 
     _cell: ActorCell | None = None
     _detached = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .envelope import Envelope
 from .hooks import end_tasks
@@ -16,7 +16,9 @@ from .watch import Notice
 if TYPE_CHECKING:
     from .address import Address
     from .cell import ActorCell
+    from .mailbox import TurnMailbox
     from .spec import MailboxSpec
+    from .transaction import Transaction
 
 LEAST_SHARE = 0.1
 """The part of the stop time-out that a box has in any case, and of its time to be cancelled in."""
@@ -41,9 +43,12 @@ class BoxLine:
         "_retry",
         "box",
         "durable",
+        "ended",
         "is_open",
         "opening",
         "postponed",
+        "turn",
+        "turns",
         "waiting",
     )
 
@@ -51,6 +56,11 @@ class BoxLine:
         self._cell = cell
         self.box = box
         self.durable: bool = getattr(box, "durable", False)
+        # The box again where it commits turns, the turn that is open, and the one that has ended
+        # and is to be settled with its message.
+        self.turns = cast("TurnMailbox", box) if hasattr(box, "recall") else None
+        self.turn: Transaction | None = None
+        self.ended: Transaction | None = None
         self.is_open = self._drains = False
         self.opening = asyncio.Lock()  # a plan and a start may both want to open it
         self.waiting = 0
@@ -177,6 +187,24 @@ class BoxLine:
         self._after()
         return verdict
 
+    def settle_notice(self, message: Envelope) -> None:
+        """Let what was done in the turn of a message that never was in the box be committed."""
+        if self.ended is not None:
+            parcel = Parcel(message)
+            parcel.line = self
+            self._out += 1
+            parcel.answer(None)
+
+    def take_turn(self) -> Transaction | None:
+        """Return the turn that has ended, once."""
+        ended, self.ended = self.ended, None
+        return ended
+
+    def drop_turn(self) -> None:
+        """Undo the turn of a handler that is left behind."""
+        if self.turn is not None:
+            self.turn.drop()
+
     def _after(self) -> None:
         """Let those in who wait for room, and the box go on."""
         if self._cell.waiters:
@@ -197,8 +225,7 @@ class BoxLine:
         That may take `seconds`, and a tenth of the actor's stop time-out where less is left.
         """
         cell = self._cell
-        self.end_retry()
-        self._release(reason)
+        self.release(reason)
         task = cell.system.create_task(self._closed(reason), f"{cell.address} mailbox")
         seconds = max(seconds, cell.spec.stop_timeout * LEAST_SHARE)
         _, late = await asyncio.wait({task}, timeout=seconds * (1 - LEAST_SHARE))
@@ -215,8 +242,9 @@ class BoxLine:
         except Exception as error:
             self._cell.tell_hook_failure("mailbox", error)
 
-    def _release(self, reason: str) -> None:
+    def release(self, reason: str) -> None:
         """Give back what was delivered and has not begun; what the box does not keep is dead."""
+        self.end_retry()
         dead = []
         for message in self._cell.take_all():
             if isinstance(message, Parcel):
@@ -398,10 +426,7 @@ def _is_kept(message: object) -> bool:
 
 
 def _text_of(error: BaseException | None) -> str | None:
-    if error is None:
-        return None
-    failure = Failure.of(error, 0.0)
-    return f"{failure.type}: {failure.text}"
+    return None if error is None else Failure.of(error, 0.0).line()
 
 
 def _made(cell: ActorCell, make: MakeMailbox, what: str) -> Mailbox | None:

@@ -55,6 +55,7 @@ from .events import HookFailed, MessageFailed
 from .mail import Mail
 from .status import ActorStatus, Failure, State
 from .timers import Timers
+from .transaction import begin_saved
 from .watch import end_watches
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ class ActorCell(Mail):
         self.behaviour = actor.__new__(actor)
         self.behaviour._cell = self
         try:
+            begin_saved(self.behaviour)
             actor.__init__(self.behaviour, **self.spec.kwargs)
         except BaseException:
             self.unmake_behaviour()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from .actor import overrides
+from .transaction import TRANSACTION, Transaction
 
 if TYPE_CHECKING:
     from .actor import Actor
@@ -53,14 +54,14 @@ def compose_handler(cell: ActorCell, behaviour: Actor, spec: ActorSpec) -> Handl
     ask = cell.system.interceptors
     wraps = ask(cell.system.ref(cell.address), spec) if ask is not None else ()
     calls_back = overrides(spec.cls, "user_task_callback")
-    if not wraps and not calls_back:
+    if not wraps and not calls_back and spec.cls.saved_type is None:
         return None
     handler: Handler = behaviour.msg_handler
     if calls_back:
         handler = _with_callback(cell, behaviour, handler)
     for wrap in reversed(wraps):
         handler = wrap(handler)
-    return handler
+    return _in_turn(cell, behaviour, handler) if spec.cls.saved_type is not None else handler
 
 
 def compose_anew(system: ActorSystem) -> None:
@@ -91,5 +92,24 @@ def _with_callback(cell: ActorCell, behaviour: Actor, handler: Handler) -> Handl
             raise
         call_back(Finished(value), msg)
         return value
+
+    return handle
+
+
+def _in_turn(cell: ActorCell, behaviour: Actor, handler: Handler) -> Handler:
+    """Put the turn around a handler, where the mailbox commits turns."""
+
+    async def handle(msg: Any) -> Any:
+        if cell.box is None or cell.box.turns is None:
+            return await handler(msg)
+        turn = Transaction(cell, behaviour)
+        token = TRANSACTION.set(turn)
+        try:
+            reply = await handler(msg)
+            turn.end()
+        finally:
+            TRANSACTION.reset(token)
+            turn.drop()  # which does nothing once it has ended
+        return reply
 
     return handle

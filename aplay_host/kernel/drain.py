@@ -99,6 +99,8 @@ class Drain(Turn):
     def abandon(self) -> None:
         """Count the message in hand as failed and ignore whatever its handler still does."""
         message, self._open = self._open, None
+        if self.cell.box is not None:
+            self.cell.box.drop_turn()
         if message is not None:
             message.cut(asyncio.CancelledError())
         if self._batch is not None:
@@ -230,6 +232,8 @@ class Drain(Turn):
         else:
             if self._open is message:  # else it was abandoned, and is over
                 message.answer(reply)
+                if cell.box is not None:
+                    cell.box.settle_notice(message)
                 pass_probation(cell)
         finally:
             self._open = None

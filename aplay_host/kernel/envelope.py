@@ -34,6 +34,9 @@ class Envelope:
     def begin(self, now: float) -> None:
         """Note that its handler begins at that time of the loop."""
 
+    def close(self) -> None:
+        """Note that its handler has returned; what it returned may come later."""
+
     def answer(self, value: Any) -> None:
         """Take what the handler returned."""
 

@@ -17,6 +17,7 @@ from .owned import begin_again
 from .probation import Probation
 from .rare import Waiter
 from .timers import Tick, Timer
+from .transaction import begin_saved, recall
 
 if TYPE_CHECKING:
     from .actor import Actor
@@ -115,17 +116,17 @@ def detach(behaviour: Actor) -> None:
 def stage(cell: ActorCell, spec: ActorSpec, build: Build | None) -> Staged:
     """Make a new behaviour for `cell` without anybody noticing.
 
-    It is bound to the cell, filled by `build` (by its ``__init__`` where that is None), and
-    declares its children in `prepare_children`, which must not wait for anything. Raises
-    whatever these raise; then there is nothing to undo. Raises `Busy` for an actor that came
-    up since the block was entered.
+    It is bound to the cell, filled by `build` (by its ``__init__`` where that is None), gets what
+    was `saved` as its class reads it, and declares its children in `prepare_children`, which must
+    not wait for anything. Raises whatever these raise; then there is nothing to undo. Raises
+    `Busy` for an actor that came up since the block was entered.
     """
     outbox = Outbox(cell.system)
     if not _has_to_be_replaced(cell):
         return Staged(cell, spec, outbox)  # its next start makes the instance
     try:
         with outbox.recording():
-            behaviour = _make(cell, spec, build)
+            behaviour = _make(cell, spec, build, recalls=True)
             handler = compose_handler(cell, behaviour, spec)
     except BaseException:
         outbox.drop()
@@ -141,20 +142,23 @@ def rehearse(cell: ActorCell) -> Actor:
     outbox = Outbox(cell.system)
     try:
         with outbox.recording():
-            behaviour = _make(cell, cell.spec, None)
+            behaviour = _make(cell, cell.spec, None, recalls=False)
     finally:
         outbox.drop()
     detach(behaviour)
     return behaviour
 
 
-def _make(cell: ActorCell, spec: ActorSpec, build: Build | None) -> Actor:
+def _make(cell: ActorCell, spec: ActorSpec, build: Build | None, *, recalls: bool) -> Actor:
     behaviour = spec.cls.__new__(spec.cls)
     behaviour._cell = cell
+    begin_saved(behaviour)
     if build is None:
         spec.cls.__init__(behaviour, **spec.kwargs)
     else:
         build(behaviour)
+    if recalls:
+        recall(cell, behaviour)
     if overrides(spec.cls, "prepare_children"):
         _run_at_once(behaviour)
     return behaviour

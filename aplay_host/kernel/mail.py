@@ -64,7 +64,7 @@ class Mail(Rare):
         Returns what ends when it is kept, if that is another thing. The slow path of every
         send: the fast one is to append to `inbox` below the limit.
         """
-        if self.wanted == "gone":
+        if not self.accepts_mail or (self.wanted == "gone" and isinstance(message, Envelope)):
             self.bury((message,), self.reason)
         elif self.is_full and not (isinstance(message, Envelope) and message.exempt):
             self._overflow(message)
@@ -111,19 +111,26 @@ class Mail(Rare):
             await kept
 
     @property
+    def accepts_mail(self) -> bool:
+        """Tell whether mail is kept: in a durable box also of an actor that a shutdown ends."""
+        if self.wanted != "gone":
+            return True
+        return self.box is not None and self.box.durable and self.reason == "shutdown"
+
+    @property
     def is_full(self) -> bool:
         """Tell whether new mail has no place.
 
         While senders wait it has none: whoever makes room lets them in before anybody else.
         """
-        return self._room() <= 0
+        return self.room <= 0
 
-    def _room(self) -> int:
+    @property
+    def room(self) -> int:
+        """How many more messages have a place now."""
         if self.box is not None:
             return self.spec.mailbox.capacity - self.box.box.depth().messages
-        if self.inbox is None:
-            return 1
-        return self.spec.mailbox.capacity - len(self.inbox) + self.exempt
+        return self.spec.mailbox.capacity - len(self.inbox or ()) + self.exempt
 
     @property
     def waiting(self) -> int:
@@ -134,7 +141,7 @@ class Mail(Rare):
     def full(self) -> MailboxFull:
         """Return the error for a sender that found no room."""
         spec = self.spec.mailbox
-        full = f"mailbox of {self.address} is full: {spec.capacity - self._room()} of"
+        full = f"mailbox of {self.address} is full: {spec.capacity - self.room} of"
         waiting = "waiting" if self.box is None else "not handled"
         return MailboxFull(
             f"{full} {spec.capacity} {waiting}, overflow is {spec.overflow}, actor is {self.state}"

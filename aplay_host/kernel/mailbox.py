@@ -27,6 +27,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .envelope import Envelope
@@ -273,10 +274,17 @@ class Parcel(Envelope):
             self.inner.begin(now)
 
     def answer(self, value: Any) -> None:
-        """Settle it as handled."""
+        """Settle it as handled; the reply of one with a turn leaves after the commit."""
+        turn = self.line.take_turn() if self.line is not None else None
+        if turn is None:
+            if self.inner is not None:
+                self.inner.answer(value)
+            self.settle(HANDLED)
+            return
         if self.inner is not None:
-            self.inner.answer(value)
-        self.settle(HANDLED)
+            self.inner.close()
+            turn.then(partial(self.inner.answer, value))
+        self.settle(turn.outcome())
 
     def refuse(self, error: BaseException) -> None:
         """Settle it as failed; its `verdict` says what becomes of it."""

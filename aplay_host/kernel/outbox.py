@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import MailboxFull, NameTaken
+from .status import Failure
 
 if TYPE_CHECKING:
     from .address import Address
@@ -37,10 +39,12 @@ class Outbox:
     def recording(self) -> Iterator[None]:
         """Record within the block."""
         outer, self._system.outbox = self._system.outbox, self
+        self._system.diverted += 1
         try:
             yield
         finally:
             self._system.outbox = outer
+            self._system.diverted -= 1
 
     def record(self, verb: Callable[[], object], undo: Callable[[], object] | None = None) -> None:
         """Add one call, with what there is to undo of it when it is dropped."""
@@ -50,7 +54,7 @@ class Outbox:
 
     def tell(self, address: Address, message: Any) -> None:
         """Record a send; if the mailbox is full when it is played, it is a dead letter."""
-        self.record(lambda: self._send(address, message))
+        self.record(partial(send_late, self._system, address, message))
 
     def declare(
         self, parent: ActorCell, name: str, spec: ActorSpec, *, starts: bool = True
@@ -85,15 +89,19 @@ class Outbox:
         for undo in undoes:
             undo()
 
-    def _send(self, address: Address, message: Any) -> None:
-        cell = self._system.cell_at(address)
-        if cell is None:
-            self._system.registry.lose(address, message)
-            return
-        try:
-            cell.admit(message)
-        except MailboxFull:
-            cell.bury((message,), "full")
+
+def send_late(system: ActorSystem, address: Address, message: Any) -> None:
+    """Send what was told before; nobody waits for it any more, so an error is a dead letter."""
+    cell = system.registry.receiver(address)
+    if cell is None:
+        system.registry.lose(address, message)
+        return
+    try:
+        cell.admit(message)
+    except MailboxFull:
+        cell.bury((message,), "full")
+    except Exception as error:
+        cell.bury((message,), "store_failed", Failure.of(error, 0.0).line())
 
 
 def do(system: ActorSystem, verb: Callable[[], T], promise: T) -> T:

@@ -11,6 +11,7 @@ from .errors import ActorStopped, NotBound
 from .handoff import SUSPENDED, running_task
 from .op import Op
 from .request import Request
+from .transaction import TRANSACTION
 from .turn import CURRENT, check_cycle
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class ActorRef:
         """Give `message` a place in line without waiting; raises `MailboxFull`."""
         cell = self._cell
         inbox = cell.inbox
-        if inbox is not None and len(inbox) < cell.limit and self.system.outbox is None:
+        if inbox is not None and len(inbox) < cell.limit and not self.system.diverted:
             inbox.append(message)
         elif (living := self._receiver(message)) is not None:
             living.admit(message)
@@ -53,20 +54,25 @@ class ActorRef:
         """
         cell = self._cell
         inbox = cell.inbox
-        if inbox is not None and len(inbox) < cell.limit and self.system.outbox is None:
+        if inbox is not None and len(inbox) < cell.limit and not self.system.diverted:
             inbox.append(message)
         elif (living := self._receiver(message)) is not None:
             await living.admit_in_turn(message)
 
     def _receiver(self, message: Any) -> ActorCell | None:
         """Return the cell that gets `message`; None when it has been seen to."""
-        living = self._living()
-        if self.system.outbox is not None:
-            self.system.outbox.tell(self.address, message)
+        system = self.system
+        if system.outbox is not None:
+            system.outbox.tell(self.address, message)
             return None
-        if living is None:
-            self.system.registry.lose(self.address, message)
-        return living
+        receiver = self._living() or system.registry.receiver(self.address)
+        turn = TRANSACTION.get() if system.diverted else None
+        if turn is not None and turn.is_open and turn.system is system:
+            turn.tell(self.address, receiver, message)
+            return None
+        if receiver is None:
+            system.registry.lose(self.address, message)
+        return receiver
 
     async def ask(self, message: Any, timeout: float | None = None) -> Any:
         """Send `message` and return what its handler returns, within `timeout` seconds.

@@ -34,10 +34,16 @@ class Registry:
         self.nowhere.state = "removed"
         self.root = ActorCell(system, address, None, spec)
         self._cells = {address: self.root}
+        # Those that a shutdown has ended, and whose mailboxes still keep what comes late.
+        self._late: dict[Address, ActorCell] = {}
 
     def get(self, address: Address) -> ActorCell | None:
         """Return the cell that lives at `address` now."""
         return self._cells.get(address)
+
+    def receiver(self, address: Address) -> ActorCell | None:
+        """Return the cell that takes mail for `address`, even if none lives there any more."""
+        return self._cells.get(address) or self._late.get(address)
 
     def needed(self, address: str, what: str = "") -> ActorCell:
         """Return the cell at `address`; raises `BadAddress` where none lives."""
@@ -75,9 +81,13 @@ class Registry:
         cell.want("gone")
         if cell.probation is not None:
             cell.probation.settle(act=False)
+        if cell.box is not None:
+            cell.box.release(reason)
         cell.bury_all(reason)
         cell.enter("removed")
         del self._cells[cell.address]
+        if cell.accepts_mail:
+            self._late[cell.address] = cell
         if cell.parent is not None and cell.parent.children is not None:
             del cell.parent.children[cell.address.name]
         self.nowhere.taken += cell.taken

@@ -71,6 +71,10 @@ class Request(Turn, Envelope):
         self.begun = now
         self.is_open = True
 
+    def close(self) -> None:
+        """Close the turn."""
+        self.is_open = False
+
     def answer(self, value: Any) -> None:
         """Hand over the handler's result, or count it as late when nobody waits any more."""
         self.is_open = False

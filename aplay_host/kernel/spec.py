@@ -97,6 +97,8 @@ class ActorSpec:
     def __post_init__(self) -> None:
         if not isinstance(self.max_tasks, int) or self.max_tasks < 1:
             raise ValueError(f"max_tasks: got {self.max_tasks!r}, want an integer >= 1")
+        if self.max_tasks > 1 and getattr(self.cls, "saved_type", None) is not None:
+            raise ValueError(f"max_tasks: got {self.max_tasks}, want 1 with a saved_type")
         for name in ("start_timeout", "stop_timeout", "ask_timeout"):
             seconds = getattr(self, name)
             number = isinstance(seconds, int | float) and not isinstance(seconds, bool)

@@ -46,6 +46,10 @@ class Failure:
             text = f"<no text: its __str__ raised {type(worse).__qualname__}>"
         return cls(type(error).__qualname__, text, where, at)
 
+    def line(self) -> str:
+        """Return type and text in one line."""
+        return f"{self.type}: {self.text}"
+
 
 @dataclass(frozen=True, slots=True)
 class ActorStatus:

@@ -31,6 +31,7 @@ from .hooks import HookOutcome, run_hook, run_within
 from .lifecycle import close_gate, come_up, remove, renew, start, suspend
 from .status import Failure
 from .teardown import drop_instance, end_owned_tasks, finish, let_hands_finish, time_left
+from .transaction import recall
 from .watch import end_watches, tell_watchers
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ async def _open(cell: ActorCell) -> HookOutcome:
     for hook in START_HOOKS[-1:] if is_prepared else START_HOOKS:
         if cell.state != "starting":  # a verb came between two hooks, and found none to cut
             return HookOutcome(asyncio.CancelledError(), cut=True)
+        if hook == "on_start" and (outcome := _recall(cell)).error is not None:
+            break
         outcome = await run_hook(cell, hook, ends - cell.system.now())
         if outcome.error is None and hook == "prepare_mailbox":
             opening = partial(boxline.install, cell)
@@ -112,6 +115,16 @@ async def _open(cell: ActorCell) -> HookOutcome:
             break
     cell.prepared = cell.incarnation
     return outcome
+
+
+def _recall(cell: ActorCell) -> HookOutcome:
+    """Let the instance have what was saved, which may be unreadable."""
+    assert cell.behaviour is not None
+    try:
+        recall(cell, cell.behaviour)
+    except Exception as error:
+        return HookOutcome(error)
+    return HookOutcome()
 
 
 async def open_planned(cell: ActorCell) -> None:

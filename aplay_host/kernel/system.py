@@ -83,6 +83,8 @@ class ActorSystem:
         # The exchange under way, and what records the verbs of a behaviour being built for it.
         self.quiet: Quiesce | None = None
         self.outbox: Outbox | None = None
+        # How many of what records sends are open: with none a `tell` need not look.
+        self.diverted = 0
         # The cells that verbs and mail set in motion before the system was open.
         self.unsteered: dict[ActorCell, None] | None = {}
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -31,6 +31,18 @@ class Zero(Actor):
     max_tasks = 0
 
 
+class Saving(Actor):
+    saved_type = dict
+
+
+class SavingOne(Saving):
+    max_tasks = 1
+
+
+class SavingMany(Saving):
+    max_tasks = 4
+
+
 class Misnamed(Actor):
     mailbox = {"size": 5}  # noqa: RUF012
 
@@ -68,6 +80,9 @@ ANSWERS: dict[str, Resolved | Known | Faulty | Unresolved] = {
     "plain": Resolved(Plain),
     "tail": Resolved(Tail),
     "zero": Resolved(Zero),
+    "saving": Resolved(Saving),
+    "saving-one": Resolved(SavingOne),
+    "saving-many": Resolved(SavingMany),
     "misnamed": Resolved(Misnamed),
     "durable": Resolved(Durable),
     "ringed": Resolved(Ringed),
@@ -175,6 +190,33 @@ def test_an_unknown_actor_is_a_problem_at_the_value_of_use(plan: Plan) -> None:
         "1 error in aplay.toml; nothing was started",
     ]
     assert error.problems[0].code == "unknown-actor"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("actors.a = { use = 'saving', max_tasks = 2 }", "actors.a.max_tasks"),
+        ("actors.a = { use = 'saving-one', max_tasks = 2 }", "actors.a.max_tasks"),
+        ("defaults.max_tasks = 2\nactors.a = { use = 'saving' }", "defaults.max_tasks"),
+    ],
+)
+def test_more_tasks_than_a_saved_type_allows_are_a_mistake_of_the_file(
+    plan: Plan, text: str, key: str
+) -> None:
+    (problem,) = refused(plan, text).problems
+    assert (problem.key, problem.got) == (key, "2")
+    assert "has a saved_type" in problem.hint
+
+
+def test_a_class_with_a_saved_type_that_states_one_task_needs_no_more(plan: Plan) -> None:
+    (node,) = plan("defaults.max_tasks = 2\nactors.a = { use = 'saving-one' }").nodes
+    assert node.spec is not None
+    assert node.spec.max_tasks == 1
+
+
+def test_a_class_with_a_saved_type_and_more_tasks_is_a_fault(plan: Plan) -> None:
+    (node,) = plan("actors.a = { use = 'saving-many' }").nodes
+    assert "max_tasks: got 4, want 1 with a saved_type" in str(node.fault)
 
 
 def test_a_faulty_actor_keeps_its_mail_as_its_table_says(plan: Plan) -> None:

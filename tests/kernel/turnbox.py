@@ -18,7 +18,6 @@ from aplay_host.kernel import (
     Again,
     Dead,
     Depth,
-    Failed,
     Handled,
     Inlet,
     MailboxSpec,
@@ -249,9 +248,3 @@ def outcomes_of(system: ActorSystem, address: str) -> list[type[Outcome]]:
     box = cell.box.box
     assert isinstance(box, TurnBox)
     return [type(one) for one in box.outcomes]
-
-
-def failed_with(outcome: Outcome) -> str:
-    """Return the text of the error of a failed one."""
-    assert isinstance(outcome, Failed)
-    return str(outcome.error)
