@@ -39,12 +39,12 @@ class Outbox:
     def recording(self) -> Iterator[None]:
         """Record within the block."""
         outer, self._system.outbox = self._system.outbox, self
-        self._system.diverted += 1
+        self._system.divert(1)
         try:
             yield
         finally:
             self._system.outbox = outer
-            self._system.diverted -= 1
+            self._system.divert(-1)
 
     def record(self, verb: Callable[[], object], undo: Callable[[], object] | None = None) -> None:
         """Add one call, with what there is to undo of it when it is dropped."""

@@ -41,7 +41,7 @@ class ActorRef:
         """Give `message` a place in line without waiting; raises `MailboxFull`."""
         cell = self._cell
         inbox = cell.inbox
-        if inbox is not None and len(inbox) < cell.limit and not self.system.diverted:
+        if inbox is not None and len(inbox) < cell.limit and self.system.diverted is None:
             inbox.append(message)
         elif (living := self._receiver(message)) is not None:
             living.admit(message)
@@ -54,7 +54,7 @@ class ActorRef:
         """
         cell = self._cell
         inbox = cell.inbox
-        if inbox is not None and len(inbox) < cell.limit and not self.system.diverted:
+        if inbox is not None and len(inbox) < cell.limit and self.system.diverted is None:
             inbox.append(message)
         elif (living := self._receiver(message)) is not None:
             await living.admit_in_turn(message)

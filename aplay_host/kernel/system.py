@@ -83,8 +83,8 @@ class ActorSystem:
         # The exchange under way, and what records the verbs of a behaviour being built for it.
         self.quiet: Quiesce | None = None
         self.outbox: Outbox | None = None
-        # How many of what records sends are open: with none a `tell` need not look.
-        self.diverted = 0
+        # How many of what records sends are open; with None a `tell` need not look for one.
+        self.diverted: int | None = None
         # The cells that verbs and mail set in motion before the system was open.
         self.unsteered: dict[ActorCell, None] | None = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -356,6 +356,10 @@ class ActorSystem:
         """Return what goes on inside the actor at `address` now; nothing where none lives."""
         cell = self.cell_at(Address(address))
         return Inside() if cell is None else look_inside(cell)
+
+    def divert(self, by: int) -> None:
+        """Count what records sends: one more is open, or one less."""
+        self.diverted = (self.diverted or 0) + by or None
 
     # ---- what cells report ---------------------------------------------------------------
 

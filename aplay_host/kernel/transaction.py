@@ -47,7 +47,7 @@ class Transaction:
         self._after: list[Callable[[], object]] = []
         self.saved: Any = None
         self.is_open = True
-        cell.system.diverted += 1
+        cell.system.divert(1)
         assert cell.box is not None
         cell.box.turn, cell.box.ended = self, None
 
@@ -105,7 +105,7 @@ class Transaction:
         self.is_open = False
         assert self._cell.box is not None
         self._cell.box.turn, self._cell.box.ended = None, ended
-        self._cell.system.diverted -= 1
+        self._cell.system.divert(-1)
 
     def then(self, call: Callable[[], object]) -> None:
         """Call this after the commit, too, after all sends."""
