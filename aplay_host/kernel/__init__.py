@@ -11,8 +11,8 @@ Read `cell` first, whose text says where a message is at any time. Then what is 
 `handoff`; what becomes of an actor, `lifecycle`, `steering`, `teardown`, `supervision`,
 `supervisor`; and the whole of it, `registry`, `system`, `ending`. Apart from these stand the
 exchange of a behaviour, `quiesce`, `exchange`, `outbox`, `probation`; mail that is kept
-elsewhere, `mailbox` and `boxline`; whose code runs, `atwork`; and what programs written for aplay
-use, `names`, `openref` and `kernelactor`.
+elsewhere, `mailbox`, `placing`, `boxline` and `transaction`; whose code runs, `atwork`; and what
+programs written for aplay use, `names`, `openref` and `kernelactor`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from .atwork import AtWork as AtWork
     from .atwork import at_work as at_work
     from .atwork import at_work_in as at_work_in
-    from .boxline import in_memory as in_memory
     from .composing import compose_anew as compose_anew
     from .envelope import Envelope as Envelope
     from .errors import ActorStopped as ActorStopped
@@ -91,6 +90,7 @@ if TYPE_CHECKING:
     from .mailbox import Verdict as Verdict
     from .op import Op as Op
     from .openref import OpenRef as OpenRef
+    from .placing import in_memory as in_memory
     from .quiesce import Quiesce as Quiesce
     from .ref import ActorRef as ActorRef
     from .spec import SETTINGS as SETTINGS
@@ -111,7 +111,6 @@ HOMES = {
     "actor": ("Actor", "Faulty", "Group"),
     "address": ("Address",),
     "atwork": ("AtWork", "at_work", "at_work_in"),
-    "boxline": ("in_memory",),
     "composing": ("compose_anew",),
     "envelope": ("Envelope",),
     "errors": (
@@ -174,6 +173,7 @@ HOMES = {
     ),
     "op": ("Op",),
     "openref": ("OpenRef",),
+    "placing": ("in_memory",),
     "quiesce": ("Quiesce",),
     "ref": ("ActorRef",),
     "spec": ("ActorSpec", "MailboxSpec", "SETTINGS", "TreeNode", "TreePlan", "class_settings"),

@@ -1,4 +1,4 @@
-"""The cell's side of a mailbox in its `box`: how one gets there, and its mail into the line."""
+"""The cell's side of a mailbox in its `box`: how its mail gets into the line, and back."""
 
 from __future__ import annotations
 
@@ -8,23 +8,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .envelope import Envelope
 from .hooks import end_tasks
-from .mailbox import RELEASED, Again, Dead, Final, Mailbox, MakeMailbox, Outcome, Parcel, Verdict
+from .mailbox import RELEASED, Again, Dead, Final, Mailbox, Outcome, Parcel, Verdict
 from .request import Request
 from .status import Failure
-from .watch import Notice
 
 if TYPE_CHECKING:
-    from .address import Address
     from .cell import ActorCell
     from .mailbox import TurnMailbox
-    from .spec import MailboxSpec
     from .transaction import Transaction
 
 LEAST_SHARE = 0.1
 """The part of the stop time-out that a box has in any case, and of its time to be cancelled in."""
-
-EARLY = ("new", "starting", "restarting")
-METHODS = ("open", "put", "demand", "begin", "settle", "depth", "close")
 
 
 class BoxLine:
@@ -144,9 +138,11 @@ class BoxLine:
             cell.line_up(parcel)
 
     def dead(self, parcel: Parcel, reason: str, error: BaseException | None = None) -> None:
-        """Bury what the box gives up."""
+        """Bury what the box gives up; a durable one has it as a letter if it could be kept."""
+        if self.durable and reason != "store_failed":
+            parcel.line, parcel.verdict = self, Dead(reason)
         if self._leave(parcel):
-            self._cell.bury((parcel,), reason, _text_of(error))
+            self._cell.bury((parcel,), reason, text_of(error))
             self._after()
 
     def failed(self, error: BaseException) -> None:
@@ -291,10 +287,25 @@ class BoxLine:
             return False
         self._cell.taken -= 1
         if isinstance(verdict, Dead):
-            self._cell.bury((message,), verdict.reason, _text_of(error))
+            self._cell.bury((message,), verdict.reason, text_of(error))
         else:
             self._try_again(message, verdict.after)
         return True
+
+    def take_back(self, parcels: Iterable[Parcel]) -> None:
+        """Put what had begun first in line again, uncharged."""
+        back: list[Any] = []
+        for parcel in parcels:
+            parcel.settle(RELEASED)
+            if isinstance(parcel.verdict, Again):
+                parcel.verdict = None
+                self._out += 1
+                back.append(parcel)
+            else:  # the box keeps it no more
+                back.append(parcel.message)
+        for message in back:
+            self._cell.count_in(message)
+        self._cell.put_back(back)
 
     # ---- a second try ------------------------------------------------------------------------
 
@@ -330,117 +341,10 @@ class BoxLine:
             self._cell.put_back(again)
 
 
-def in_memory(address: Address, spec: MailboxSpec) -> None:
-    """Make no box, which is what a mailbox in memory is.
-
-    Raises `ValueError` for any other kind, and `TypeError` for options, since it has none.
-    """
-    if spec.kind != "memory":
-        raise ValueError(f'mailbox kind of {address}: got "{spec.kind}", want "memory"')
-    if spec.options:
-        raise TypeError(f"mailbox of {address}: unknown key {next(iter(spec.options))!r}")
-
-
-def offer(cell: ActorCell, make: MakeMailbox) -> None:
-    """Take a mailbox of the actor's own for the start that is under way, or the first one.
-
-    It is used in place of the settings' kind. Ignored once the cell has a box, and while its
-    actor runs. Raises `TypeError` for what makes no mailbox.
-    """
-    if cell.box is None and cell.state in EARLY and cell.system.outbox is None:
-        cell.offered = _made(cell, make, f"_mailbox of {cell.address}")
-
-
-def place(cell: ActorCell) -> bool:
-    """Make the mailbox of the settings' kind, where none is due; tell whether there is one.
-
-    One that is durable is the cell's from now on, with what waits already. Raises what making it
-    raises.
-    """
-    if cell.box is None and cell.offered is None:
-        kind = f'mailbox kind "{cell.spec.mailbox.kind}" of {cell.address}'
-        made = _made(cell, cell.system.make_mailbox, kind)
-        if made is None:
-            return False
-        cell.offered = made
-    if cell.offered is not None and getattr(cell.offered, "durable", False):
-        offered, cell.offered = cell.offered, None
-        _line_for(cell, offered)
-    return cell.box is not None or cell.offered is not None
-
-
-def needs_box(cell: ActorCell) -> bool:
-    """Tell whether the next start opens a mailbox; raises what making it raises."""
-    return place(cell) and (cell.box is None or not cell.box.is_open)
-
-
-async def install(cell: ActorCell) -> None:
-    """Open the mailbox that is due, if one is, and put into it what waits already, in order.
-
-    Raises what opening it raises; then the cell keeps its mail in memory, or in that box where
-    it is durable, for the next start to open.
-    """
-    if not needs_box(cell):
-        return
-    offered, cell.offered = cell.offered, None
-    line = cell.box or _line_for(cell, offered)
-    async with line.opening:
-        if not line.is_open:
-            line.waiting += await line.box.open(line)
-            line.is_open = True
-    if cell.box is None:
-        _take(cell, line)
-
-
-def _line_for(cell: ActorCell, box: Mailbox | None) -> BoxLine:
-    """Return the line of a new box, which is the cell's at once where it is durable."""
-    assert box is not None
-    line = BoxLine(cell, box)
-    if line.durable:
-        _take(cell, line)
-    return line
-
-
-def _take(cell: ActorCell, line: BoxLine) -> None:
-    """Give the cell its box, and the box what waits."""
-    waiting = cell.take_all()
-    cell.box = line
-    cell.open_line()
-    for message in waiting:
-        if isinstance(message, Notice):
-            cell.line_up(message)
-        else:
-            _move(cell, line, message)
-    cell.admit_waiters()
-
-
-def _move(cell: ActorCell, line: BoxLine, message: object) -> None:
-    try:
-        line.put(message)
-    except Exception as error:
-        cell.bury((message,), "store_failed", _text_of(error))
-
-
 def _is_kept(message: object) -> bool:
     return isinstance(message, Parcel) and message.kept
 
 
-def _text_of(error: BaseException | None) -> str | None:
+def text_of(error: BaseException | None) -> str | None:
+    """Return an error as it is told with a dead letter."""
     return None if error is None else Failure.of(error, 0.0).line()
-
-
-def _made(cell: ActorCell, make: MakeMailbox, what: str) -> Mailbox | None:
-    """Make the mailbox and see that it is one, and that its actor drops no mail."""
-    if not callable(make):
-        raise TypeError(f"{what}: got {make!r}, want a MailBox, or what makes a Mailbox")
-    made = make(cell.address, cell.spec.mailbox)
-    if made is None:
-        return None
-    if missing := [name for name in METHODS if not callable(getattr(made, name, None))]:
-        raise TypeError(f"{what}: {make!r} made {made!r}, which has no {missing[0]}()")
-    if cell.spec.mailbox.overflow not in ("reject", "wait"):
-        raise ValueError(
-            f"{what}: overflow {cell.spec.mailbox.overflow} is for mail in memory only; with "
-            "another mailbox it is reject or wait"
-        )
-    return made

@@ -46,7 +46,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Union
 
-from . import boxline, steering, supervisor
+from . import placing, steering, supervisor
 from .actor import overrides
 from .composing import Handler, compose_handler
 from .drain import Drain
@@ -300,8 +300,8 @@ class ActorCell(Mail):
             self.handled += 1
 
     def offer_mailbox(self, make: Any) -> None:
-        """Take a mailbox of the actor's own; see `boxline.offer`."""
-        boxline.offer(self, make)
+        """Take a mailbox of the actor's own; see `placing.offer`."""
+        placing.offer(self, make)
 
     def rest(self, hand: Hand) -> None:
         """Take back a hand that ended; without mail and hands the cell keeps no line."""

@@ -243,9 +243,10 @@ class Drain(Turn):
         """Tell the message in hand with which error its handler has ended."""
         if self._open is None:  # it was abandoned
             return
+        trial = self.cell.probation
         if self._is_cut_by(error):
             self._open.cut(error)
-        else:
+        elif trial is None or not trial.takes(self._open, error):
             self._open.refuse(error)
 
     def _is_cut_by(self, error: BaseException) -> bool:

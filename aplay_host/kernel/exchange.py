@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from .actor import overrides
 from .composing import Handler, compose_handler
 from .envelope import Envelope, unwrap
 from .errors import Busy, StartFailed
+from .mailbox import Parcel
 from .outbox import Outbox
 from .owned import begin_again
 from .probation import Probation
@@ -36,7 +37,8 @@ class CellView:
 
     `waiting` is every message that a `remap` is asked about: those that were set aside (if they
     are given back), those in line, both first to last, then those of timers and of senders that
-    wait for room. `tasks` are the names of the owned tasks.
+    wait for room; not what a durable mailbox keeps, which new code reads for itself. `pending` is
+    how many wait altogether. `tasks` are the names of the owned tasks.
     """
 
     address: Address
@@ -46,6 +48,7 @@ class CellView:
     behaviour: Actor | None
     waiting: tuple[Any, ...]
     tasks: tuple[str, ...]
+    pending: int = 0
 
     @classmethod
     def of(cls, cell: ActorCell) -> CellView:
@@ -58,6 +61,7 @@ class CellView:
             behaviour=cell.behaviour,
             waiting=tuple(_waiting(cell)),
             tasks=tuple(task.get_name() for task in cell.tasks),
+            pending=cell.pending,
         )
 
 
@@ -197,19 +201,19 @@ def plan_mail(cell: ActorCell, remap: Remap | None, *, give_back: bool) -> MailP
     are given back come first in line.
     """
     line: list[Any] = list(cell.inbox or ())
-    if give_back and cell.probation is not None:
-        line = [*cell.probation.messages, *line]
+    aside = cell.probation.messages if give_back and cell.probation is not None else ()
+    line = [*(one for one in aside if not isinstance(one, Parcel)), *line]
     if remap is None:
         return MailPlan(deque(line) or None)
     news = [message if isinstance(message, Envelope) else remap(message) for message in line]
-    held = tuple((holder, remap(holder.message)) for holder in _holders(cell))
+    held = tuple((holder, remap(holder.message)) for holder in _holders(cell, aside))
     return MailPlan(deque(news) or None, held)
 
 
-def _holders(cell: ActorCell) -> Iterator[Holder]:
+def _holders(cell: ActorCell, aside: Iterable[Any]) -> Iterator[Holder]:
     """Go through all that holds a message of its own: in line, in a timer, with a sender."""
-    for message in cell.inbox or ():
-        if isinstance(message, Envelope) and not isinstance(message, Tick):
+    for message in (*aside, *(cell.inbox or ())):
+        if isinstance(message, Envelope) and not (isinstance(message, Tick) or _is_read(message)):
             yield message
     for one in _elsewhere(cell):
         yield one.message if isinstance(one.message, Envelope) else one
@@ -222,12 +226,18 @@ def _elsewhere(cell: ActorCell) -> Iterator[Timer | Waiter]:
 
 def _waiting(cell: ActorCell) -> Iterator[Any]:
     """Go through the messages that `plan_mail` may ask about."""
-    if cell.probation is not None:
-        yield from cell.probation.messages
-    yield from (unwrap(message) for message in cell.inbox or ())
+    aside = cell.probation.messages if cell.probation is not None else ()
+    for message in (*aside, *(cell.inbox or ())):
+        if not _is_read(message):
+            yield unwrap(message)
     for one in _elsewhere(cell):
         if isinstance(one, Waiter) or one.tick is None:
             yield unwrap(one.message)
+
+
+def _is_read(message: Any) -> bool:
+    """Tell whether a message is read anew from what a durable box keeps when its turn comes."""
+    return isinstance(message, Parcel) and message.is_stored
 
 
 def put_in(staged: Staged, mail: MailPlan, generation: int | None) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from . import boxline
+from . import placing
 from .actor import START_HOOKS, overrides
 from .events import Started, StartRefused
 from .op import Op
@@ -116,7 +116,7 @@ def start_now(cell: ActorCell) -> bool:
     if cell.behaviour is None:
         cell.make_behaviour()
     hooks = any(overrides(cell.spec.cls, hook) for hook in START_HOOKS)
-    if cell.wanted != "up" or hooks or boxline.needs_box(cell):
+    if cell.wanted != "up" or hooks or placing.needs_box(cell):
         return False
     try:
         cell.compose()

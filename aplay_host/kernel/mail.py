@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .envelope import Envelope, unwrap
 from .errors import ActorStopped, MailboxFull
-from .mailbox import Parcel
+from .mailbox import Dead, Parcel
 from .rare import Rare, Waiter
 from .request import Request
 from .turn import Turn, current_turn
@@ -329,7 +329,8 @@ class Mail(Rare):
                 why = message.unwanted() or reason
                 text = text or message.error
                 message.bury(self._death(reason))
-                kept = isinstance(message, Parcel) and message.in_store
+                if isinstance(message, Parcel):
+                    kept = message.is_stored and isinstance(message.verdict, Dead)
             letter = unwrap(message)
             self.system.dead_letters.add(
                 self.address, letter, why, self.incarnation, text, kept=kept

@@ -240,10 +240,9 @@ class Parcel(Envelope):
         return self.inner is None
 
     @property
-    def in_store(self) -> bool:
-        """Tell whether its box keeps it as a dead letter, too."""
-        durable = self.line is not None and self.line.durable
-        return durable and self.kept and isinstance(self.verdict, Dead)
+    def is_stored(self) -> bool:
+        """Tell whether a durable box has it."""
+        return self.kept and self.line is not None and self.line.durable
 
     @property
     def exempt(self) -> bool:  # type: ignore[override]

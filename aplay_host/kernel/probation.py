@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import supervisor
 from .envelope import unwrap
+from .errors import Refuse
 from .mailbox import Parcel
 from .request import Request
 
@@ -24,7 +25,8 @@ PATIENCE = 30.0
 class Probation:
     """Failed messages that wait for a verdict on the code that failed them.
 
-    They count as pending. Requests are not among them: who asks is told at once.
+    They count as pending. Requests are not among them: who asks is told at once. What a mailbox
+    keeps is settled with the verdict only: as failed, or, given back, as released.
 
     ====================================  ===================================================
     what comes first                      then
@@ -65,17 +67,25 @@ class Probation:
 
     def note_begin(self, message: Any) -> None:
         """Note that `message` is in hand from now on: with several slots, others may end first."""
-        if message.__class__ not in (Request, Parcel):
+        if not isinstance(message, Request) and not (
+            isinstance(message, Parcel) and not message.kept
+        ):
             self._begun.append(message)
+
+    def takes(self, message: Any, error: BaseException) -> bool:
+        """Tell whether a message that has begun is set aside when it fails with `error`."""
+        fails = isinstance(error, Exception) and not isinstance(error, Refuse)
+        return fails and any(one is message for one in self._begun)
 
     def set_aside(self, message: Any, error: BaseException) -> bool:
         """Keep a message that has just failed; False when it has to fail as any other."""
-        begun = (number for number, one in enumerate(self._begun) if one is message)
-        if (place := next(begun, None)) is None or not isinstance(error, Exception):
+        if not (isinstance(error, Exception) and self.takes(message, error)):
             return False
+        place = next(number for number, one in enumerate(self._begun) if one is message)
         self._begun[place] = self  # the same message may have been begun once more
-        # It has begun, so no envelope wants to know more.
-        insort(self._failed, (place, unwrap(message), error), key=itemgetter(0))
+        # It has begun, so no envelope wants to know more, but for one that its box keeps.
+        kept = message if isinstance(message, Parcel) else unwrap(message)
+        insort(self._failed, (place, kept, error), key=itemgetter(0))
         self._cell.taken -= 1
         if len(self._failed) == ENOUGH:
             self._opens = self._cell.system.loop.call_later(PATIENCE, self.settle)
@@ -85,22 +95,33 @@ class Probation:
 
     def settle(self, *, act: bool = True) -> None:
         """End it: all that was set aside has failed, and with `act` that has its consequences."""
-        cell, failed = self._cell, self._failed
-        self.give_back()
-        cell.taken += len(failed)
-        cell.failed += len(failed)
+        cell, failed = self._cell, self._end()
+        for _, message, error in reversed(failed):  # each is the first in line then, if it is
+            cell.taken += 1
+            if isinstance(message, Parcel):
+                message.refuse(error)
+            if cell.box is None or not cell.box.obey(message, error):
+                cell.failed += 1
         if act:
             for _, _, error in failed:
                 supervisor.act(cell, supervisor.directive_for(cell, error), error)
             cell.wake()
 
     def give_back(self) -> None:
-        """End it without a verdict: who took the messages puts them in line again."""
+        """End it without a verdict: what boxes keep is in line again, the rest somebody took."""
+        parcels = [message for _, message, _ in self._end() if isinstance(message, Parcel)]
+        if parcels and self._cell.box is not None:
+            self._cell.box.take_back(parcels)
+
+    def _end(self) -> list[tuple[int, Any, Exception]]:
+        """Forget all; return what was set aside."""
         if self._opens is not None:
             self._opens.cancel()
-        self._begun, self._failed, self._opens = [], [], None
-        self._cell.probation = None
-        self._cell.open_line()
+        failed, self._begun, self._failed, self._opens = self._failed, [], [], None
+        if self._cell.probation is self:  # else the next one is on already
+            self._cell.probation = None
+            self._cell.open_line()
+        return failed
 
 
 def pass_probation(cell: ActorCell) -> None:

@@ -237,9 +237,13 @@ class Quiesce:
         for one, mail in plans:  # from here on nothing can fail
             del self._staged[one]
             self._swapped.append(one.cell)
-            self._end_probation(one.cell, give_back=give_back)
             undeclared[one.cell] = one.undeclared()
+            trial = one.cell.probation
             ended += put_in(one, mail, generation)
+            if trial is not None and give_back:
+                trial.give_back()
+            elif trial is not None:
+                trial.settle(act=False)
         for one in staged:
             cell = one.cell
             self._system.events.tell(Replaced, cell.address, cell.generation)
@@ -254,14 +258,6 @@ class Quiesce:
         if one.cell in self._members:
             one.check()
         return one.cell in self._members
-
-    def _end_probation(self, cell: ActorCell, *, give_back: bool) -> None:
-        if cell.probation is None:
-            return
-        if give_back:
-            cell.probation.give_back()
-        else:
-            cell.probation.settle(act=False)
 
     def settle(self) -> None:
         """End the probation of all that was swapped: what was set aside has failed."""

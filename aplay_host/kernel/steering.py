@@ -23,7 +23,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import boxline
+from . import placing
 from .actor import START_HOOKS
 from .errors import StartFailed
 from .events import Quarantined, Removed, Stopped
@@ -109,7 +109,7 @@ async def _open(cell: ActorCell) -> HookOutcome:
             break
         outcome = await run_hook(cell, hook, ends - cell.system.now())
         if outcome.error is None and hook == "prepare_mailbox":
-            opening = partial(boxline.install, cell)
+            opening = partial(placing.install, cell)
             outcome = await run_within(cell, "mailbox", ends - cell.system.now(), opening)
         if outcome.error is not None:
             break
@@ -136,7 +136,7 @@ async def open_planned(cell: ActorCell) -> None:
         return
     try:
         async with asyncio.timeout(cell.spec.start_timeout):
-            await boxline.install(cell)
+            await placing.install(cell)
     except Exception as error:
         if cell.state != "new" or cell.held:
             cell.tell_hook_failure("mailbox", error)

@@ -15,7 +15,6 @@ from weakref import WeakValueDictionary
 from . import lifecycle
 from .actor import Actor, Faulty, Group
 from .address import Address
-from .boxline import in_memory, place
 from .cell import ActorCell
 from .child import child_spec, discard, find_child, note_declared, prepare_child
 from .composing import Interceptors
@@ -29,6 +28,7 @@ from .letters import DeadLetters
 from .mailbox import MakeMailbox
 from .openref import OpenRef
 from .outbox import Outbox
+from .placing import in_memory, place
 from .quiesce import OnBusy, Quiesce, idle
 from .ref import ActorRef
 from .registry import Registry

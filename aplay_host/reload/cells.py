@@ -42,7 +42,7 @@ def plan_cells(
     =================================================  ===================================
     """
     for cell in cells:
-        address, pending = cell.address, len(cell.waiting)
+        address, pending = cell.address, cell.pending
         gone = address in before and address not in now
         if gone and not any(map(address.is_ancestor_of, now)):
             yield CellStep(address, "remove", "no longer in aplay.toml", pending)

@@ -52,7 +52,7 @@ def actor_class(module: str, name: str = "Tail", base: type[Actor] = Actor) -> t
 
 def cell(address: str, cls: type[Actor], state: State = "running", mail: int = 0) -> CellView:
     spec = ActorSpec.of(cls)
-    return CellView(Address(address), spec, state, 1, None, ("x",) * mail, ())
+    return CellView(Address(address), spec, state, 1, None, (), (), mail)
 
 
 def declared(**actors: Mapping[str, Any]) -> dict[Address, Mapping[str, Any]]:
