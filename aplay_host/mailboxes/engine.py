@@ -21,7 +21,7 @@ from .ledger import Ledger
 from .link import Link
 from .ops import Job, Revival
 from .rows import BoxRow, EngineStats, MailRow, Row, StoredLetter
-from .sqlitebox import SqliteBox
+from .sqlitebox import NO_LIMIT, SqliteBox
 from .store import SEQ_BITS, Found, Store
 from .suspects import plan_boot
 from .trial import Trial
@@ -170,11 +170,6 @@ class SqliteEngine:
             found = self._boxes[address] = SqliteBox(self, address)
         return found
 
-    @property
-    def runs_alone(self) -> bool:
-        """Tell whether nothing is delivered but what may have killed the last host."""
-        return self._trial.is_on
-
     def go_on(self) -> None:
         """Let all boxes deliver again."""
         for box in tuple(self._boxes.values()):
@@ -191,16 +186,21 @@ class SqliteEngine:
         self._seq += 1
         return self._seq
 
+    def reach(self, box: SqliteBox) -> int:
+        """Return the last number that `box` may deliver now."""
+        return self._trial.reach(box.address) if self._trial.is_on else NO_LIMIT
+
     def read(self, box: SqliteBox, after: int, count: int) -> None:
-        """Have a box read on."""
+        """Have a box read on, as far as it may deliver now."""
+        until = self.reach(box)
 
         def end(rows: list[Row] | None, error: Exception | None) -> None:
             if error is None:
-                box.read(rows or [])
+                box.read(rows or [], until)
             else:
                 box.stay()
 
-        self.link.submit(Job(lambda store: store.read(box.address, after, count), end))
+        self.link.submit(Job(lambda store: store.read(box.address, after, count, until), end))
 
     async def bury_box(self, box: SqliteBox) -> None:
         """Make dead letters of all mail of a removed actor, and forget its state."""
@@ -266,7 +266,7 @@ class SqliteEngine:
 
     async def peek(self, address: str, limit: int) -> tuple[MailRow, ...]:
         """Return the first messages that wait for `address`, first come first."""
-        rows = await self.link.ask(lambda store: store.read(address, 0, limit))
+        rows = await self.link.ask(lambda store: store.read(address, 0, limit, NO_LIMIT))
         return tuple(MailRow.of(row, address, *self._label(row.record)) for row in rows)
 
     async def dead_letters(self, limit: int | None = None) -> tuple[StoredLetter, ...]:

@@ -17,13 +17,17 @@ LONGEST_TRACE = 8192
 
 
 class Kept(Parcel):
-    """A message of the file on its way through the cell; `slot` is its place in the ledger."""
+    """A message of the file on its way through the cell; `slot` is its place in the ledger.
+
+    It had failed as often as `found` says when it was delivered.
+    """
 
     __slots__ = (
         "at",
         "attempts",
         "crashes",
         "crc",
+        "found",
         "id",
         "record",
         "replays",
@@ -40,6 +44,7 @@ class Kept(Parcel):
         self.attempts = self.crashes = 0
         if isinstance(row, Row):
             self.attempts, self.crashes = row.attempts, row.crashes
+        self.found = self.attempts
         self.slot: int | None = None
         self.unreadable: str | None = None
 

@@ -49,20 +49,29 @@ class Ledger:
         self._free = list(range(SLOTS))
 
     def _create(self, slots: int, kept: bytes = b"") -> None:
-        """Write a new file aside and put it in the place of the old one."""
-        aside = self._path.with_suffix(".new")
-        size = _HEADER.size + slots * _SLOT.size
-        fd = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        """Write a new file aside and put it in the place of the old one.
+
+        Without room for it the slots are in memory only, and the next start knows no suspects.
+        """
+        image = _HEADER.pack(_MAGIC, self._boot, self._uid, slots)
+        image += kept.ljust(slots * _SLOT.size, b"\0")
         try:
-            os.ftruncate(fd, size)
-            fresh = mmap.mmap(fd, size)
-        finally:
-            os.close(fd)
-        _HEADER.pack_into(fresh, 0, _MAGIC, self._boot, self._uid, slots)
-        fresh[_HEADER.size : _HEADER.size + len(kept)] = kept
-        os.replace(aside, self._path)
+            fresh = self._mapped(image)
+        except OSError:
+            fresh = mmap.mmap(-1, len(image))
+            fresh[:] = image
         self.close()
         self._map = fresh
+
+    def _mapped(self, image: bytes) -> mmap.mmap:
+        aside = self._path.with_suffix(".new")
+        fd = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with open(fd, "r+b") as file:
+            file.write(image)  # all of it: to store into a hole kills where the disk is full
+            file.flush()
+            fresh = mmap.mmap(fd, len(image))
+        os.replace(aside, self._path)
+        return fresh
 
     def enter(self, seq: int) -> int:
         """Note that `seq` is in hand; return its slot. Without an effect once it is closed."""

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 PREFETCH = 128
 """How many messages may be in line ahead of their turn."""
+NO_LIMIT = 2**63 - 1
+"""The highest number that a message can have."""
 MOST_OUTCOMES = 512
 """How many may wait for their commit before no more is delivered."""
 
@@ -75,7 +77,6 @@ class SqliteBox:
         # Outcomes that wait for their commit, and what is counted against the capacity.
         self._ending = 0
         self._found = 0
-        self._ahead: set[int] = set()
         self._messages = self._bytes = 0
         self._retrying = 0
         self._saved: bytes | None = None
@@ -250,7 +251,8 @@ class SqliteBox:
         for put in puts:
             del self._coming[put.seq]
             ahead = len(fresh) + len(self._asides)
-            if self._filed or self._reading or not self._may_deliver(ahead):
+            is_next = not self._filed and not self._reading and put.seq <= self._reach
+            if not is_next or not self._may_deliver(ahead):
                 self._filed_at = self._filed_at if self._filed else put.at
                 self._filed += 1
             else:
@@ -273,32 +275,23 @@ class SqliteBox:
         if self._filed and not self._reading and self._ending == MOST_OUTCOMES - 1:
             self._hand_out(())
 
-    def read(self, rows: list[Row]) -> None:
-        """Take what was read from the file, the next in line."""
+    def read(self, rows: list[Row], until: int) -> None:
+        """Take what was read from the file: the next in line, up to the number `until`."""
         self._reading = False
-        fresh = [Kept(row) for row in rows if row.seq not in self._ahead]
-        self._filed -= len(fresh)
+        self._filed -= len(rows)
         if rows:
             self._cursor, self._filed_at = rows[-1].seq, rows[-1].at
+        elif until < NO_LIMIT:
+            self._cursor = until
         else:
             self._filed = 0
+        fresh = [Kept(row) for row in rows]
         self._hand_out([one for one in fresh if not self._is_spent(one)])
 
-    def run_alone(self, row: Row) -> bool:
-        """Deliver one message before its time; False when the actor has no room for it now."""
-        if self._inlet is None or not self._credit:
-            return False
-        self._filed -= 1
-        self._ahead.add(row.seq)
-        parcel = Kept(row)
-        if not self._is_spent(parcel):
-            self._deliver((parcel,))
-        return True
-
-    def has_ended(self, row: Row) -> bool:
-        """Tell whether the handler of a message that was delivered as `row` has ended."""
-        parcel = self._delivered.get(row.seq)
-        return parcel is None or parcel.attempts > row.attempts
+    def has_ended(self, seq: int) -> bool:
+        """Tell whether a message came to its turn here, and its handler has ended."""
+        parcel = self._delivered.get(seq)
+        return self._cursor >= seq and (parcel is None or parcel.attempts > parcel.found)
 
     def stay(self) -> None:
         """Note that the file could not be read: it is read when mail can be kept again."""
@@ -326,12 +319,12 @@ class SqliteBox:
     # ---- delivering ----------------------------------------------------------------------
 
     def _may_deliver(self, more: int) -> bool:
-        return (
-            self._inlet is not None
-            and self._credit > more
-            and self._ending < MOST_OUTCOMES
-            and not self._engine.runs_alone
-        )
+        return self._inlet is not None and self._credit > more and self._ending < MOST_OUTCOMES
+
+    @property
+    def _reach(self) -> int:
+        """The last number that may be delivered now."""
+        return self._engine.reach(self)
 
     def _hand_out(self, fresh: list[Kept] | tuple[()]) -> None:
         """Deliver `fresh`, and the requests whose place has come; then ask the file for more."""
@@ -341,7 +334,8 @@ class SqliteBox:
             fresh = self._with_asides(fresh)  # type: ignore[assignment]
         if fresh:
             self._deliver(fresh)
-        if self._filed and not self._reading and self._may_deliver(0):
+        is_behind = self._filed and self._cursor < self._reach
+        if is_behind and not self._reading and self._may_deliver(0):
             self._reading = True
             room = max(1, self._credit - len(self._asides))
             self._engine.read(self, self._cursor, min(room, PREFETCH))

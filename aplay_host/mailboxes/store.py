@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import StoreCorrupt, StoreHeld, StoreNewer
+from ..errors import StateDirError, StoreCorrupt, StoreHeld, StoreNewer
 from .failpoint import Failpoints
 from .ops import Group
 from .rows import Row, StoredLetter
@@ -86,7 +86,7 @@ class Store:
     def open(self) -> Found:
         """Open or make the file, begin a new boot, and return what is there.
 
-        Raises `StoreNewer`, `StoreHeld` and `StoreCorrupt`; the file is as it was then.
+        Raises `StoreNewer`, `StoreHeld`, `StoreCorrupt`, and `StateDirError` for a full disk.
         """
         made = not self.path.exists()
         if made:
@@ -104,9 +104,9 @@ class Store:
     def _refusal(self, error: sqlite3.Error) -> Exception:
         if error.sqlite_errorname in ("SQLITE_BUSY", "SQLITE_LOCKED"):
             return StoreHeld(f"{self.path} is in use by another process: {error}")
-        if is_corrupt(error):
+        if is_corrupt(error) or error.sqlite_errorname == "SQLITE_ERROR":
             return self.corrupt(str(error))
-        return error
+        return StateDirError(f"{self.path} cannot be written: {error}; make room, or mend the disk")
 
     def corrupt(self, why: str) -> StoreCorrupt:
         """Return the error for a file that cannot be believed."""
@@ -301,16 +301,11 @@ class Store:
 
     # ---- looking -------------------------------------------------------------------------
 
-    def read(self, address: str, after: int, count: int) -> list[Row]:
-        """Return the next messages for an address, first come first."""
-        ask = f"SELECT {_MSG} FROM msg WHERE box = ? AND seq > ? ORDER BY seq LIMIT ?"
-        given = (self.number(address), after, count)
+    def read(self, address: str, after: int, count: int, until: int) -> list[Row]:
+        """Return the next messages for an address, first come first, up to a number."""
+        ask = f"SELECT {_MSG} FROM msg WHERE box = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+        given = (self.number(address), after, until, count)
         return [Row(*row) for row in self._connection.execute(ask, given)]
-
-    def read_one(self, seq: int) -> Row | None:
-        """Return one message."""
-        row = self._connection.execute(f"SELECT {_MSG} FROM msg WHERE seq = ?", (seq,)).fetchone()
-        return None if row is None else Row(*row)
 
     def letters(self, limit: int | None, ids: Sequence[int] | None = None) -> list[StoredLetter]:
         """Return dead letters, the newest first: `ids` with what is in them, or all without."""
