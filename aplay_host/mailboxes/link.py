@@ -104,6 +104,10 @@ class Link:
             self._gives_way = True
             self._loop.call_later(GIVE_WAY_SECONDS, self._give_way)
 
+    def call_soon(self, call: Callable[[], object]) -> None:
+        """Have `call` called when the loop has its next turn."""
+        self._loop.call_soon(call)
+
     def _flush_now(self) -> None:
         if self._writer is not None:
             self._flush(self._writer)

@@ -240,8 +240,11 @@ class SqliteBox:
             sends = cast("tuple[tuple[SqliteBox, Parcel], ...]", outcome.sends)  # of this store
             ending.sends = tuple(box.place(parcel.draft, parcel) for box, parcel in sends)
             ending.then = outcome.then
-        if ending.done is not None or ending.saved or ending.sends or ending.then is not None:
+        writes = ending.done is not None or ending.saved is not None or ending.sends
+        if writes or (ending.then is not None and self._ending):
             self._submit(ending)
+        elif ending.then is not None:  # all that it may tell of is committed
+            self._engine.link.call_soon(ending.then)
 
     # ---- the engine's side ---------------------------------------------------------------
 

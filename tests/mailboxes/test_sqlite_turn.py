@@ -1,0 +1,189 @@
+"""A turn: what was handled, the state and what was sent are committed together, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from aplay_host import Actor, message
+from aplay_host.errors import MailboxUnavailable
+
+from .rig import QUICK, Keeper, Rig, crash_image, rig, until
+from .test_sqlite_trouble import BadDisk
+
+pytestmark = pytest.mark.real_time
+
+
+@message("acme-rig:Total@1")
+class Total(msgspec.Struct):
+    """What a `Counter` keeps."""
+
+    count: int = 0
+    seen: list[int] = []
+
+
+class Counter(Actor):
+    """Counts numbers, tells each to `target`, and fails on those in `bad` after it did so."""
+
+    saved_type = Total
+    saved: Total
+
+    def __init__(self, target: str = "", bad: Any = ()) -> None:
+        self.target = target
+        self.bad = list(bad)
+
+    async def msg_handler(self, msg: Any) -> Any:
+        if msg == "total":
+            return self.saved.count
+        self.saved.count += 1
+        self.saved.seen.append(msg)
+        if self.target:
+            await self.ref(self.target).tell(msg)
+        if msg in self.bad:
+            self.bad.remove(msg)
+            raise ValueError(f"no {msg}")
+        return self.saved.count
+
+
+async def _counter(it: Rig, **kwargs: Any) -> Any:
+    return await it.system.spawn(Counter, "count", kwargs=kwargs, mailbox=QUICK)
+
+
+def _rig(folder: Path, **more: Any) -> Any:
+    return rig(folder, actors=(Keeper, Counter), **more)
+
+
+async def test_the_state_of_the_last_turn_is_there_after_a_restart_of_the_host(
+    tmp_path: Path,
+) -> None:
+    async with _rig(tmp_path) as it:
+        ref = await _counter(it)
+        for number in range(5):
+            await ref.tell(number)
+        await it.settled(ref)
+    async with _rig(tmp_path) as it:
+        ref = await _counter(it)
+        assert await ref.ask("total") == 5
+        await ref.restart()
+        assert await ref.ask("total") == 5
+
+
+async def test_the_handled_message_the_state_and_the_sends_are_one_commit(tmp_path: Path) -> None:
+    """Every image of the files has all three or none of them."""
+    async with _rig(tmp_path / "mail") as it:
+        target, _ = await it.keeper("target")
+        await target.stop()
+        ref = await _counter(it, target="/target")
+        images = []
+        for number in range(20):
+            ref.tell_nowait(number)
+            if number % 4 == 0:
+                await asyncio.sleep(0.001)
+                images.append(crash_image(tmp_path / "mail", tmp_path / f"image{number}"))
+        await it.settled(ref)
+        images.append(crash_image(tmp_path / "mail", tmp_path / "last"))
+    for image in images:
+        async with _rig(image) as it:
+            sent = await it.engine.peek("/target", 100)
+            counter = it.engine.existing("/count")
+            total = counter.recall(Total) if counter is not None else Total()
+            assert total.count == len(sent) == len(total.seen)
+            waiting = await it.engine.peek("/count", 100)
+            numbers = [it.engine.codec.plain(row.record) for row in waiting]
+            assert total.seen + numbers == list(range(len(total.seen) + len(numbers)))
+    assert total.count == 20
+
+
+async def test_an_error_leaks_no_send_and_restores_the_state(tmp_path: Path) -> None:
+    async with _rig(tmp_path) as it:
+        target, seen = await it.keeper("target")
+        ref = await _counter(it, target="/target", bad=(1, 1))
+        for number in range(3):
+            await ref.tell(number)
+        await it.settled(ref)
+        await it.settled(target)
+        assert seen == [0, 1, 2]
+        assert await ref.ask("total") == 3
+
+
+async def test_a_reply_and_what_is_sent_to_memory_leave_after_the_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aplay_host.mailboxes.writer.RETRY_SECONDS", 0.05)
+    disk = BadDisk()
+    async with _rig(tmp_path, failpoints=disk) as it:
+        seen: list[Any] = []
+        await it.system.spawn(Keeper, "memory", kwargs={"seen": seen})
+        ref = await _counter(it, target="/memory")
+        disk.fault = "SQLITE_FULL"
+        reply = asyncio.ensure_future(ref.ask(7, timeout=60))
+        await until(lambda: disk.hits)
+        assert not reply.done()
+        assert seen == []
+        disk.fault = None
+        assert await reply == 1
+        await until(lambda: seen == [7])
+
+
+async def test_a_send_takes_its_place_among_the_later_ones_of_its_sender(tmp_path: Path) -> None:
+    async with _rig(tmp_path) as it:
+        target, seen = await it.keeper("target")
+        ref = await _counter(it, target="/target")
+        await asyncio.gather(*(ref.tell(number) for number in range(200)))
+        await it.settled(ref)
+        await it.settled(target)
+        assert seen == list(range(200))
+
+
+async def test_after_the_end_of_the_engine_an_actor_has_its_committed_state(
+    tmp_path: Path,
+) -> None:
+    disk = BadDisk()
+    async with _rig(tmp_path, failpoints=disk) as it:
+        ref = await _counter(it)
+        await ref.tell(0)
+        await it.settled(ref)
+        disk.fault = "SQLITE_IOERR_FSYNC"
+        with pytest.raises(MailboxUnavailable):
+            await ref.tell(1)
+    async with _rig(tmp_path) as it:
+        ref = await _counter(it)
+        assert await ref.ask("total") in (1, 2)  # the put was in doubt
+
+
+async def test_a_state_that_is_damaged_is_told_and_not_guessed(tmp_path: Path) -> None:
+    async with _rig(tmp_path) as it:
+        ref = await _counter(it)
+        await ref.tell(0)
+        await it.settled(ref)
+    with sqlite3.connect(tmp_path / "mail.db") as db:
+        db.execute("UPDATE state SET snap = ?", (b"spoiled",))
+    db.close()
+    async with _rig(tmp_path) as it:
+        assert "the state of /count" in (it.engine.problem or "")
+
+
+async def test_a_removed_actor_leaves_no_state(tmp_path: Path) -> None:
+    async with _rig(tmp_path) as it:
+        ref = await _counter(it)
+        await ref.tell(0)
+        await it.settled(ref)
+        await ref.remove()
+        again = await _counter(it)
+        assert await again.ask("total") == 0
+    async with _rig(tmp_path) as it:
+        assert await (await _counter(it)).ask("total") == 0
+
+
+async def test_a_state_that_has_not_changed_is_not_written_again(tmp_path: Path) -> None:
+    async with _rig(tmp_path) as it:
+        ref = await _counter(it)
+        await ref.ask(1)
+        before = it.engine.stats().commits
+        assert await ref.ask("total") == 1
+        assert it.engine.stats().commits == before
