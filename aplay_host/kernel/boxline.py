@@ -95,6 +95,11 @@ class BoxLine:
         return kept
 
     @property
+    def most(self) -> int:
+        """How many are not settled, ticks included, which take no room: the box knows better."""
+        return self.waiting + self._out
+
+    @property
     def oldest_s(self) -> float:
         """How long the oldest message is in the box, in seconds; 0 where that cannot be told."""
         try:
@@ -169,12 +174,13 @@ class BoxLine:
 
     def _wanted(self) -> int:
         cell, ahead = self._cell, self.box.prefetch
+        if ahead and (ready := len(cell.inbox or ()) + self._credit) >= ahead / 2:
+            return 0
         if self.postponed or self._drains or cell.wanted != "up" or not cell.is_handling:
             return 0
         if not ahead:
             return min(self.waiting, cell.spec.max_tasks - self._out) - self._credit
-        ready = len(cell.inbox or ()) + self._credit
-        return ahead - ready if ready < ahead / 2 else 0
+        return ahead - ready
 
     def settle(self, parcel: Parcel, outcome: Outcome) -> Verdict:
         """Say how a delivered parcel has ended."""

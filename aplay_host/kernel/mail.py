@@ -123,6 +123,8 @@ class Mail(Rare):
 
         While senders wait it has none: whoever makes room lets them in before anybody else.
         """
+        if self.box is not None and self.box.most < self.spec.mailbox.capacity:
+            return False
         return self.room <= 0
 
     @property

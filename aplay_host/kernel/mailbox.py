@@ -182,7 +182,7 @@ class TurnMailbox(Mailbox, Protocol):
         ...
 
     def draft(self, parcel: Parcel) -> None:
-        """Encode a message told in a turn, as ``parcel.draft``; its place comes with the settle.
+        """Encode a message told in a turn, as ``parcel.own``; its place comes with the settle.
 
         Raises what `put` would raise for it.
         """
@@ -221,10 +221,10 @@ class Parcel(Envelope):
     """A message on its way through a box: bare, or as the request or tick that stands for it.
 
     `kept` tells whether the box is to keep it at all; `verdict` what the box has said of it,
-    None before it is settled; `draft` what a `TurnMailbox` has made of it beforehand.
+    None before it is settled; `own` is whatever the box wants to find again with it.
     """
 
-    __slots__ = ("draft", "error", "inner", "line", "message", "verdict")
+    __slots__ = ("error", "inner", "line", "message", "own", "verdict")
 
     def __init__(self, message: Any) -> None:
         self.inner = message if isinstance(message, Envelope) else None
@@ -232,7 +232,7 @@ class Parcel(Envelope):
         self.line: BoxLine | None = None
         self.verdict: Verdict | None = None
         self.error: str | None = None
-        self.draft: Any = None
+        self.own: Any = None
 
     @property
     def kept(self) -> bool:

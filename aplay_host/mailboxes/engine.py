@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ..errors import MailboxUnavailable, StoreCorrupt
-from ..kernel import Address
+from ..kernel import Address, Parcel
 from .boxoptions import BoxOptions, EngineSettings
 from .codec import Codec
 from .failpoint import Failpoints
@@ -310,7 +310,7 @@ class SqliteEngine:
         puts = []
         for letter in sorted(letters, key=lambda one: one.id):
             assert letter.record is not None
-            put = self._box(to or letter.address).place(letter.record, None)
+            put = self._box(to or letter.address).place(letter.record, Parcel(None))
             put.id, put.replays = letter.id, letter.replays + 1
             puts.append(put)
         self.link.submit(Revival(tuple(puts), tuple(letter.id for letter in letters), end))

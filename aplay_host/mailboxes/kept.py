@@ -1,52 +1,92 @@
-"""A message of the file while it is in memory: in line, in hand, or waiting for its next try."""
+"""A message of the file while it is in memory: being written, in line, in hand, or put off."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 import traceback
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
 
 from ..kernel import Parcel
-from .ops import Letter, Put
-from .rows import Row
+from .ops import OP_BYTES, Letter, Op
 
 if TYPE_CHECKING:
     from .codec import Label
+    from .rows import Row
+    from .sqlitebox import SqliteBox
 
 LONGEST_TRACE = 8192
 
 
-class Kept(Parcel):
-    """A message of the file on its way through the cell; `slot` is its place in the ledger.
+class Kept(Op):
+    """One message of a box; `parcel` is what the cell has of it, whose `own` it is.
 
-    It had failed as often as `found` says when it was delivered.
+    As an op it writes the message, and awaiting it ends when that is committed, or raises.
+    `slot` is its place in the ledger while it is in hand. It had failed as often as `found` says
+    when it was delivered. What most messages never need is said by the class.
     """
 
-    __slots__ = (
-        "at",
-        "attempts",
-        "crashes",
-        "crc",
-        "found",
-        "id",
-        "record",
-        "replays",
-        "seq",
-        "slot",
-        "unreadable",
-    )
+    lasting = False
 
-    def __init__(self, row: Row | Put) -> None:
-        super().__init__(None)
-        self.seq, self.id, self.at = row.seq, row.id, row.at
-        self.record, self.crc = row.record, row.crc
-        self.replays = row.replays
-        self.attempts = self.crashes = 0
-        if isinstance(row, Row):
-            self.attempts, self.crashes = row.attempts, row.crashes
-        self.found = self.attempts
-        self.slot: int | None = None
-        self.unreadable: str | None = None
+    attempts = 0
+    crashes = 0
+    replays = 0
+    found = 0
+    slot: int | None = None
+    unreadable: str | None = None
+    is_done = False
+    _error: Exception | None = None
+    _future: asyncio.Future[None] | None = None
+
+    def __init__(
+        self, box: SqliteBox, seq: int, at: int, record: bytes, crc: int, parcel: Parcel
+    ) -> None:
+        self.box = box
+        self.power = box.power
+        self.seq = self.id = seq
+        self.at = at
+        self.record = record
+        self.crc = crc
+        self.parcel = parcel
+        parcel.own = self
+
+    @classmethod
+    def of_row(cls, box: SqliteBox, row: Row) -> Kept:
+        """Return a message that was read from the file."""
+        kept = cls(box, row.seq, row.at, row.record, row.crc, Parcel(None))
+        kept.id, kept.replays = row.id, row.replays
+        kept.found = kept.attempts = row.attempts
+        kept.crashes = row.crashes
+        kept.is_done = True
+        return kept
+
+    @property
+    def size(self) -> int:
+        """How much of a group it takes."""
+        return OP_BYTES + len(self.record)
+
+    def end(self, error: Exception | None = None) -> None:
+        """Tell who waits that it is kept, or why not; on the loop's thread."""
+        self.is_done = True
+        if error is not None:
+            self._error = error
+        future = self._future
+        if future is None or future.done():
+            return
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+            future.exception()  # who waited may have been cancelled meanwhile
+
+    def __await__(self) -> Generator[Any, None, None]:
+        if not self.is_done:
+            if self._future is None or self._future.done():  # who waited first was cancelled
+                self._future = asyncio.get_running_loop().create_future()
+            yield from self._future
+        elif self._error is not None:
+            raise self._error
 
     def letter(self, reason: str, error: BaseException | None, label: Label) -> Letter:
         """Return the dead letter that it becomes now; the end of a traceback says most."""

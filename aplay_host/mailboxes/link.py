@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import MailboxUnavailable, StoreCorrupt
 from .failpoint import Failpoints
-from .ops import Job, Op, Outcome, Put, Revival
+from .kept import Kept
+from .ops import Job, Op, Outcome, Revival
 from .store import Store
 from .writer import Report, Writer
 
@@ -178,10 +179,10 @@ class Link:
 
     def _tell_done(self, ops: Sequence[Op]) -> None:
         """Deliver what is kept; what is said of one box stays in order."""
-        puts: dict[SqliteBox, list[Put]] = {}
+        puts: dict[SqliteBox, list[Kept]] = {}
         after: list[Callable[[], object]] = []
         for op in ops:
-            if isinstance(op, Put):
+            if isinstance(op, Kept):
                 puts.setdefault(op.box, []).append(op)
             elif isinstance(op, Outcome):
                 self._note_end(op)
@@ -211,7 +212,7 @@ class Link:
 
     def _tell_failed(self, ops: Sequence[Op], error: Exception) -> None:
         for op in ops:
-            if isinstance(op, Put):
+            if isinstance(op, Kept):
                 op.end(error)
                 op.box.refused(op, error)
             elif isinstance(op, Revival):

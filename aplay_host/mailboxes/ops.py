@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..kernel import Parcel
+    from .kept import Kept
     from .sqlitebox import SqliteBox
     from .store import Store
 
@@ -22,8 +21,6 @@ class Op:
     What is `lasting` is tried until it is done; all others may fail.
     """
 
-    __slots__ = ()
-
     lasting = True
     power: bool
 
@@ -31,65 +28,6 @@ class Op:
     def size(self) -> int:
         """How much of a group it takes, in bytes."""
         return OP_BYTES
-
-
-class Put(Op):
-    """Write a new message. Awaiting it ends when the message is kept, and raises when it is not."""
-
-    __slots__ = (
-        "_error",
-        "_future",
-        "at",
-        "box",
-        "crc",
-        "id",
-        "is_done",
-        "parcel",
-        "power",
-        "record",
-        "replays",
-        "seq",
-    )
-
-    lasting = False
-
-    def __init__(
-        self, box: SqliteBox, seq: int, at: int, record: bytes, crc: int, parcel: Parcel | None
-    ) -> None:
-        self.box = box
-        self.power = box.power
-        self.seq = self.id = seq
-        self.at = at
-        self.record = record
-        self.crc = crc
-        self.parcel = parcel
-        self.replays = 0
-        self.is_done = False
-        self._error: Exception | None = None
-        self._future: asyncio.Future[None] | None = None
-
-    @property
-    def size(self) -> int:
-        """How much of a group it takes."""
-        return OP_BYTES + len(self.record)
-
-    def end(self, error: Exception | None = None) -> None:
-        """Tell who waits that it is kept, or why not; on the loop's thread."""
-        self.is_done, self._error = True, error
-        if self._future is not None and not self._future.done():
-            if error is None:
-                self._future.set_result(None)
-            else:
-                self._future.set_exception(error)
-                self._future.exception()  # who waited may have been cancelled meanwhile
-
-    def __await__(self) -> Generator[Any, None, None]:
-        if not self.is_done:
-            if self._future is None or self._future.done():  # who waited first was cancelled
-                self._future = asyncio.get_running_loop().create_future()
-            yield from self._future
-        elif self._error is not None:
-            raise self._error
 
 
 @dataclass(slots=True, eq=False)
@@ -125,17 +63,24 @@ class Outcome(Op):
     letter: Letter | None = None
     saved: bytes | None = None
     crc: int = 0
-    sends: tuple[Put, ...] = ()
+    sends: tuple[Kept, ...] = ()
     then: Callable[[], None] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether it is no more than the end of a message."""
+        return self.tried is None and self.letter is None and self.saved is None and not self.sends
 
     @property
     def power(self) -> bool:  # type: ignore[override]
         """Tell whether anything of it has to survive a power cut."""
-        return self.box.power or any(put.box.power for put in self.sends)
+        return self.box.power or any(put.power for put in self.sends)
 
     @property
     def size(self) -> int:
         """How much of a group it takes."""
+        if self.is_plain:
+            return OP_BYTES
         kept = len(self.saved or b"") + (len(self.letter.record) if self.letter else 0)
         return OP_BYTES + kept + sum(put.size for put in self.sends)
 
@@ -147,7 +92,7 @@ class Revival(Op):
     lasting = False
     power = True
 
-    puts: tuple[Put, ...]
+    puts: tuple[Kept, ...]
     ids: tuple[int, ...]
     end: Callable[[Exception | None], None]
 
@@ -183,45 +128,3 @@ class Group:
     deletes: list[int] = field(default_factory=list)
     states: list[tuple[int, int, bytes]] = field(default_factory=list)
     revived: list[int] = field(default_factory=list)
-
-
-def gather(ops: Iterable[Op], number: Callable[[str], int]) -> Group:
-    """Return the transaction for `ops`; `number` gives each name its number in the file.
-
-    The order among them does not matter: no message is both put and settled in one group, since
-    none is delivered before it is committed, and of two states of one box the last one counts.
-    """
-    group = Group()
-    for op in ops:
-        group.full = group.full or op.power
-        if isinstance(op, Put):
-            group.puts.append(_put(op, number))
-        elif isinstance(op, Revival):
-            group.puts += (_put(put, number) for put in op.puts)
-            group.revived += op.ids
-        elif isinstance(op, Outcome):
-            _add_outcome(group, op, number)
-    return group
-
-
-def _add_outcome(group: Group, op: Outcome, number: Callable[[str], int]) -> None:
-    if op.done is not None:
-        group.deletes.append(op.done)
-    if op.tried is not None:
-        group.attempts.append(op.tried)
-    if op.letter is not None:
-        group.letters.append(_letter(op.letter, number(op.box.address), number))
-    if op.saved is not None:
-        group.states.append((number(op.box.address), op.crc, op.saved))
-    group.puts += (_put(put, number) for put in op.sends)
-
-
-def _put(put: Put, number: Callable[[str], int]) -> tuple[Any, ...]:
-    box = number(put.box.address)
-    return (put.seq, box, put.at, 0, 0, put.id, put.replays, put.crc, put.record)
-
-
-def _letter(one: Letter, box: int, number: Callable[[str], int]) -> tuple[Any, ...]:
-    why = (one.at, one.reason, one.error, one.trace)
-    counts = (one.attempts, one.crashes, one.replays)
-    return (one.id, box, number(one.type), one.sender, *why, *counts, one.crc, one.record)

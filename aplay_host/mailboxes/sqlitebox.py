@@ -25,10 +25,10 @@ from ..kernel import (
 )
 from .boxoptions import BoxOptions
 from .kept import Kept, now_ms
-from .ops import Letter, Put
+from .ops import Letter
 from .ops import Outcome as Ending
 from .rows import BoxRow, Row
-from .verdicts import Buried, Fate, Retried, Returned, Settled, plan_settle
+from .verdicts import Buried, Fate, Retried, plan_settle
 
 if TYPE_CHECKING:
     from .engine import SqliteEngine
@@ -65,7 +65,7 @@ class SqliteBox:
         self._engine = engine
         self._inlet: Inlet | None = None
         self._credit = 0
-        self._coming: dict[int, Put] = {}
+        self._coming: dict[int, Kept] = {}
         self._delivered: dict[int, Kept] = {}
         self._asides: deque[tuple[int, Parcel]] = deque()
         # In the file only: how many, the number before theirs, how old the first is.
@@ -123,10 +123,9 @@ class SqliteBox:
         self._engine.link.submit(put)
         return put
 
-    def place(self, record: bytes, parcel: Parcel | None, crc: int | None = None) -> Put:
+    def place(self, record: bytes, parcel: Parcel) -> Kept:
         """Give a record the next number, and count it; somebody is about to have it written."""
-        crc = zlib.crc32(record) if crc is None else crc
-        put = Put(self, self._engine.next_seq(), now_ms(), record, crc, parcel)
+        put = Kept(self, self._engine.next_seq(), now_ms(), record, zlib.crc32(record), parcel)
         self._coming[put.seq] = put
         self._last = put.seq
         self._messages += 1
@@ -140,55 +139,53 @@ class SqliteBox:
 
     def begin(self, parcel: Parcel) -> Any:
         """Return the message, decoded now, or `Unreadable`; from now on it is in the ledger."""
-        assert isinstance(parcel, Kept)
-        if parcel.slot is None:
-            parcel.slot = self._engine.ledger.enter(parcel.seq)
+        kept: Kept = parcel.own
+        if kept.slot is None:
+            kept.slot = self._engine.ledger.enter(kept.seq)
         self._engine.failpoints.hit("sqlite.begin.after_ledger")
-        if zlib.crc32(parcel.record) != parcel.crc:
-            parcel.unreadable = "corrupt"
+        if zlib.crc32(kept.record) != kept.crc:
+            kept.unreadable = "corrupt"
             return Unreadable("corrupt", "the record is not the one that was written")
         try:
-            return self._engine.codec.decode(parcel.record)
+            return self._engine.codec.decode(kept.record)
         except UnreadableRecord as error:
-            parcel.unreadable = error.reason
+            kept.unreadable = error.reason
             return Unreadable(error.reason, error.text)
 
     def settle(self, parcel: Parcel, outcome: Outcome) -> Verdict:
         """Say what becomes of the message; the outcome is on its way to the file."""
-        if not isinstance(parcel, Kept):
+        kept: Kept | None = parcel.own
+        if kept is None:
             if not parcel.exempt:
                 self._messages -= 1
             self._end_turn(Ending(self), outcome)
             return FINAL
-        if parcel.slot is not None:
-            self._engine.ledger.leave(parcel.slot)
-            parcel.slot = None
+        if kept.slot is not None:
+            self._engine.ledger.leave(kept.slot)
+            kept.slot = None
         self._engine.failpoints.hit("sqlite.settle.before_submit")
-        fate = plan_settle(parcel.attempts, parcel.unreadable, outcome, self.options)
-        return self._carry_out(fate, parcel, outcome)
+        if outcome.__class__ is Handled:  # as `plan_settle` says, and it is what most are
+            self._forget(kept)
+            self._end_turn(Ending(self, kept.seq), outcome)
+            return FINAL
+        fate = plan_settle(kept.attempts, kept.unreadable, outcome, self.options)
+        return self._carry_out(fate, kept, outcome)
 
-    def _carry_out(self, fate: Fate, parcel: Kept, outcome: Outcome) -> Verdict:
-        retried = parcel.attempts > 0
+    def _carry_out(self, fate: Fate, kept: Kept, outcome: Outcome) -> Verdict:
         match fate:
-            case Settled():
-                self._forget(parcel)
-                self._retrying -= retried
-                self._end_turn(Ending(self, done=parcel.seq), outcome)
-                return FINAL
             case Buried(reason, attempts):
-                self._forget(parcel)
-                self._retrying -= retried
-                parcel.attempts = attempts
+                self._forget(kept)
+                kept.attempts = attempts
                 error = outcome.error if isinstance(outcome, Failed) else None
-                letter = self._letter(parcel, reason, error)
-                self._submit(Ending(self, done=parcel.seq, letter=letter))
+                letter = self._letter(kept, reason, error)
+                self._submit(Ending(self, done=kept.seq, letter=letter))
                 return Dead(reason)
             case Retried(attempts, within):
-                self._retrying += not retried
-                parcel.attempts = attempts
-                self._submit(Ending(self, tried=(attempts, parcel.seq)))
+                self._retrying += not kept.attempts
+                kept.attempts = attempts
+                self._submit(Ending(self, tried=(attempts, kept.seq)))
                 return Again(random.uniform(0.0, within))
-            case Returned():
+            case _:
                 return Again(0.0)
 
     def depth(self) -> Depth:
@@ -225,7 +222,7 @@ class SqliteBox:
 
     def draft(self, parcel: Parcel) -> None:
         """Encode a message that is sent in a turn, so that its sender hears of a fault."""
-        parcel.draft = self._engine.codec.encode(parcel.message, sender())
+        parcel.own = self._engine.codec.encode(parcel.message, sender())
 
     def find_saved(self, snap: bytes | None) -> None:
         """Take over the state that the file has."""
@@ -238,7 +235,7 @@ class SqliteBox:
                 self._saved = ending.saved = outcome.saved
                 ending.crc = zlib.crc32(outcome.saved)
             sends = cast("tuple[tuple[SqliteBox, Parcel], ...]", outcome.sends)  # of this store
-            ending.sends = tuple(box.place(parcel.draft, parcel) for box, parcel in sends)
+            ending.sends = tuple(box.place(parcel.own, parcel) for box, parcel in sends)
             ending.then = outcome.then
         writes = ending.done is not None or ending.saved is not None or ending.sends
         if writes or (ending.then is not None and self._ending):
@@ -248,7 +245,7 @@ class SqliteBox:
 
     # ---- the engine's side ---------------------------------------------------------------
 
-    def kept(self, puts: list[Put]) -> None:
+    def kept(self, puts: list[Kept]) -> None:
         """Take what was committed: straight to the cell, or out of memory again."""
         fresh: list[Kept] = []
         for put in puts:
@@ -260,15 +257,15 @@ class SqliteBox:
                 self._filed += 1
             else:
                 self._cursor = put.seq
-                fresh.append(Kept(put))
+                fresh.append(put)
         self._hand_out(fresh)
 
-    def refused(self, put: Put, error: Exception) -> None:
+    def refused(self, put: Kept, error: Exception) -> None:
         """Take back the place of a message that is not kept."""
         del self._coming[put.seq]
         self._messages -= 1
         self._bytes -= len(put.record)
-        if self._inlet is not None and put.parcel is not None:
+        if self._inlet is not None:
             self._inlet.dead(put.parcel, "store_failed", error)
         self._hand_out(())
 
@@ -288,7 +285,7 @@ class SqliteBox:
             self._cursor = until
         else:
             self._filed = 0
-        fresh = [Kept(row) for row in rows]
+        fresh = [Kept.of_row(self, row) for row in rows]
         self._hand_out([one for one in fresh if not self._is_spent(one)])
 
     def has_ended(self, seq: int) -> bool:
@@ -334,9 +331,9 @@ class SqliteBox:
         if self._inlet is None:
             return
         if self._asides:
-            fresh = self._with_asides(fresh)  # type: ignore[assignment]
-        if fresh:
-            self._deliver(fresh)
+            self._deliver(self._with_asides(fresh))
+        elif fresh:
+            self._deliver([self._handed(kept) for kept in fresh])
         is_behind = self._filed and self._cursor < self._reach
         if is_behind and not self._reading and self._may_deliver(0):
             self._reading = True
@@ -346,10 +343,10 @@ class SqliteBox:
     def _with_asides(self, fresh: Iterable[Kept]) -> list[Parcel]:
         """Put the requests between the messages before and after which they were accepted."""
         line: list[Parcel] = []
-        for parcel in fresh:
-            while self._asides and self._asides[0][0] < parcel.seq:
+        for kept in fresh:
+            while self._asides and self._asides[0][0] < kept.seq:
                 line.append(self._asides.popleft()[1])
-            line.append(parcel)
+            line.append(self._handed(kept))
         first = self._first_missing()
         while self._asides and self._credit > len(line):
             if first is not None and self._asides[0][0] >= first:
@@ -363,26 +360,29 @@ class SqliteBox:
             return self._cursor + 1
         return next(iter(self._coming), None)
 
-    def _deliver(self, parcels: Iterable[Parcel]) -> None:
-        assert self._inlet is not None
-        line = tuple(parcels)
-        self._credit = max(0, self._credit - len(line))
-        for parcel in line:
-            if isinstance(parcel, Kept):
-                self._delivered[parcel.seq] = parcel
-                self._retrying += parcel.attempts > 0
-        self._inlet.deliver(line)
+    def _handed(self, kept: Kept) -> Parcel:
+        """Note that a message is the cell's from now on; return what it gets."""
+        self._delivered[kept.seq] = kept
+        if kept.attempts:
+            self._retrying += 1
+        return kept.parcel
 
-    def _is_spent(self, parcel: Kept) -> bool:
+    def _deliver(self, line: list[Parcel]) -> None:
+        if line:
+            assert self._inlet is not None
+            self._credit = max(0, self._credit - len(line))
+            self._inlet.deliver(line)
+
+    def _is_spent(self, kept: Kept) -> bool:
         """Bury a message with which the host has died as often as it may."""
-        if parcel.crashes < self.options.max_crashes:
+        if kept.crashes < self.options.max_crashes:
             return False
         assert self._inlet is not None
         self._messages -= 1
-        self._bytes -= len(parcel.record)
-        letter = self._letter(parcel, "crashed", None)
-        self._submit(Ending(self, done=parcel.seq, letter=letter))
-        self._inlet.dead(parcel, "crashed", None)
+        self._bytes -= len(kept.record)
+        letter = self._letter(kept, "crashed", None)
+        self._submit(Ending(self, done=kept.seq, letter=letter))
+        self._inlet.dead(kept.parcel, "crashed", None)
         return True
 
     # ---- small parts ---------------------------------------------------------------------
@@ -391,18 +391,20 @@ class SqliteBox:
         self._ending += 1
         self._engine.link.submit(ending)
 
-    def _forget(self, parcel: Kept) -> None:
-        self._delivered.pop(parcel.seq, None)
+    def _forget(self, kept: Kept) -> None:
+        self._delivered.pop(kept.seq, None)
+        if kept.attempts:
+            self._retrying -= 1
         self._messages -= 1
-        self._bytes -= len(parcel.record)
+        self._bytes -= len(kept.record)
 
-    def _letter(self, parcel: Kept, reason: str, error: BaseException | None) -> Letter:
-        return parcel.letter(reason, error, self._engine.codec.label(parcel.record))
+    def _letter(self, kept: Kept, reason: str, error: BaseException | None) -> Letter:
+        return kept.letter(reason, error, self._engine.codec.label(kept.record))
 
     def _oldest_s(self) -> float:
         if not self._messages:
             return 0.0
-        first: Kept | Put | None = next(iter(self._delivered.values()), None)
+        first = next(iter(self._delivered.values()), None)
         at = first.at if first is not None else self._filed_at if self._filed else None
         if at is None:
             coming = next(iter(self._coming.values()), None)

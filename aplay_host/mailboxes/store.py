@@ -407,7 +407,7 @@ def _marks(count: int) -> str:
 
 
 def _insert(rows: int) -> str:
-    values = ",".join([f"({_marks(9)})"] * rows)
+    values = ",".join(["(?,?,?,0,0,?,?,?,?)"] * rows)
     return f"INSERT OR IGNORE INTO msg VALUES {values}"
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .failpoint import Failpoints
-from .ops import Job, Op, gather
+from .gather import gather
+from .ops import Job, Op
 from .store import Store, is_corrupt
 
 MOST_OPS = 512
