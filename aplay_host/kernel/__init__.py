@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .errors import NameTaken as NameTaken
     from .errors import NotBound as NotBound
     from .errors import Refuse as Refuse
+    from .errors import SavedUnreadable as SavedUnreadable
     from .errors import SelfWait as SelfWait
     from .errors import StartFailed as StartFailed
     from .events import Abandoned as Abandoned
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
     from .status import ShutdownReport as ShutdownReport
     from .status import State as State
     from .system import ActorSystem as ActorSystem
+    from .transaction import keeps_saved as keeps_saved
     from .turn import sender as sender
     from .watch import Terminated as Terminated
 
@@ -126,6 +128,7 @@ HOMES = {
         "NameTaken",
         "NotBound",
         "Refuse",
+        "SavedUnreadable",
         "SelfWait",
         "StartFailed",
     ),
@@ -180,6 +183,7 @@ HOMES = {
     "status": ("ActorStatus", "Failure", "ShutdownReport", "State"),
     "system": ("ActorSystem",),
     "turn": ("sender",),
+    "transaction": ("keeps_saved",),
     "watch": ("Terminated",),
 }
 __all__ = [name for names in HOMES.values() for name in names]

@@ -85,6 +85,14 @@ class StartFailed(AplayError):
     """The actor does not run; after an error it stays, with its mail, and is tried again."""
 
 
+class SavedUnreadable(StartFailed):
+    """What an actor has saved cannot be read as the ``saved_type`` of its class."""
+
+    def __init__(self, address: str, kind: type[object], why: str) -> None:
+        name = f"{kind.__module__}:{kind.__qualname__}"
+        super().__init__(f"what {address} has saved cannot be read as {name}: {why}")
+
+
 class Escalated(AplayError):
     """A child's failure that the child's `on_error` makes its parent's."""
 

@@ -11,8 +11,10 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .errors import SavedUnreadable
 from .mailbox import Handled, Parcel, TurnMailbox
 from .outbox import send_late
+from .status import Failure
 
 if TYPE_CHECKING:
     from .actor import Actor
@@ -141,11 +143,23 @@ def begin_saved(behaviour: Actor) -> None:
         behaviour.saved = kind()
 
 
+def keeps_saved(behaviour: Actor) -> bool:
+    """Tell whether the mailbox of an actor keeps what is in its `saved`."""
+    cell = behaviour._cell
+    has_box = cell is not None and cell.box is not None and cell.box.turns is not None
+    return has_box and type(behaviour).saved_type is not None
+
+
 def recall(cell: ActorCell, behaviour: Actor) -> None:
-    """Set `saved` of an actor whose box keeps it; raises what reading it raises."""
+    """Set `saved` of an actor whose box keeps it; raises `SavedUnreadable`."""
     kind = type(behaviour).saved_type
-    if kind is not None and cell.box is not None and cell.box.turns is not None:
+    if kind is None or cell.box is None or cell.box.turns is None:
+        return
+    try:
         behaviour.saved = cell.box.turns.recall(kind)
+    except Exception as error:
+        why = Failure.of(error, 0.0).line()
+        raise SavedUnreadable(cell.address, kind, why) from error
 
 
 def _call_all(calls: list[Callable[[], object]]) -> None:

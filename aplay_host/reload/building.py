@@ -9,12 +9,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..kernel import Actor, ActorSpec, Busy, CellView, Faulty, Quiesce, Staged
+from ..kernel import (
+    Actor,
+    ActorSpec,
+    Busy,
+    CellView,
+    Faulty,
+    Quiesce,
+    SavedUnreadable,
+    Staged,
+)
 from ..plugins import Alarm, ImportTimeout
 from .handover import Before, Handover, ReloadInfo, hand_over, state_of, tell_reload
 from .refusal import Refused
+from .saved import goes_on, way_back
 from .shape import Shape
-from .wording import raised
+from .wording import raised, unreadable
 
 if TYPE_CHECKING:
     from .transaction import Transaction
@@ -75,6 +85,8 @@ def build(
 ) -> Staged:
     """Make the new behaviour of one actor and give it the state of the old one."""
     spec, watch = _spec(tx, view), Stopwatch(str(view.address))
+    if view.behaviour is not None:
+        _see_to_saved(tx, view.behaviour, spec.cls)
 
     def fill(new: Actor) -> None:
         type(new).__init__(new, **spec.kwargs)
@@ -94,11 +106,21 @@ def build(
                 tell_reload(staged.behaviour, ReloadInfo(tx.number, tx.request.cause, version))
     except (Refused, Busy, KeyboardInterrupt):
         raise
+    except SavedUnreadable as error:
+        raise unreadable(error, view.address) from error
     except BaseException as error:
         raise raised(error, view.address) from error
     watch.lap("on_reload")
     tx.notes += watch.notes
     return staged
+
+
+def _see_to_saved(tx: Transaction, live: Actor, to: type[Actor]) -> None:
+    """Refuse the way back from a new major of what is saved; tell of the way there."""
+    if tx.former is not None and (refusal := way_back(live, to)) is not None:
+        raise Refused(refusal)
+    if told := goes_on(live, to):
+        tx.notes.append(told)
 
 
 def _hand_over(tx: Transaction, new: Actor, before: Before) -> Handover:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
-from ..kernel import Actor
+from ..kernel import Actor, keeps_saved
 from .cells import name_of
 from .merge import Fate, counterparts, merge
 from .reclass import Reclass
@@ -74,6 +74,8 @@ def hand_over(new: Actor, before: Before, reclass: Reclass) -> Handover:
     otherwise                                        `merge`, and what is kept is converted
     ===============================================  ========================================
 
+    `saved`, where the mailbox keeps it, is no part of that: the swap reads it anew.
+
     Where ``state_version`` differs (1 where a class says nothing), ``migrate`` of the new class
     gets a copy of the live state first. What ``reload_transient`` of the new class names is not
     carried. The old behaviour and its state stay as they are. Raises `Refused`.
@@ -111,6 +113,8 @@ def _merge_into(
 ) -> tuple[dict[str, Fate], tuple[str, ...]]:
     old, address = before.behaviour, str(new.address)
     transient = frozenset(getattr(type(new), "reload_transient", ()))
+    if keeps_saved(old) or keeps_saved(new):
+        transient |= {"saved"}  # the mailbox has it, and gives it to the new class
 
     def carried(behaviour: Actor) -> dict[str, Any]:
         state = state_of(behaviour, reclass.shape_of)

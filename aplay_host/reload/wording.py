@@ -6,6 +6,7 @@ import os
 import traceback
 
 from ..errors import ConfigError
+from ..kernel import SavedUnreadable
 from ..plugins import Reason, guest_traceback
 from .refusal import Refusal, Refused
 from .report import BAD_CONFIG
@@ -44,6 +45,13 @@ def raised(error: BaseException, address: str) -> Refused:
     got = f"{told(error)}, while {address} was made anew"
     wanted = "an __init__ and a prepare_children that do not raise"
     return Refused(Refusal("init", where, got, wanted, CURE), guest_traceback(error))
+
+
+def unreadable(error: SavedUnreadable, address: str) -> Refused:
+    """Return the refusal for new code that cannot read what its actor has saved."""
+    cure = "write an @upcast from what was kept, or give new fields a default"
+    wanted = "a saved_type that reads what is kept"
+    return Refused(Refusal("saved", address, str(error), wanted, cure))
 
 
 def bad_config(error: ConfigError) -> Refused:
