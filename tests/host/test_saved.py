@@ -49,7 +49,7 @@ async def cart(plugin: Guest, served: Served, store: TurnStore) -> ActorRef:
     __import__("guest.cart")
     system: Any = served.host.system
     system.make_mailbox = store.make
-    ref = await system.spawn(sys.modules["guest.cart"].Cart, "cart", mailbox=KEPT)
+    ref: ActorRef = await system.spawn(sys.modules["guest.cart"].Cart, "cart", mailbox=KEPT)
     assert await ref.ask("a") == ["old", "guest.cart", "a"]
     return ref
 
