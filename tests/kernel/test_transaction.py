@@ -223,7 +223,7 @@ async def test_saved_is_there_in_init_and_is_what_was_kept_in_on_start(
     async with ActorSystem("first", mailboxes=store.make) as system:
         await system.plant(planned(("/a", Cart)))
         await system.ref("/a").ask(1)
-    store.crash()
+    store.recover()
     async with ActorSystem("second", mailboxes=store.make) as system:
         await system.plant(planned(("/a", Cart)))
         cart = behaviour(system, "/a", Cart)

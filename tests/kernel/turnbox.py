@@ -44,7 +44,7 @@ class TurnStore:
 
     def __init__(self, *, by_hand: bool = False, after: float = 1.0, tries: int = 2) -> None:
         self.by_hand, self.after, self.tries = by_hand, after, tries
-        self.broken = False
+        self.broken = self.crashed = False
         self.rows: dict[int, tuple[str, str]] = {}
         self.state: dict[str, str] = {}
         self.dead: list[tuple[str, Any, str]] = []
@@ -78,14 +78,26 @@ class TurnStore:
         """Commit all that came so far, and tell it."""
         ops, self.ops = self.ops, []
         ends, self.ends = self.ends, []
+        if self.crashed:
+            return
         for op in ops:
             op()
         for end in ends:
             end()
 
     def crash(self) -> None:
-        """Forget what was not committed, as the end of a process does."""
-        self.ops, self.ends, self.newest = [], [], dict(self.state)
+        """Forget what was not committed, as the end of a process does, and commit no more."""
+        self.recover()
+        self.crashed = True
+
+    def recover(self) -> None:
+        """Be there for the next system, with what was committed."""
+        self.ops, self.ends, self.newest, self.crashed = [], [], dict(self.state), False
+
+    def seen(self, saved: str) -> list[Any]:
+        """Return the items of what an actor saved, which has nothing else."""
+        (items,) = json.loads(saved).values()
+        return list(items)
 
 
 class TurnBox:
