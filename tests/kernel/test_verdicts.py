@@ -16,6 +16,7 @@ from aplay_host.kernel import (
     Handled,
     Refuse,
     Released,
+    SavedUnreadable,
     StartFailed,
 )
 
@@ -293,7 +294,7 @@ async def test_what_new_code_cannot_read_keeps_the_old_code(
     ref = await kept.spawn(Cart, "a", mailbox=KEPT)
     await ref.ask(1)
     async with kept.quiesce(["/a"]) as quiet:
-        with pytest.raises(TypeError, match="takes no arguments"):
+        with pytest.raises(SavedUnreadable, match="takes no arguments"):
             quiet.stage("/a", spec=spec_of(kept, "/a", Strange))
     assert await ref.ask(2) == [1, 2]
 
