@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from .exchange import CellView as CellView
     from .exchange import Staged as Staged
     from .hooks import place_of as place_of
+    from .inside import BoxView as BoxView
     from .inside import InHand as InHand
     from .inside import Inside as Inside
     from .inside import TimerView as TimerView
@@ -151,7 +152,7 @@ HOMES = {
     ),
     "exchange": ("CellView", "Staged"),
     "hooks": ("place_of",),
-    "inside": ("InHand", "Inside", "TimerView", "Wait"),
+    "inside": ("BoxView", "InHand", "Inside", "TimerView", "Wait"),
     "kernelactor": ("KernelActor",),
     "letters": ("DeadLetter", "DeadLetters"),
     "mailbox": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from .envelope import Envelope
@@ -34,7 +35,7 @@ class BoxLine:
         "_credit",
         "_drains",
         "_out",
-        "_retry",
+        "_retries",
         "box",
         "durable",
         "ended",
@@ -64,7 +65,7 @@ class BoxLine:
         self._asks: dict[Request, None] = {}
         # What waits for a second try, and the rest of the line with it.
         self.postponed: list[Any] = []
-        self._retry: asyncio.TimerHandle | None = None
+        self._retries: dict[Parcel, asyncio.TimerHandle] = {}
 
     # ---- accepting -----------------------------------------------------------------------
 
@@ -137,7 +138,7 @@ class BoxLine:
         cell = self._cell
         if self._drains and parcel.inner is not None:
             cell.line_up(parcel)
-        elif self._drains or (self.postponed and cell.spec.max_tasks == 1):
+        elif self._drains or (self.postponed and self._is_single):
             self.postponed.append(parcel)  # nothing passes what waits for its retry
         else:
             cell.line_up(parcel)
@@ -176,7 +177,9 @@ class BoxLine:
         cell, ahead = self._cell, self.box.prefetch
         if ahead and (ready := len(cell.inbox or ()) + self._credit) >= ahead / 2:
             return 0
-        if self.postponed or self._drains or cell.wanted != "up" or not cell.is_handling:
+        if self._drains or (self.postponed and self._is_single):
+            return 0
+        if cell.wanted != "up" or not cell.is_handling:
             return 0
         if not ahead:
             return min(self.waiting, cell.spec.max_tasks - self._out) - self._credit
@@ -262,9 +265,7 @@ class BoxLine:
         if not self.durable or self._drains:
             return
         self._drains = True
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
+        self._end_timers()
         cell, waiting = self._cell, (*self.postponed, *self._cell.take_all())
         asks, self._asks = self._asks, {}
         self.waiting -= len(asks)
@@ -317,34 +318,49 @@ class BoxLine:
 
     def _try_again(self, parcel: Parcel, after: float) -> None:
         """Put a failed parcel first in line again; with one task nothing passes it meanwhile."""
-        cell = self._cell
+        cell, closes = self._cell, self._is_single
         parcel.verdict = None
         self._out += 1
         cell.curtail()
-        rest = [*(cell.inbox or ())] if cell.spec.max_tasks == 1 else []
+        rest = [*(cell.inbox or ())] if closes else []
         if rest:
             cell.inbox = None
         self.postponed = [parcel, *self.postponed, *rest]
         for message in rest:
             cell.count_out(message)
-        if self._retry is None and not self._drains:
-            self._retry = cell.system.loop.call_later(after, self.end_retry)
+        if not (self._drains or (closes and self._retries)):
+            end = self.end_retry if closes else partial(self._retry, parcel)
+            self._retries[parcel] = cell.system.loop.call_later(after, end)
+
+    @property
+    def _is_single(self) -> bool:
+        return self._cell.spec.max_tasks == 1
 
     @property
     def retry_at(self) -> float | None:
         """The loop's time at which what failed is tried again, None where nothing waits for it."""
-        return None if self._retry is None else self._retry.when()
+        return min((timer.when() for timer in self._retries.values()), default=None)
+
+    def _retry(self, parcel: Parcel) -> None:
+        """Put one of several back in line."""
+        del self._retries[parcel]
+        self.postponed.remove(parcel)
+        self._cell.count_in(parcel)
+        self._cell.put_back((parcel,))
 
     def end_retry(self) -> None:
         """Put what waits for its second try back in line, before what has come since."""
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
+        self._end_timers()
         again, self.postponed = self.postponed, []
         for message in again:
             self._cell.count_in(message)
         if again:
             self._cell.put_back(again)
+
+    def _end_timers(self) -> None:
+        retries, self._retries = self._retries, {}
+        for timer in retries.values():
+            timer.cancel()
 
 
 def _is_kept(message: object) -> bool:

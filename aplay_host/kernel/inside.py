@@ -10,6 +10,7 @@ from .hooks import place_of
 
 if TYPE_CHECKING:
     from .address import Address
+    from .boxline import BoxLine
     from .cell import ActorCell, Hand
 
 
@@ -57,10 +58,25 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class BoxView:
+    """The mailbox of another kind that an actor has.
+
+    One that is not `is_open` could not be opened, or not yet: its mail is not read. `postponed`
+    messages wait for the next try of one that failed, `retry_s` seconds from now; None where
+    nothing does.
+    """
+
+    durable: bool
+    is_open: bool
+    postponed: int
+    retry_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Inside:
     """What is in hand, the timers that run, and who watches; `hook` is where a hook is now.
 
-    `wait` says why no message begins, of an actor that runs.
+    `wait` says why no message begins, of an actor that runs; `box` is None for mail in memory.
     """
 
     in_hand: tuple[InHand, ...] = ()
@@ -68,6 +84,7 @@ class Inside:
     watchers: tuple[Address, ...] = ()
     hook: str | None = None
     wait: Wait | None = None
+    box: BoxView | None = None
 
 
 def look_inside(cell: ActorCell) -> Inside:
@@ -79,7 +96,14 @@ def look_inside(cell: ActorCell) -> Inside:
         watchers=tuple(watch.watcher.address for watch in cell.watchers),
         hook=None if cell.hook is None else place_of(cell.hook),
         wait=_wait(cell),
+        box=None if cell.box is None else _box(cell.box, cell.system.now()),
     )
+
+
+def _box(line: BoxLine, now: float) -> BoxView:
+    at = line.retry_at
+    retry_s = None if at is None else max(0.0, at - now)
+    return BoxView(line.durable, line.is_open, len(line.postponed), retry_s)
 
 
 def _wait(cell: ActorCell) -> Wait | None:

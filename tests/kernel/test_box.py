@@ -162,6 +162,27 @@ async def test_with_several_tasks_others_pass_what_waits_for_its_retry(
     assert counts_of(ref.status()) == (3, 3, 0, 0, 0, 0)
 
 
+async def test_with_several_tasks_each_retry_has_its_own_time_and_the_box_goes_on(
+    system: ActorSystem,
+) -> None:
+    actor, ref, store = await spawn(system, Store(after=100.0, prefetch=4), max_tasks=2)
+    actor.failures = {"slow": 1, "quick": 1}
+    ref.tell_nowait("slow")
+    await settle()
+    store.after = 1.0
+    ref.tell_nowait("quick")
+    for number in range(20):
+        ref.tell_nowait(number)
+    await settle(100)
+    box = system.look_inside("/a").box
+    assert box is not None
+    assert (box.is_open, box.durable, box.postponed, box.retry_s) == (True, False, 2, 1.0)
+    assert [msg for msg, _ in actor.tries[2:]] == list(range(20))
+    await asyncio.sleep(101)
+    assert actor.tries[22:] == [("quick", 1.0), ("slow", 100.0)]
+    assert counts_of(ref.status()) == (22, 22, 0, 0, 0, 0)
+
+
 async def test_a_message_out_of_tries_is_a_dead_letter_and_not_a_failure(
     system: ActorSystem,
 ) -> None:
