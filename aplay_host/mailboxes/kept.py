@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from ..kernel import Parcel
+from ..kernel import Failure, Parcel
 from .ops import OP_BYTES, Letter, Op
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Kept(Op):
             sender=label.sender,
             at=now_ms(),
             reason=reason,
-            error=None if error is None else _text(f"{type(error).__qualname__}: {error}"),
+            error=None if error is None else _error(error),
             trace=trace,
             attempts=self.attempts,
             crashes=self.crashes,
@@ -113,6 +113,12 @@ class Kept(Op):
 def now_ms() -> int:
     """Return the time in ms since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def _error(error: BaseException) -> str:
+    """Return an error as text; a guest's may have none."""
+    failure = Failure.of(error, 0.0)
+    return _text(f"{failure.type}: {failure.text}")
 
 
 def _text(text: str) -> str:

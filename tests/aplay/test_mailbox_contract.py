@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from aplay_host.aplay import MailBox, QueueMailBox
@@ -20,6 +22,7 @@ class SlowMailBox(MailBox):
         super().__init__(*args, **kwargs)
         self.kept: list[list[Any]] = []
         self.busy = False
+        self.faulty: str | None = None
 
     async def prepare(self) -> None:
         await self.wait()
@@ -27,6 +30,7 @@ class SlowMailBox(MailBox):
 
     async def put(self, msg: Any = None) -> None:
         await self.wait()
+        self.check("put")
         self.kept.append([msg])
 
     async def size(self) -> int:
@@ -39,7 +43,12 @@ class SlowMailBox(MailBox):
 
     async def get(self) -> Any:
         await self.wait()
+        self.check("get")
         return self.kept.pop(0)[0]
+
+    def check(self, method: str) -> None:
+        if self.faulty == method:
+            raise OSError("no answer")
 
     async def wait(self) -> None:
         assert not self.busy
@@ -49,10 +58,23 @@ class SlowMailBox(MailBox):
 
 
 class TestQueueMailBox(MailboxContract):
-    def make(self, spec: MailboxSpec) -> Mailbox:
-        return QueueMailBox()(Address("/box"), spec)
+    def make(self, address: Address, spec: MailboxSpec) -> Mailbox:
+        return QueueMailBox()(address, spec)
 
 
 class TestSlowMailBox(MailboxContract):
-    def make(self, spec: MailboxSpec) -> Mailbox:
-        return SlowMailBox()(Address("/box"), spec)
+    def make(self, address: Address, spec: MailboxSpec) -> Mailbox:
+        self.made = SlowMailBox()
+        return self.made(address, spec)
+
+    def failing_puts(self) -> AbstractContextManager[object]:
+        return self.failing("put")
+
+    def failing_reads(self) -> AbstractContextManager[object]:
+        return self.failing("get")
+
+    @contextmanager
+    def failing(self, method: str) -> Iterator[None]:
+        self.made.faulty = method
+        yield
+        self.made.faulty = None

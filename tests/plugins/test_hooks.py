@@ -562,9 +562,9 @@ def test_every_hook_has_an_example_that_loads(
 class TestExampleOfAMailbox(MailboxContract):
     """What the hook shows as a mailbox is one."""
 
-    def make(self, spec: MailboxSpec) -> Mailbox:
+    def make(self, address: Address, spec: MailboxSpec) -> Mailbox:
         _, _, example = inspect.getdoc(SPECS["aplay_mailboxes"]).partition("::\n\n")  # type: ignore[union-attr]
         names: dict[str, Any] = {}
         exec(dedent(example), names)
-        made: Mailbox = names["Line"](Address("/box"), spec)
+        made: Mailbox = names["Line"](address, spec)
         return made

@@ -13,8 +13,8 @@ from aplay_host.testing.mailbox_contract import MailboxContract
 class TestRing(MailboxContract):
     """A ring with room enough does all that a mailbox has to do."""
 
-    def make(self, spec: MailboxSpec) -> Mailbox:
-        return Ring(Address("/box"), replace(spec, options=Options()))
+    def make(self, address: Address, spec: MailboxSpec) -> Mailbox:
+        return Ring(address, replace(spec, options=Options()))
 
 
 class Slow(Actor):
