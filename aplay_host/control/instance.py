@@ -12,6 +12,7 @@ import json
 import os
 import stat
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -65,20 +66,42 @@ def hold_lock(state_dir: Path) -> Iterator[None]:
     """Hold the lock of `state_dir` for the block; raises `HostBusy` with who has it.
 
     The lock is released by closing only: a forked child that unlocked it would take it
-    from us. The file says whose it is, because the record comes later, and may be an old one.
+    from us. It closes its copy at once, or it would keep the lock when we are gone. The file
+    says whose it is, because the record comes later, and may be an old one.
     """
-    descriptor = _open_lock(state_dir)
+    lock = _Lock(state_dir)
     try:
         deadline = time.monotonic() + LOCK_PATIENCE
-        while not _try_lock(descriptor, fcntl.LOCK_EX):
+        while not _try_lock(lock.descriptor, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 raise HostBusy(_busy_text(state_dir))
             time.sleep(0.05)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, b"%d\n" % os.getpid())
+        os.ftruncate(lock.descriptor, 0)
+        os.write(lock.descriptor, b"%d\n" % os.getpid())
         yield
     finally:
-        os.close(descriptor)
+        lock.close()
+
+
+class _Lock:
+    """The open lock file of this process alone: children that it forks close theirs."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.descriptor = _open_lock(state_dir)
+        self._is_open = True
+        ours = weakref.ref(self)  # what is registered stays so for ever
+
+        def close_copy() -> None:
+            if (lock := ours()) is not None:
+                lock.close()
+
+        os.register_at_fork(after_in_child=close_copy)
+
+    def close(self) -> None:
+        """Close it, once."""
+        if self._is_open:
+            self._is_open = False
+            os.close(self.descriptor)
 
 
 def is_locked(state_dir: Path) -> bool:

@@ -160,6 +160,34 @@ def test_a_spawned_child_does_not_inherit_the_lock(state_dir: Path) -> None:
         child.communicate()
 
 
+HOLDER = """
+import os, sys
+from pathlib import Path
+from aplay_host.control import hold_lock
+
+with hold_lock(Path(sys.argv[1])):
+    if os.fork():
+        sys.stdin.readline()
+        os._exit(0)
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_forked_child_does_not_keep_the_lock_of_a_host_that_is_gone(state_dir: Path) -> None:
+    command = [sys.executable, "-c", HOLDER, str(state_dir)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as host:
+        assert host.stdin is not None
+        assert host.stdout is not None
+        assert host.stdout.readline() == b"\n"
+        assert is_locked(state_dir)  # the child has closed its copy, and not unlocked ours
+        host.kill()
+        host.wait()
+        assert not is_locked(state_dir)
+        host.stdin.close()
+        assert host.stdout.read() == b""  # the child was there until now
+
+
 def test_the_lock_file_is_for_us_alone(state_dir: Path) -> None:
     assert mode(state_dir / "lock") == 0o600
 
