@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .mailbox import ResolvedKind
     from .options import check_options
     from .resolved import Faulty, Known, Resolved, Unresolved
+    from .schema import SqliteBoxTable
     from .shape import config_schema, options_schema
     from .told import Told, veiled
     from .tree import Resolve, plan_tree
@@ -38,6 +39,7 @@ __all__ = [
     "ResolvedKind",
     "Setting",
     "Source",
+    "SqliteBoxTable",
     "Told",
     "Unresolved",
     "check_options",
@@ -65,6 +67,7 @@ __getattr__ = lazy(
         "mailbox": ("ResolvedKind",),
         "options": ("check_options",),
         "resolved": ("Faulty", "Known", "Resolved", "Unresolved"),
+        "schema": ("SqliteBoxTable",),
         "shape": ("config_schema", "options_schema"),
         "told": ("Told", "veiled"),
         "tree": ("Resolve", "plan_tree"),

@@ -92,6 +92,11 @@ class Document:
         self.hidden.update(other.hidden)
         self.vetted.update(other.vetted)
 
+    def judge_alike(self, one: KeyPath, other: KeyPath) -> None:
+        """Take what a guest has said of the table at `one` as said of the one at `other`."""
+        for said in (self.hidden, self.vetted):
+            said |= {(*other, *path[len(one) :]) for path in said if path[: len(one)] == one}
+
     def read_again(self, data: Any, paths: Iterable[KeyPath], at: KeyPath = ()) -> Any:
         """Return `data`, the table at `at`, with the values of some texts in place of them.
 

@@ -23,6 +23,7 @@ from .schema import (
     ControlTable,
     HostTable,
     LogTable,
+    MailboxesTable,
     MetricsTable,
     PluginsTable,
     ReloadTable,
@@ -48,6 +49,7 @@ class HostConfig:
     plugins: PluginsTable
     defaults: Settings
     actors: Mapping[Address, ActorEntry]
+    mailboxes: MailboxesTable
     log: LogTable
     reload: ReloadTable
     control: ControlTable
@@ -100,6 +102,7 @@ def _checked(document: Document, data: dict[str, Any]) -> tuple[HostConfig | Non
         tables.plugins,
         tables.defaults,
         actors,
+        tables.mailboxes,
         tables.log,
         tables.reload,
         tables.control,

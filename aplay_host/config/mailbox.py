@@ -117,6 +117,9 @@ class _Stated:
         )
         if problems and table is None:
             raise self._fault(f"mailbox {problems[0].key}: {problems[0].message}")
+        for at, _ in self._layers:
+            if table is not None and at is not None:
+                self._document.judge_alike(table, at)
         return replace(box, options=made), problems
 
     def _fault(self, message: str) -> PluginError:

@@ -58,6 +58,14 @@ def _group(value: str) -> str:
     return value
 
 
+def _size(value: int) -> int:
+    """Return how large a file may be; raises `ValueError` where nothing would fit in."""
+    if 0 < value < SMALLEST_FILE:
+        raise ValueError(f"want 0 for no limit, or at least {SMALLEST_FILE} bytes")
+    return value
+
+
+SMALLEST_FILE, LARGEST_BODY = 1024 * 1024, 8 * 1024 * 1024
 _ADDRESSES = re.compile(r"(?:/[A-Za-z0-9_.*-]+)+")
 _LOGGER = re.compile(r"[^\s.*/]+(?:\.[^\s.*/]+)*")
 _GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?")
@@ -168,6 +176,39 @@ class MailboxTable(Table):
     overflow: Literal["reject", "wait", "drop_oldest", "drop_newest"] | None = None
 
 
+class SqliteBoxTable(Table):
+    """The own keys of a ``mailbox`` table whose kind is ``sqlite``; times are seconds.
+
+    A message whose handler raised is tried again after a pause that doubles from `retry_base` up
+    to `retry_cap`, until it has had `max_attempts`. `max_crashes` is how often the process may
+    die with it in hand.
+    """
+
+    durability: Literal["power", "process"] = "power"
+    max_attempts: Annotated[int, Field(ge=1)] = 5
+    max_crashes: Annotated[int, Field(ge=1)] = 3
+    retry_base: Duration = 0.5
+    retry_cap: Duration = 300.0
+
+
+class SqliteTable(Table):
+    """``[mailboxes.sqlite]``: the one file that keeps the mail of all mailboxes of that kind.
+
+    0 stands for no limit: of the file's size, and of the dead letters that are kept.
+    """
+
+    max_bytes: Annotated[int, Field(ge=0), AfterValidator(_size)] = 0
+    dead_keep: Annotated[int, Field(ge=0)] = 0
+    max_body: Annotated[int, Field(ge=1, le=LARGEST_BODY)] = 256 * 1024
+    allow_network_fs: bool = False
+
+
+class MailboxesTable(Table):
+    """``[mailboxes]``: a table for each kind of mailbox that has something in common."""
+
+    sqlite: SqliteTable = SqliteTable()
+
+
 class BudgetTable(Table):
     """How many restarts, within which time, an actor may need before it is ``failed``."""
 
@@ -225,6 +266,7 @@ class Tables(Table):
     plugins: PluginsTable = PluginsTable()
     defaults: Settings = Settings()
     actors: dict[str, ActorEntry] = {}
+    mailboxes: MailboxesTable = MailboxesTable()
     log: LogTable = LogTable()
     reload: ReloadTable = ReloadTable()
     control: ControlTable = ControlTable()

@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from .fields import has_fields, is_struct
 from .keypath import is_secret
-from .schema import Tables
+from .schema import SqliteBoxTable, Tables
 
 if TYPE_CHECKING:
     from pydantic_core import core_schema
@@ -54,9 +54,12 @@ def config_schema(options: Mapping[str, Schema] | None = None) -> Schema:
     for name, table in schema["$defs"].items():
         if name not in _LITERAL_TABLES:
             _open(table)
+    sqlite = {"properties": {"kind": {"const": "sqlite"}}, "required": ["kind"]}
+    then = {"properties": options_schema(SqliteBoxTable)["properties"]}
+    schema["$defs"]["MailboxTable"]["allOf"] = [{"if": sqlite, "then": then}]
     entry = schema["$defs"]["ActorEntry"]
     for use, one in (options or {}).items():
-        then: Schema = {"properties": {"options": one}}
+        then = {"properties": {"options": one}}
         if one.get("required"):
             then["required"] = ["options"]
         by_name = {"properties": {"use": {"const": use}}, "required": ["use"]}

@@ -19,6 +19,7 @@ AT_START: Mapping[str, set[str] | None] = {
     "host": None,
     "plugins": None,
     "control": None,
+    "mailboxes": None,
     "metrics": {"bind"},
     "log": {"configure"},
 }

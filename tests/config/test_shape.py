@@ -67,6 +67,10 @@ def is_sound(file: Path) -> bool:
         "actors.a = { use = 'x', colour = 'red' }",
         "plugins.strict = '${STRICT}'",
         "log.levels = { 'a' = 'loud' }",
+        "mailboxes.sqlite.max_body = 0",
+        "mailboxes.sqlite.colour = 'red'",
+        "defaults.mailbox = { kind = 'sqlite', max_attempts = 0 }",
+        "defaults.mailbox = { kind = 'sqlite', durability = 'wish' }",
     ],
 )
 def test_the_schema_refuses_what_an_editor_should_mark(text: str) -> None:

@@ -9,7 +9,16 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field
 
-from aplay_host.config import Faulty, Known, Resolved, ResolvedKind, Unresolved, plan_tree
+from aplay_host.config import (
+    Faulty,
+    Known,
+    Resolved,
+    ResolvedKind,
+    SqliteBoxTable,
+    Unresolved,
+    list_config,
+    plan_tree,
+)
 from aplay_host.errors import ConfigError
 from aplay_host.kernel import Actor, Group, MailboxSpec, TreePlan
 
@@ -98,6 +107,7 @@ KINDS: dict[str, ResolvedKind | Known | Faulty] = {
     "memory": ResolvedKind(),
     "ring": ResolvedKind(Ring),
     "plain": ResolvedKind(),
+    "file": ResolvedKind(SqliteBoxTable),
     "unseen": Known(),
     "broken": Faulty("these are not loaded: acme/queues"),
 }
@@ -347,6 +357,20 @@ def test_the_own_keys_of_a_kind_come_key_by_key_from_all_who_state_them(plan: Pl
     assert mailbox_of(plan, text.format(own)).options == Ring(8, "oldest")
 
 
+def test_what_is_inherited_is_shown_like_what_the_actor_states_itself(load: Load) -> None:
+    text = "defaults.mailbox = { kind = 'file', max_crashes = 9, retry_cap = '1m' }\n"
+    config: Any = load(text + "actors.a = { use = 'plain', mailbox.max_attempts = 2 }")
+    (node,) = plan_tree(config, Names()).nodes
+    assert node.spec is not None
+    options = SqliteBoxTable(max_crashes=9, retry_cap=60, max_attempts=2)
+    assert node.spec.mailbox.options == options
+    listed = {one.key: one.value for one in list_config(config, {})}
+    assert (listed["defaults.mailbox.max_crashes"], listed["actors.a.mailbox.max_attempts"]) == (
+        9,
+        2,
+    )
+
+
 def test_another_kind_leaves_the_keys_of_the_inherited_one_behind(plan: Plan) -> None:
     text = "defaults.mailbox = { kind = 'ring', size = 5, capacity = 9 }\n"
     text += "actors.a = { use = 'plain', mailbox.kind = 'memory' }"
@@ -380,6 +404,21 @@ def test_another_kind_leaves_the_keys_of_the_inherited_one_behind(plan: Plan) ->
             "actors.a = { use = 'ringed', mailbox.sice = 1 }",
             "actors.a.mailbox.sice",
             "unknown key",
+        ),
+        (
+            "actors.a = { use = 'plain', mailbox = { kind = 'file', max_attempts = 0 } }",
+            "actors.a.mailbox.max_attempts",
+            "got 0, want an integer >= 1",
+        ),
+        (
+            "actors.a = { use = 'plain', mailbox = { kind = 'file', retry_base = 'soon' } }",
+            "actors.a.mailbox.retry_base",
+            'got "soon", want seconds, or text such as "500ms", "30s", "5m", "2h" or "1d"',
+        ),
+        (
+            "actors.a = { use = 'plain', mailbox = { kind = 'file', durability = 'wish' } }",
+            "actors.a.mailbox.durability",
+            'got "wish", want "power" or "process"',
         ),
         (
             "actors.a = { use = 'plain', mailbox = { kind = 'plain', size = 1 } }",

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 import aplay_host
 from aplay_host.cli.main import VERBS, cli
-from aplay_host.config import ListedKey, Source, list_config, load_config
+from aplay_host.config import ListedKey, Source, SqliteBoxTable, list_config, load_config
 from aplay_host.config.schema import ActorEntry, Settings, Tables
 from aplay_host.control import (
     ActorDetail,
@@ -99,9 +99,9 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}"
 
 
-def rows() -> dict[str, str]:
-    """Return the default of each key, as the page has it."""
-    table = page("configuration").partition("## Every key")[2]
+def rows(part: str = "Every key") -> dict[str, str]:
+    """Return the default of each key, as that part of the page has it."""
+    table = page("configuration").partition(f"## {part}\n")[2].partition("\n## ")[0]
     return dict(re.findall(r"^\| `([^`]+)` \| [^|]+ \| ([^|]+) \|", table, re.MULTILINE))
 
 
@@ -123,6 +123,11 @@ def test_defaults_in_the_reference_are_the_real_ones(tmp_path: Path) -> None:
     assert listed["host.state_dir"] == str(tmp_path / ".aplay")
     for key, value in listed.items():
         assert documented[key] == special.get(key, written(value)), key
+
+
+def test_the_keys_of_a_mailbox_in_a_file_have_a_table_of_their_own() -> None:
+    defaults = SqliteBoxTable().model_dump()
+    assert rows("Mail that survives") == {key: written(it) for key, it in defaults.items()}
 
 
 def written(value: object) -> str:
