@@ -17,12 +17,12 @@ class KindOffer:
     record: MailboxRegistration
 
 
+OWN_MAILBOXES = "aplay-host/mailboxes"
+"""Who offers the kinds that no plugin does."""
 BUILT_IN = {
-    "memory": KindOffer(
-        "aplay-host/mailboxes", MailboxRegistration("memory", in_memory, survives="restart")
-    )
+    "memory": KindOffer(OWN_MAILBOXES, MailboxRegistration("memory", in_memory, survives="restart"))
 }
-"""The kinds that every host has."""
+"""The kinds that are there without anybody's offering them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .answers import check_actor
 from .catalog import Catalog, NotOffered, Offer
-from .clashes import BUILT_IN, KindOffer, plan_kinds
+from .clashes import BUILT_IN, OWN_MAILBOXES, KindOffer, plan_kinds
 from .compatibility import PHASE as HOOKS_PHASE
 from .entry import BAD_STATES, UNLOADED, Entry, Reason, State
 from .failure import Failure, attempt
@@ -26,7 +26,7 @@ from .hookspecs import HOOK_RULES
 from .installed import Installations, InstalledChange, plan_entries, used
 from .loading import Loader
 from .quarantine import Quarantine
-from .records import ActorRegistration, HookFailure, HostInfo
+from .records import ActorRegistration, HookFailure, HostInfo, MailboxRegistration
 from .settings import OWN_DIST, SAFE_MODE
 from .staging import Renewal, StagedPlugins
 
@@ -50,8 +50,8 @@ class PluginSet:
     that they and the host offer, and `finder` knows where their code is. `on_failure` is told
     every hook that fails, after its plugin was marked ``degraded``; `options` makes what a plugin
     that is a class with ``Options`` is called with.
-    With a `state_dir`, whose lock the caller holds, a plugin that ends the process while it is
-    imported is left alone after the second time.
+    `kinds` are mailboxes of the host itself. With a `state_dir`, whose lock the caller holds, a
+    plugin that ends the process while it is imported is left alone after the second time.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class PluginSet:
         on_failure: Callable[[HookFailure], None] | None = None,
         options: MakeOptions = default_options,
         state_dir: Path | None = None,
+        kinds: Iterable[MailboxRegistration] = (),
     ) -> None:
         self.catalog = catalog
         self.found = catalog.entries
@@ -68,7 +69,10 @@ class PluginSet:
         self._take_into_scope()
         self._installations = Installations(catalog.entries, self.finder)
         self.hooks = Hooks(self.degrade, strict=settings.strict)
-        self.mailboxes: Mapping[str, KindOffer] = BUILT_IN
+        self.mailboxes: Mapping[str, KindOffer] = {
+            **BUILT_IN,
+            **{one.kind: KindOffer(OWN_MAILBOXES, one) for one in kinds},
+        }
         self._settings = settings
         self._on_failure = on_failure
         self._options = options
