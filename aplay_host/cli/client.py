@@ -83,6 +83,10 @@ class Client:
         body = {**choice, "timeout_s": self._common.timeout or WITHOUT_LIMIT, **more}
         return self._post(f"/v1/dead:{verb}", body, patience)
 
+    def back_up(self, path: str) -> Answer:
+        """Have the host copy all durable mail into the new file `path`, which is absolute."""
+        return self._post("/v1/mail/backup", {"path": path})
+
     def reload(self, path: str = "/v1/reload", **body: Any) -> Answer:
         """Have the host change what it runs, and return its report."""
         return self._post(path, body)

@@ -19,16 +19,25 @@ SECONDS = 0.3
 
 def addresses_there(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the addresses that begin so and are not in the line yet."""
+    said = ctx.params.get(param.name or "") or ()
+    there = (address for address in _addresses(ctx, "/v1/actors") if address not in said)
+    return _beginning(incomplete, there)
+
+
+def mailboxes_there(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the addresses that begin so and have durable mail, or an actor that keeps such."""
+    return _beginning(incomplete, _addresses(ctx, "/v1/mail"))
+
+
+def _addresses(ctx: click.Context, path: str) -> list[str]:
     from .client import Client
 
     common = ctx.find_object(Common) or Common()
     common.timeout = SECONDS
     try:
-        rows = Client(common).get("/v1/actors").data
+        return [row["address"] for row in Client(common).get(path).data]
     except AplayError:
         return []
-    said = ctx.params.get(param.name or "") or ()
-    return _beginning(incomplete, (row["address"] for row in rows if row["address"] not in said))
 
 
 def plugins_there(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -19,6 +19,8 @@ from ..errors import (
     HostBusy,
     PluginError,
     StateDirError,
+    StoreHeld,
+    StoreNewer,
 )
 from .lazygroup import LazyGroup
 from .options import Common, common_options
@@ -38,6 +40,7 @@ VERBS = {
     "reload": "Make edited code run, with the actors' state and mail.",
     "rollback": "Go back to the code before the newest reload.",
     "dead": "Show what reached nobody, send it again or drop it.",
+    "mail": "Show the mail that survives, and copy it.",
     "events": "Show what has happened: who did what, and what became of it.",
     "health": "Tell whether the host is ready for work.",
     "plugins": "Show what installed packages offer.",
@@ -54,6 +57,8 @@ PROBLEMS_OF_A_START: dict[type[AplayError], str] = {
     StateDirError: "bad-state-dir",
     PluginError: "bad-plugin",
     HostBusy: "host-busy",
+    StoreHeld: "host-busy",
+    StoreNewer: "bad-state-dir",
 }
 """What problem documents call the errors that no running host can answer with."""
 

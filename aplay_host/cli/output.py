@@ -164,6 +164,12 @@ def shown_state(row: dict[str, Any]) -> str:
     return f"{row['state']} (held)" if row["held"] else str(row["state"])
 
 
+def retried(retry: dict[str, Any]) -> str:
+    """Return when what failed is tried again, and which try that is, where that is known."""
+    which = f"try {retry['attempt']}/{retry['most']}" if retry["most"] else "retry"
+    return f"{which} in {retry['in_s']:.0f} s"
+
+
 def visible(text: str) -> str:
     """Return `text` with nothing in it that a terminal would obey, but for line ends."""
     return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
@@ -176,11 +182,23 @@ def one_line(text: str) -> str:
 
 def age(since: str, now: str) -> str:
     """Return the time between two RFC 3339 times in its largest unit, such as ``3 h``."""
-    seconds = (_time(now) - _time(since)).total_seconds()
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length:.0f} {unit}"
+    return length((_time(now) - _time(since)).total_seconds())
+
+
+def length(seconds: float) -> str:
+    """Return a length of time in its largest unit, such as ``3 h``."""
+    for unit, long in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= long:
+            return f"{seconds // long:.0f} {unit}"
     return f"{max(0.0, seconds):.0f} s"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes in its largest unit, such as ``1.2 MiB``."""
+    for unit, large in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= large:
+            return f"{count / large:.1f} {unit}"
+    return f"{count} B"
 
 
 def clock(moment: str, now: str) -> str:

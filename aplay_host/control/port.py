@@ -10,11 +10,13 @@ from .pluginrow import PluginRow
 from .records import (
     ActorDetail,
     AskReport,
+    BackupReport,
     HealthReport,
     HostRecord,
     LetterChoice,
     LetterDetail,
     LetterReport,
+    MessageRow,
     Page,
     SendReport,
     TreeRow,
@@ -80,24 +82,49 @@ class ControlPort(Protocol):
         """Give each of these actors a new instance; it keeps its mail."""
         ...
 
-    def dead(self, choice: LetterChoice, limit: int | None) -> Page:
+    async def dead(self, choice: LetterChoice, limit: int | None) -> Page:
         """Return the rows of these dead letters, the newest first, `limit` at most."""
         ...
 
-    def letter(self, id_: str) -> LetterDetail:
+    async def letter(self, id_: str) -> LetterDetail:
         """Return one dead letter with what is in it; raises ``no-such-dead-letter``."""
         ...
 
-    async def replay(self, choice: LetterChoice, rate: float | None, order: Order) -> LetterReport:
-        """Send these letters again to where they were meant for, `rate` of them a second.
+    async def replay(
+        self, choice: LetterChoice, to: str | None, rate: float | None, order: Order
+    ) -> LetterReport:
+        """Send these letters again, `rate` of them a second, to where they were meant for, or `to`.
 
         `order` says how long they wait for room, all together. Before anything is done it raises
         ``no-such-dead-letter`` for an id that is none, and where none is meant.
         """
         ...
 
-    def drop(self, choice: LetterChoice, order: Order) -> LetterReport:
+    async def drop(self, choice: LetterChoice, order: Order) -> LetterReport:
         """Forget these letters; raises ``no-such-dead-letter`` as `replay` does."""
+        ...
+
+    def mail(self, begin: str | None = None, limit: int | None = None) -> Page:
+        """Return a `MailRow` for each address that has durable mail, sorted.
+
+        From address `begin` on, `limit` of them at most; raises ``bad-request``.
+        """
+        ...
+
+    async def peek(self, address: str, limit: int, *, body: bool) -> list[MessageRow]:
+        """Return what waits for one address, the next `limit` messages, with what is in them.
+
+        That is left out without `body`. Raises ``no-such-actor`` where there is neither mail nor
+        an actor, and ``mailbox-kind`` for an actor whose mail is in memory.
+        """
+        ...
+
+    async def backup(self, path: str, order: Order) -> BackupReport:
+        """Copy all durable mail into the new file `path`, which is absolute.
+
+        Raises ``bad-request`` for any other path, ``mailbox-kind`` where there is no such mail,
+        and ``backup-failed``.
+        """
         ...
 
     async def plugins(self) -> list[PluginRow]:

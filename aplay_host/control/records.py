@@ -147,11 +147,26 @@ class RestartRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryRow:
+    """A message that failed and is handed out again in `in_s` seconds.
+
+    `postponed` counts it and those that may not pass it. It is to be try `attempt` of `most`,
+    where its mailbox counts them.
+    """
+
+    in_s: float
+    postponed: int = 1
+    attempt: int | None = None
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ActorDetail(ActorRow):
     """All that can be told of one actor; the first of `why` is the one to read first.
 
     `source` is None when it is unknown, `restart_history` has the newest errors in their order,
-    and `next_restart` is None but for an actor that waits out a back-off.
+    and `next_restart` is None but for an actor that waits out a back-off. `retry` is None unless
+    a message waits for another try.
     """
 
     why: tuple[Why, ...]
@@ -162,6 +177,7 @@ class ActorDetail(ActorRow):
     next_restart: RestartRow | None = None
     timers: tuple[TimerRow, ...] = ()
     watchers: tuple[str, ...] = ()
+    retry: RetryRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +241,9 @@ class VerbReport:
 class LetterRow:
     """A message that reached nobody; `at` is RFC 3339, `message_type` its class.
 
-    `attempts`, `crashes` and `replays` count handlers that raised, deaths of the process and
-    times it was sent again, `size` is in bytes: known of a letter that was stored.
+    `kept` tells whether it is still there after a restart of the host. `attempts`, `crashes` and
+    `replays` count handlers that raised, deaths of the process and times it was sent again,
+    `size` is in bytes: known of a letter that is kept.
     """
 
     id: str
@@ -239,20 +256,30 @@ class LetterRow:
     size: int | None = None
     error: str | None = None
     replays: int = 0
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LetterDetail(LetterRow):
-    """A letter with what is in it: `payload` is JSON, or the start of its ``repr``.
+    """A letter with what is in it, in the form that `payload_form` says.
 
-    `payload_form` says which of the two: ``json`` or ``repr``. `history` has the errors of its
-    attempts and `traceback` the newest one's, of a letter that was stored.
+    ========  =================================================
+    form      `payload` is
+    ========  =================================================
+    ``json``  the message
+    ``repr``  the start of its ``repr``: it has no form in JSON
+    ``hex``   the start of its bytes: it cannot be read
+    ========  =================================================
+
+    `sender`, `history` and `traceback` are known of a letter that is kept: who sent it, the error
+    of the newest attempt and where it came from.
     """
 
     payload: Any = None
     payload_form: str = "json"
     history: tuple[ErrorRow, ...] = ()
     traceback: str | None = None
+    sender: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +311,49 @@ class LetterReport:
     matched: int
     done: int
     failed: tuple[LetterFailure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MailRow:
+    """The durable mail of one address: `messages` that are not settled, and their `bytes`.
+
+    `retrying` of them wait for another try, the oldest waits for `oldest_s`. `has_actor` is false
+    where nobody lives: the mail waits for an actor that is declared there.
+    """
+
+    address: str
+    messages: int
+    bytes: int
+    oldest_s: float
+    retrying: int
+    has_actor: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A durable message that waits; `at` is when it was accepted, `size` in bytes.
+
+    `payload` is None unless it was asked for, and then as in `LetterDetail`.
+    """
+
+    id: str
+    message_type: str
+    sender: str
+    at: str
+    attempts: int
+    crashes: int
+    replays: int
+    size: int
+    payload: Any = None
+    payload_form: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """A copy of all durable mail: the file `path`, of so many `bytes`."""
+
+    path: str
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ LARGEST_BODY = 1024 * 1024
 MOST_STREAMS = 16
 LONGEST_WAIT = 24 * 3600.0
 DEFAULT_WAIT = 5.0
+DEFAULT_PEEK, MOST_PEEKED = 10, 1000
 
 _log = logging.getLogger("aplay_host.control")
 
@@ -71,6 +72,9 @@ class ControlApi:
                 self._route("GET", "/v1/dead/{id}", "dead.show", self._letter),
                 self._route("POST", "/v1/dead:replay", "dead.replay", self._replay),
                 self._route("POST", "/v1/dead:drop", "dead.drop", self._drop),
+                self._route("GET", "/v1/mail", "mail.list", self._mail),
+                self._route("GET", "/v1/mail/{address:path}", "mail.peek", self._peek),
+                self._route("POST", "/v1/mail/backup", "mail.backup", self._backup),
                 self._route("GET", "/v1/config", "config.show", self._config),
                 self._route("POST", "/v1/reload", "reload", self._reload),
                 self._route("POST", "/v1/rollback", "rollback", self._rollback),
@@ -148,19 +152,35 @@ class ControlApi:
     async def _dead(self, request: Request) -> Any:
         query = request.query_params
         choice = LetterChoice((), query.get("cause"), query.get("address"))
-        return self.port.dead(choice, count(query, "limit", least=1))
+        return await self.port.dead(choice, count(query, "limit", least=1))
 
     async def _letter(self, request: Request) -> Any:
-        return self.port.letter(request.path_params["id"])
+        return await self.port.letter(request.path_params["id"])
 
     async def _replay(self, request: Request) -> Any:
         body = await _body(request)
         order = _order(request, body, _seconds(body))
-        return await self.port.replay(_choice(body), _rate(body), order)
+        return await self.port.replay(_choice(body), _text(body, "to"), _rate(body), order)
 
     async def _drop(self, request: Request) -> Any:
         body = await _body(request)
-        return self.port.drop(_choice(body), _order(request, body))
+        return await self.port.drop(_choice(body), _order(request, body))
+
+    async def _mail(self, request: Request) -> Any:
+        query = request.query_params
+        return self.port.mail(query.get("from"), count(query, "limit"))
+
+    async def _peek(self, request: Request) -> Any:
+        query, address = request.query_params, f"/{request.path_params['address']}"
+        limit = min(count(query, "n", least=1) or DEFAULT_PEEK, MOST_PEEKED)
+        return await self.port.peek(address, limit, body=bool(count(query, "body")))
+
+    async def _backup(self, request: Request) -> Any:
+        body = await _body(request)
+        path = _text(body, "path")
+        if not path:
+            raise CommandError("bad-request", 'the body has no "path"')
+        return await self.port.backup(path, _order(request, body))
 
     async def _live(self, request: Request) -> Any:
         return self.port.live()
@@ -311,6 +331,13 @@ def _texts(body: dict[str, Any], key: str) -> list[str]:
     return found
 
 
+def _text(body: dict[str, Any], key: str) -> str | None:
+    found = body.get(key)
+    if not (found is None or isinstance(found, str)):
+        raise CommandError("bad-request", f'"{key}": got {reprlib.repr(found)}, want text')
+    return found
+
+
 def _flag(body: dict[str, Any], key: str) -> bool:
     flag = body.get(key, False)
     if not isinstance(flag, bool):
@@ -377,10 +404,7 @@ def _rate(body: dict[str, Any]) -> float | None:
 def _choice(body: dict[str, Any]) -> LetterChoice:
     """Return which letters are meant; all of them is nothing that anybody says by accident."""
     ids = tuple(_texts({"ids": [], **body}, "ids"))
-    cause, address = body.get("cause"), body.get("address")
-    for key, found in (("cause", cause), ("address", address)):
-        if found is not None and not isinstance(found, str):
-            raise CommandError("bad-request", f'"{key}": got {found!r}, want text')
+    cause, address = _text(body, "cause"), _text(body, "address")
     if bool(ids) == (cause is not None or address is not None):
         detail = "want ids of dead letters, or a cause or an address to choose them by"
         raise CommandError("bad-request", detail, hint="see them: aplay-host dead list")

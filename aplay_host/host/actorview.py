@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ..control import InHandRow
+from ..control import InHandRow, RetryRow
 from ..kernel import ActorStatus, Address, Wait
 from ..reload import ReloadReport
 from .holds import Hold, StoppedBy
@@ -47,6 +48,9 @@ class ActorView:
     `host_generation` is the number of what the host runs. `wait` says why no message begins, and
     `busy` what those have in hand for whom an exchange waits. `stalled` is the newest stall of the
     loop, `newer` the source that this actor does not run.
+
+    Of durable mail: `retry` is what waits for another try, `mail_problem` why nothing can be
+    written now, and `unread` how many dead letters have a type that nobody knows, by type.
     """
 
     status: ActorStatus
@@ -65,6 +69,9 @@ class ActorView:
     busy: tuple[tuple[Address, InHandRow], ...] = ()
     stalled: Stalled | None = None
     newer: Newer | None = None
+    retry: RetryRow | None = None
+    mail_problem: str | None = None
+    unread: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def address(self) -> Address:

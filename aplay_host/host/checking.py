@@ -27,6 +27,7 @@ from ..plugins import (
     PluginSet,
     PluginSettings,
 )
+from .durable import durable_kind
 from .installed import installed
 from .machine import check_machine
 from .options import HookOptions
@@ -146,7 +147,8 @@ def plugin_settings(config: HostConfig, *, safe: bool = False) -> PluginSettings
 def _plan(config: HostConfig, version: str, import_plugins: bool) -> tuple[PluginSet, TreePlan]:
     """Do what a start does before anything runs; raises `ConfigError` with all mistakes."""
     settings, options = plugin_settings(config), HookOptions(config)
-    plugins = PluginSet(Catalog(installed().entries, settings), settings, options=options)
+    catalog = Catalog(installed().entries, settings)
+    plugins = PluginSet(catalog, settings, options=options, kinds=[durable_kind()])
     plugins.add_paths()
     if import_plugins:
         plugins.load_hooks(HostInfo(config.host.name, version, config.host.state_dir))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..control import SendResult, plain, problem
@@ -12,9 +13,14 @@ from ..errors import (
     AskTimeout,
     CommandError,
     MailboxFull,
+    MailboxUnavailable,
+    MessageTooLarge,
     Refuse,
+    StoreCorrupt,
+    Unencodable,
 )
 from ..kernel import ActorRef, Failure
+from .durable import KIND
 
 
 async def tell(ref: ActorRef, message: Any, seconds: float) -> SendResult:
@@ -25,6 +31,35 @@ async def tell(ref: ActorRef, message: Any, seconds: float) -> SendResult:
     except (AplayError, TimeoutError) as error:
         return SendResult(ref.address, False, problem=problem(_explained(ref, error)))
     return SendResult(ref.address, True)
+
+
+class Post:
+    """Sends dead letters again; `room` are the seconds that are left to wait for room.
+
+    A pause between two of them costs nothing of that. `find` returns the actor at an address, and
+    raises `CommandError` for none.
+    """
+
+    def __init__(
+        self, now: Callable[[], float], find: Callable[[str], Awaitable[ActorRef]], room: float
+    ) -> None:
+        self._now = now
+        self._find = find
+        self._room = room
+
+    async def is_durable(self, address: str) -> bool:
+        """Tell whether that actor's mail is in the file."""
+        return (await self._find(address)).status().spec.mailbox.kind == KIND
+
+    async def tell(self, address: str, message: Any) -> dict[str, Any] | None:
+        """Tell a message; return the problem that it met."""
+        began = self._now()
+        try:
+            return (await tell(await self._find(address), message, self._room)).problem
+        except CommandError as error:
+            return problem(error)
+        finally:
+            self._room = max(0.0, began + self._room - self._now())
 
 
 async def ask(ref: ActorRef, message: Any, seconds: float) -> Any:
@@ -61,12 +96,24 @@ def _explained(ref: ActorRef, error: BaseException) -> CommandError:
             return CommandError("timeout", str(error), hint=hint, address=address)
         case TimeoutError():
             return _no_room(address)
+        case MailboxUnavailable() | StoreCorrupt():
+            return unavailable(error, address)
+        case MessageTooLarge():
+            return CommandError("too-large", str(error), address=address)
+        case Unencodable():
+            return CommandError("bad-request", str(error), address=address)
     failure = Failure.of(error, 0.0)  # its text is safe, whatever a guest's __str__ does
     if isinstance(error, Refuse):
         return CommandError("handler-failed", f"{address} refused: {failure.text}", address=address)
     detail = f"{address} failed: {failure.type}: {failure.text}"
     hint = "the log, which serve writes to stderr, has the traceback"
     return CommandError("handler-failed", detail, hint=hint, address=address)
+
+
+def unavailable(error: BaseException, address: str | None = None) -> CommandError:
+    """Return the problem that mail has which can be neither read nor written now."""
+    hint = "see what is wrong: aplay-host health"
+    return CommandError("mailbox-unavailable", str(error), hint=hint, address=address)
 
 
 def _no_room(address: str) -> CommandError:

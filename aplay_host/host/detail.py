@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..config import list_options
 from ..control import ActorDetail, ActorRow, InHandRow, OptionRow, TimerRow
+from ..errors import MailboxUnavailable, StoreCorrupt
 from ..kernel import ActorStatus, Address, Inside
 from .actorview import ActorView, Newer, Stalled
+from .durable import KIND
 from .explain import explain, next_restart
 from .holds import stopped_by
 from .origin import origin_of, source_of
+from .retry import retry_of
 from .rows import WallClock, error_row
 
 if TYPE_CHECKING:
@@ -22,12 +26,17 @@ if TYPE_CHECKING:
 
 LONG_STALL, STALL_TOLD = 1.0, 10.0
 """Seconds from which on a stall of the loop is one to tell of, and those for which it is."""
+MOST_LETTERS = 1000
+"""How many dead letters are looked at for those of one actor."""
 
 
-def actor_detail(host: Host, status: ActorStatus, row: ActorRow, wall: WallClock) -> ActorDetail:
+async def actor_detail(
+    host: Host, status: ActorStatus, row: ActorRow, wall: WallClock
+) -> ActorDetail:
     """Return `row`, that of the actor with this `status`, with why it is as it is and more."""
+    unread = await _unread(host, status)
     inside = host.system.look_inside(status.address)
-    view = view_of(host, status, wall, inside)
+    view = view_of(host, status, wall, inside, unread)
     options = list_options(host.config, status.address, status.spec.options)
     return ActorDetail(
         **{field.name: getattr(row, field.name) for field in dataclasses.fields(row)},
@@ -42,11 +51,18 @@ def actor_detail(host: Host, status: ActorStatus, row: ActorRow, wall: WallClock
         ),
         watchers=inside.watchers,
         next_restart=next_restart(status, view.now),
+        retry=view.retry,
         restart_history=tuple(error_row(error, wall) for error in status.history),
     )
 
 
-def view_of(host: Host, status: ActorStatus, wall: WallClock, inside: Inside) -> ActorView:
+def view_of(
+    host: Host,
+    status: ActorStatus,
+    wall: WallClock,
+    inside: Inside,
+    unread: Mapping[str, int] | None = None,
+) -> ActorView:
     """Return what is known now of the actor with this `status`."""
     address, now = status.address, host.system.now()
     stopper = stopped_by(status, host.holds)
@@ -67,7 +83,22 @@ def view_of(host: Host, status: ActorStatus, wall: WallClock, inside: Inside) ->
         busy=tuple(_busy(host, inside)),
         stalled=_stalled(host, wall(now)),
         newer=_newer(host, address, wall),
+        retry=retry_of(host.system.cell_at(address), now),
+        mail_problem=host.mail.problem if status.spec.mailbox.kind == KIND else None,
+        unread=unread or {},
     )
+
+
+async def _unread(host: Host, status: ActorStatus) -> Mapping[str, int]:
+    """Return how many of the newest dead letters wait for a class that accepts them, by type."""
+    if status.spec.mailbox.kind != KIND or not host.mail.is_started:
+        return {}
+    try:
+        letters = await host.mail.dead_letters(MOST_LETTERS)
+    except (MailboxUnavailable, StoreCorrupt):  # of which another rule tells
+        return {}
+    mine = (it for it in letters if it.address == status.address and it.reason == "no_handler")
+    return Counter(it.type for it in mine)
 
 
 def _in_hand(inside: Inside) -> tuple[InHandRow, ...]:

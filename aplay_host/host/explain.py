@@ -40,14 +40,19 @@ def explain(view: ActorView) -> list[Why]:
     ``failed``      it is failed by itself                ``start`` it
     ``held``        somebody stopped it                   ``start`` it
     ``another``     it is down because of another actor   ``show`` that one
+    ``store``       its durable mail cannot be written    ``health``
     ``restarting``  it waits for its next start           ``start`` it at once
     ``starting``    its start takes more than 5 s         ``stop`` it, which cuts the start
+    ``retry``       a message that failed waits for       ``mail peek``, or ``stop`` it
+                    another try
     ``paused``      it runs, and no message may begin     ``show`` whom it waits for, or
                                                           what ends the wait
     ``stalled``     the loop stood still, up to 10 s ago  ``show`` or ``stop`` who did it
     ``in-hand``     a message is in hand for over 5 s     ``restart`` it
     ``behind``      its mailbox is four fifths full, or   ``status``, to see it move
                     not empty for more than 10 s
+    ``no-handler``  it has dead letters of types that     ``dead list``
+                    nobody here accepts
     ``newer``       newer source of it does not run       ``reload --dry-run``
     ``otherwise``   none of these                         none, or ``tree`` for a group
     ==============  ====================================  ==================================
@@ -124,6 +129,13 @@ def _another(view: ActorView) -> Why | None:
     return Why("another", text, _command("show", down[-1].address))
 
 
+def _store(view: ActorView) -> Why | None:
+    if view.mail_problem is None:
+        return None
+    text = f"can keep no mail: {brief(view.mail_problem)}{_waiting(view.status)}"
+    return Why("store", text, _command("health"))
+
+
 def _restarting(view: ActorView) -> Why | None:
     status = view.status
     if status.state == "restarting" and status.fails:
@@ -155,6 +167,25 @@ def _starting(view: ActorView) -> Why | None:
     return Why("starting", text, _command("stop", view.address))
 
 
+def _retry(view: ActorView) -> Why | None:
+    status, retry = view.status, view.retry
+    if retry is None or status.state not in ("running", "paused"):
+        return None
+    if retry.attempt is None or retry.most is None:
+        text = (
+            f"waits until its mailbox hands out again what failed, for {span(retry.in_s)} at most"
+        )
+        helps = _command("stop", view.address)
+    else:
+        when_ = f"in {span(retry.in_s)}" if retry.in_s else "now"
+        text = f"tries again {when_} what failed: try {retry.attempt} of {retry.most}"
+        helps = _command(f"mail peek {view.address} -n 1")
+    text += _last_error(status)
+    if (behind := retry.postponed - 1) > 0:
+        text += f"; {count(behind, 'message')} wait{'s' if behind == 1 else ''} behind it"
+    return Why("retry", text, helps)
+
+
 def _paused(view: ActorView) -> Why | None:
     status, wait = view.status, view.wait
     if wait is not None and wait.cause == "exchange":
@@ -162,10 +193,7 @@ def _paused(view: ActorView) -> Why | None:
     if wait is not None and wait.cause == "probation":
         text = f"waits for a verdict on its new code, which failed its first messages{_end(wait)}"
         return Why("paused", f"{text}{_last_error(status)}", _command("rollback"))
-    if wait is not None and wait.cause == "retry":
-        text = f"waits until its mailbox hands out again what failed{_end(wait)}"
-        return Why("paused", f"{text}{_last_error(status)}", _command("stop", view.address))
-    if wait is not None:
+    if wait is not None and wait.cause == "choice":
         text = f"does not want to begin: its decide_to_start says no{_waiting(status)}"
         return Why("paused", text, _command("start", view.address))
     if status.state != "paused":
@@ -240,6 +268,16 @@ def _behind(view: ActorView) -> Why | None:
     return Why("behind", text, _command("status", view.address))
 
 
+def _no_handler(view: ActorView) -> Why | None:
+    letters = sum(view.unread.values())
+    if not letters:
+        return None
+    text = f"has {count(letters, 'dead letter')} that wait{'s' if letters == 1 else ''} for a class"
+    text += f" that accepts {', '.join(sorted(view.unread))}"
+    helps = f"dead list --address {view.address} --cause no_handler"
+    return Why("no-handler", text, _command(helps))
+
+
 def _newer(view: ActorView) -> Why | None:
     if view.newer is None:
         return None
@@ -280,12 +318,15 @@ RULES: tuple[Callable[[ActorView], Why | None], ...] = (
     _failed,
     _held,
     _another,
+    _store,
     _restarting,
     _starting,
+    _retry,
     _paused,
     _stalled,
     _in_hand,
     _behind,
+    _no_handler,
     _newer,
 )
 

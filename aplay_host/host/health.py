@@ -30,8 +30,8 @@ def judge_readiness(
 ) -> HealthReport:
     """Tell whether work may be sent here.
 
-    `stoppers` says who stopped the held actors, `told` is what plugins said of themselves, and
-    `away` for how many seconds those actors have not run that do not.
+    `stoppers` says who stopped the held actors, `told` is what plugins and the store of mail said
+    of themselves, and `away` for how many seconds those actors have not run that do not.
 
     =================================================  =============
     fact                                               status
@@ -41,6 +41,7 @@ def judge_readiness(
     a required actor is failed                         not ready
     a required actor does not run for more than 5 s    not ready
     a critical check of a plugin fails                 not ready
+    durable mail cannot be written                     not ready
     another actor is failed                            degraded
     another check of a plugin fails                    degraded
     an actor is held, whoever stopped it               degraded
@@ -64,6 +65,13 @@ def judge_readiness(
     if any(check.critical and not check.ok for check in checks):
         return HealthReport("not ready", tuple(checks))
     return HealthReport("ok" if all(check.ok for check in checks) else "degraded", tuple(checks))
+
+
+def mail_checks(problem: str | None) -> tuple[HealthCheck, ...]:
+    """Tell why durable mail cannot be written; nothing while it can."""
+    if problem is None:
+        return ()
+    return (HealthCheck("mail", False, True, f"durable mail cannot be written: {brief(problem)}"),)
 
 
 def _stop(row: ActorRow, stopper: StoppedBy) -> str:
@@ -157,4 +165,5 @@ class Health:
                 if (stopper := stopped_by(status, host.holds)) is not None:
                     stoppers[str(status.address)] = stopper
             await asyncio.sleep(0)
-        return judge_readiness(host.phase, rows, stoppers, host.rounds.checks, away)
+        told = (*host.rounds.checks, *mail_checks(host.mail.problem))
+        return judge_readiness(host.phase, rows, stoppers, told, away)

@@ -1,7 +1,8 @@
 """The daemon: what happens in which order from start to stop.
 
 Start: lock, control socket (which answers ``starting``), plugins found without importing,
-hook plugins loaded, tree planned, all cells made, actors started, plugins told, ready.
+hook plugins loaded, tree planned, durable mail opened, all cells made, actors started, plugins
+told, ready.
 
 Stop: see `stop`; then socket and record go, and the lock last.
 """
@@ -32,11 +33,13 @@ from ..kernel import (
     SystemStopping,
     compose_anew,
 )
+from ..mailboxes import TypeRegistry
 from ..plugins import SAFE_MODE, Catalog, HookFailure, HostInfo, Installed, PluginSet
 from ..reload import Engine, Follower, Generation, ReloadEvent, Request, pending_restart
 from ..telemetry import ActorLabels, HostLog, Notifier, StallWatch
 from .audit import Audit
 from .checking import plugin_settings, strict_refusals
+from .durable import KIND, durable_kind, learn_types, make_engine, needs_engine, open_mail
 from .feed import EventFeed
 from .health import Health
 from .holds import Hold, read_holds, user_names, write_holds
@@ -77,6 +80,7 @@ class Host:
     address exists. `current` is what runs, and `reloads` makes what is on disk run. `faults` are
     those that have no class, and why; `holds` those that a person has stopped. `events` are the
     newest ones, and `audit` adds who did what to them. `notifier` reaches the service manager.
+    `mail` is the engine of all durable mail, and `types` are the messages that it can read.
     """
 
     def __init__(
@@ -97,6 +101,8 @@ class Host:
         self.system = ActorSystem(
             config.host.name, interceptors=self._interceptors, mailboxes=self._make_mailbox
         )
+        self.types = TypeRegistry()
+        self.mail = make_engine(config, self.types)
         self.users = user_names()
         self.events = EventRing(secrets.token_hex(4))
         self.audit = Audit(self.events, self.users, lambda: self.current.number)
@@ -151,6 +157,9 @@ class Host:
         self.vitals.declare()
         nodes = generation.tree.nodes
         self.faults = {node.address: node.fault for node in nodes if node.fault is not None}
+        classes = [cell.spec.cls for cell in self.system.cells()] if self.planted else []
+        classes += (node.spec.cls for node in nodes if node.spec is not None)  # the newest last
+        learn_types(self.mail, self.types, classes)
         self.follower.check()
         if self.log is not None:
             self.log.follow(generation.config.log)
@@ -254,6 +263,8 @@ class Host:
         if refusals := strict_refusals(self.plugins, plan, strict=self._settings.strict):
             raise PluginError("\n".join(("strict, and these plugins are bad:", *refusals)))
         log_faults(plan, self.plugins)
+        if needs_engine(plan, self.mail.file):
+            await open_mail(self.mail)
         kept_out = {str(node.address) for node in plan.nodes if node.fault == SAFE_MODE.message}
         self.system.open()
         if self.plugins.hooks.hears(*NEWS):
@@ -340,7 +351,10 @@ class Host:
             self.plugins.hooks.tell("aplay_after_reload", report=event.report)
 
     def _plugin_set(self, catalog: Catalog, state_dir: Path | None = None) -> PluginSet:
-        return PluginSet(catalog, self._settings, self._hook_failed, self._options, state_dir)
+        kinds = [durable_kind(self.mail.make_mailbox)]
+        return PluginSet(
+            catalog, self._settings, self._hook_failed, self._options, state_dir, kinds
+        )
 
     def _hook_failed(self, failed: HookFailure) -> None:
         """Tell a failure and its tenth, hundredth, thousandth repetition; a hook may run often."""
@@ -352,6 +366,9 @@ class Host:
         return self.plugins.hooks.interceptors(ref, spec)
 
     def _make_mailbox(self, address: Address, spec: MailboxSpec) -> Mailbox | None:
+        cell = self.system.cell_at(address)
+        if cell is not None and spec.kind == KIND:  # one that code has made is in no plan
+            learn_types(self.mail, self.types, [cell.spec.cls])
         return make_mailbox(self.plugins, address, spec)
 
     def _ended_by_the_tree(self, event: SystemStopping) -> None:

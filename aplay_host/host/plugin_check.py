@@ -20,6 +20,7 @@ from ..plugins import (
     Surroundings,
     default_options,
 )
+from .durable import durable_kind
 from .installed import installed
 from .options import HookOptions
 
@@ -70,7 +71,7 @@ def check_plugin(dist: str, config: HostConfig | None) -> PluginCheck:
     settings = PluginSettings(allow=(dist,), paths=paths)
     catalog = Catalog(installed().entries, settings)
     options = default_options if config is None else HookOptions(config)
-    plugins = PluginSet(catalog, settings, options=options)
+    plugins = PluginSet(catalog, settings, options=options, kinds=[durable_kind()])
     plugins.add_paths()
     state_dir = config.host.state_dir if config else Path(".aplay").absolute()
     modules, before = set(sys.modules), Surroundings()

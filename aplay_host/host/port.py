@@ -14,12 +14,14 @@ from ..control import (
     ActorDetail,
     ActorRow,
     AskReport,
+    BackupReport,
     EventRing,
     HealthReport,
     HostRecord,
     LetterChoice,
     LetterDetail,
     LetterReport,
+    MessageRow,
     Order,
     Page,
     PluginRow,
@@ -28,20 +30,21 @@ from ..control import (
     VerbReport,
     in_slices,
     page_of,
-    problem,
 )
 from ..errors import (
     BadAddress,
     CommandError,
 )
-from ..kernel import ActorRef, ActorStatus, Address, DeadLetter
+from ..kernel import ActorRef, ActorStatus, Address
 from ..plugins import Entry, entries_named
 from ..reload import ReloadReport, Request
-from .delivery import ask, tell
+from .delivery import Post, ask, tell
 from .detail import actor_detail
+from .durable import KIND
 from .health import alive
 from .holds import Hold, stopped_by
 from .letters import Letters
+from .mailview import back_up, mail_page, message_rows, reached
 from .origin import origin_of
 from .rows import WallClock, actor_row, tree_row
 from .steering import steer
@@ -102,20 +105,46 @@ class HostPort:
         """Return all that can be told of one actor, and why it is as it is."""
         self._must_have_a_tree()
         status, wall = self._ref(await self._the_one(address)).status(), self._wall_clock()
-        return actor_detail(self._host, status, self._row(status, wall), wall)
+        return await actor_detail(self._host, status, self._row(status, wall), wall)
 
-    def dead(self, choice: LetterChoice, limit: int | None) -> Page:
+    async def dead(self, choice: LetterChoice, limit: int | None) -> Page:
         """Return the rows of these dead letters, the newest first, `limit` at most."""
-        return self._letters.page(choice, limit)
+        with reached():
+            return await self._letters.page(choice, limit)
 
-    def letter(self, id_: str) -> LetterDetail:
+    async def letter(self, id_: str) -> LetterDetail:
         """Return one dead letter with what is in it."""
-        return self._letters.detail(id_)
+        with reached():
+            return await self._letters.detail(id_)
 
     @property
     def _letters(self) -> Letters:
         self._must_have_a_tree()
-        return Letters(self._host.system.dead_letters, self._wall_clock())
+        return Letters(self._host.system.dead_letters, self._host.mail, self._wall_clock())
+
+    def mail(self, begin: str | None = None, limit: int | None = None) -> Page:
+        """Return a row for each address that has durable mail, sorted."""
+        self._must_have_a_tree()
+        return mail_page(self._host.mail, begin, limit)
+
+    async def peek(self, address: str, limit: int, *, body: bool) -> list[MessageRow]:
+        """Return the next messages that wait for one address, declared or not."""
+        self._must_have_a_tree()
+        if not any(box.address == address for box in self._host.mail.boxes()):
+            kind = self._ref(await self._the_one(address)).status().spec.mailbox.kind
+            if kind != KIND:
+                detail = f"{address} keeps its mail in a mailbox of the kind {kind}"
+                hint = "see who has mail in the file: aplay-host mail list"
+                raise CommandError("mailbox-kind", detail, hint=hint, address=address)
+        with reached():
+            return await message_rows(self._host.mail, address, limit, body=body)
+
+    async def backup(self, path: str, order: Order) -> BackupReport:
+        """Copy all durable mail into a new file."""
+        with self._host.audit.of("mail.backup", order.who, [path], order.reason):
+            self._must_have_a_tree()
+            with reached():
+                return await back_up(self._host.mail, path)
 
     async def plugins(self) -> list[PluginRow]:
         """Return what installed packages offer, and which actors run it."""
@@ -218,32 +247,25 @@ class HostPort:
             reply = await ask(self._ref(named), message, order.wait_s)
             return AskReport(named, reply, round(time.monotonic() - began, 6))
 
-    async def replay(self, choice: LetterChoice, rate: float | None, order: Order) -> LetterReport:
+    async def replay(
+        self, choice: LetterChoice, to: str | None, rate: float | None, order: Order
+    ) -> LetterReport:
         """Send these dead letters again, each as `send` does; those not accepted are kept."""
-        now, room = self._host.system.now, order.wait_s
-
-        async def again(letter: DeadLetter) -> dict[str, Any] | None:
-            nonlocal room  # what is left of it; a pause for the rate costs nothing
-            began = now()
-            try:
-                (ref,) = await self._refs([letter.target])
-                return (await tell(ref, letter.message, room)).problem
-            except CommandError as error:
-                return problem(error)
-            finally:
-                room = max(0.0, began + room - now())
-
         with self._host.audit.of("dead.replay", order.who, choice.said, order.reason) as deed:
             self._must_take_mail()
+            target = None if to is None else await self._the_one(to)
             pause = min(1 / rate, LONGEST_PAUSE) if rate else 0.0
-            report = await self._letters.replay(choice, pause, again)
+            post = Post(self._host.system.now, self._the_ref, order.wait_s)
+            with reached():
+                report = await self._letters.replay(choice, target, pause, post)
             deed.note(one.problem for one in report.failed)
             return report
 
-    def drop(self, choice: LetterChoice, order: Order) -> LetterReport:
+    async def drop(self, choice: LetterChoice, order: Order) -> LetterReport:
         """Forget these dead letters."""
-        with self._host.audit.of("dead.drop", order.who, choice.said, order.reason):
-            return self._letters.drop(choice)
+        audit = self._host.audit.of("dead.drop", order.who, choice.said, order.reason)
+        with audit, reached():
+            return await self._letters.drop(choice)
 
     async def start(self, addresses: Sequence[str], order: Order) -> VerbReport:
         """End a person's hold and start each of these actors.
@@ -307,6 +329,10 @@ class HostPort:
     async def _refs(self, addresses: Sequence[str]) -> list[ActorRef]:
         self._must_take_mail()
         return [self._ref(address) for address in await self._named_by(addresses)]
+
+    async def _the_ref(self, address: str) -> ActorRef:
+        self._must_take_mail()
+        return self._ref(await self._the_one(address))
 
     def _ref(self, address: str) -> ActorRef:
         return self._host.system.ref(address)

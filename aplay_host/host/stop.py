@@ -1,4 +1,4 @@
-"""How a host stops: nine steps, in an order in which nothing is lost that need not be."""
+"""How a host stops: ten steps, in an order in which nothing is lost that need not be."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ async def stop_in_order(host: Host, reason: str) -> bool:
     3. Streams of events end, and new ones are refused.
     4. No more mail from outside; `aplay_host_stopping`. What only looks is still answered.
     5. Owned tasks and timers end, then waiting mail is handled, within ``host.drain_timeout``.
-    6. Actors end, the last made first. 7. With each goes its mailbox.
+    6. Actors end, the last made first. 7. With each goes its mailbox. 8. The file of durable mail
+    is closed, with all outcomes in it.
 
-    The listeners (8.) and the lock (9.) are those of whoever opened them, and end with it.
+    The listeners (9.) and the lock (10.) are those of whoever opened them, and end with it.
     """
     host.phase = "stopping"
     host.service.stopping(reason)
@@ -38,6 +39,7 @@ async def stop_in_order(host: Host, reason: str) -> bool:
     host.events.end_streams(reason)
     await host.end_background()
     if not host.planted:
+        await host.mail.stop()
         await host.plugins.close(PLUGIN_SECONDS)
         return True
     again = reason == "SIGINT" and sys.stderr.isatty()
@@ -49,6 +51,7 @@ async def stop_in_order(host: Host, reason: str) -> bool:
     drained = await system.drain(ends - system.now())
     report = await system.shutdown(max(ends - system.now(), LAST_ACTORS_SECONDS))
     patience.cancel()
+    await host.mail.stop()
     await host.plugins.close(PLUGIN_SECONDS)
     orderly = drained and report.clean and system.fatal is None
     if orderly:

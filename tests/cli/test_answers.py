@@ -216,7 +216,7 @@ def test_status_is_a_table_and_the_newest_errors(shared: Project, served: Served
     assert re.fullmatch(r"up \d+ (s|min)", facts[2])
     assert facts[3:] == ["generation 1", "aplay.toml"]
     assert header.split() == [
-        "ADDRESS", "STATE", "PENDING", "HANDLED", "FAILED", "RESTARTS", "SINCE", "TYPE"
+        "ADDRESS", "STATE", "PENDING", "HANDLED", "FAILED", "RESTARTS", "SINCE", "MAILBOX", "TYPE"
     ]  # fmt: skip
     assert [row.split()[0] for row in rows] == ["/bad", "/w", "/w/a", "/w/b"]
     assert error == "/bad: last error RuntimeError: no such device"

@@ -38,9 +38,9 @@ def listed(project: Project) -> list[str]:
 
 def test_the_list_is_a_table_and_its_json_can_be_cut(shared: Project, letters: list[str]) -> None:
     out = shared.run("dead", "list").out.splitlines()
-    assert out[0].split() == ["ID", "ADDRESS", "REASON", "AGE", "TYPE", "ERROR"]
-    *row, _, _, type_name = out[1].split()
-    assert (row, type_name) == ([letters[0], "/small", "dropped"], "dict")
+    assert out[0].split() == ["ID", "ADDRESS", "REASON", "AGE", "KEPT", "TYPE", "ERROR"]
+    *row, _, _, kept, type_name = out[1].split()
+    assert (row, kept, type_name) == ([letters[0], "/small", "dropped"], "no", "dict")
     cut = shared.run("dead", "list", "--limit", "1", "--cause", "dropped", "-o", "json")
     assert [row["id"] for row in cut.data] == letters[:1]
     assert (cut.document["schema"], cut.document["next"]) == ("aplay.dead.list/1", letters[1])

@@ -14,14 +14,14 @@ from aplay_host.errors import PROBLEM_KINDS, CommandError
 
 TABLE = {
     1: "handler-failed 500, start-failed 500, internal 500, bad-plugin 500, forbidden 403, "
-    "api-version 400, too-many-streams 503, too-many-connections 503",
+    "api-version 400, too-many-streams 503, too-many-connections 503, backup-failed 500",
     2: "bad-request 400, too-large 413",
     3: "no-host 503, not-ready 503, starting 503",
     4: "timeout 504",
     5: "no-such-actor 404, no-such-plugin 404, no-such-dead-letter 404, "
     "no-such-generation 404, no-such-route 404",
     7: "held 409, actor-stopped 409, actor-failed 409, reload-running 409, mailbox-kind 409, "
-    "stopping 409, host-busy 409, mailbox-full 429",
+    "stopping 409, host-busy 409, mailbox-full 429, mailbox-unavailable 503",
     78: "bad-config 422, bad-state-dir 500",
 }
 

@@ -16,6 +16,7 @@ from starlette.routing import Match, Route
 from aplay_host.cli.main import VERBS
 from aplay_host.cli.verbs.config import VERBS as CONFIG_VERBS
 from aplay_host.cli.verbs.dead import VERBS as DEAD_VERBS
+from aplay_host.cli.verbs.mail import VERBS as MAIL_VERBS
 from aplay_host.cli.verbs.plugins import VERBS as PLUGINS_VERBS
 from aplay_host.control import ControlApi, ControlPort, LetterChoice, Who
 from aplay_host.control.order import LONGEST_REASON
@@ -46,6 +47,9 @@ ROUTES = {
     "dead show": {"GET /v1/dead/{id}"},
     "dead replay": {"POST /v1/dead:replay"},
     "dead drop": {"POST /v1/dead:drop"},
+    "mail list": {"GET /v1/mail"},
+    "mail peek": {"GET /v1/mail/{address:path}"},
+    "mail backup": {"POST /v1/mail/backup"},
     "events": {"GET /v1/events"},
     "health": {"GET /livez", "GET /readyz", "GET /startupz"},
 }
@@ -59,10 +63,11 @@ def body(**fields: Any) -> bytes:
 
 
 def test_every_verb_has_a_route_and_every_route_a_verb() -> None:
-    verbs = set(VERBS) - {"plugins", "dead", "config"} | {
+    verbs = set(VERBS) - {"plugins", "dead", "mail", "config"} | {
         f"plugins {verb}" for verb in PLUGINS_VERBS
     }
     verbs |= {f"dead {verb}" for verb in DEAD_VERBS}
+    verbs |= {f"mail {verb}" for verb in MAIL_VERBS}
     verbs |= {f"config {verb}" for verb in CONFIG_VERBS}
     routes = {route.name for route in ControlApi(FakePort()).app().routes if type(route) is Route}
     assert verbs - LOCAL == set(ROUTES)
@@ -74,6 +79,7 @@ def test_whatever_the_port_can_do_has_a_route_and_nothing_else_has() -> None:
     does = {"actors": "status", "plugin": "plugins show", "plugins": "plugins list"}
     does |= {"dead": "dead list", "letter": "dead show", "config": "config show"}
     does |= {verb: f"dead {verb}" for verb in ("replay", "drop")}
+    does |= {"mail": "mail list", "peek": "mail peek", "backup": "mail backup"}
     probes = {"live", "ready", "started", "metrics"}
     assert {does.get(name, name) for name in can - probes - {"host"}} == set(ROUTES) - {"health"}
     assert can >= probes
@@ -93,7 +99,7 @@ def test_a_path_that_is_not_in_the_table_leads_nowhere(parts: list[str]) -> None
     scope = {"type": "http", "method": "GET", "path": path, "root_path": ""}
     found = {it.name for it in routes if it.matches(scope)[0] is Match.FULL}
     allowed = {it.name for it in routes if path == it.path}
-    for prefix in ("/v1/actors/", "/v1/plugins/"):
+    for prefix in ("/v1/actors/", "/v1/plugins/", "/v1/mail/"):
         if path.startswith(prefix):
             allowed |= {it.name for it in routes if it.path.startswith(f"{prefix}{{")}
     assert found <= allowed
@@ -123,6 +129,11 @@ def test_a_path_that_is_not_in_the_table_leads_nowhere(parts: list[str]) -> None
             [("dead", LetterChoice((), "full", "/a/*"), 2)],
         ),
         ("/v1/dead/m1", "aplay.dead.show/1", [("letter", "m1")]),
+        ("/v1/mail", "aplay.mail.list/1", [("mail",)]),
+        ("/v1/mail/a/b", "aplay.mail.peek/1", [("peek", "/a/b", 10, False)]),
+        ("/v1/mail/a?n=3&body=1", "aplay.mail.peek/1", [("peek", "/a", 3, True)]),
+        ("/v1/mail/a?n=99999&body=0", "aplay.mail.peek/1", [("peek", "/a", 1000, False)]),
+        ("/v1/mail/backup", "aplay.mail.peek/1", [("peek", "/backup", 10, False)]),
         ("/v1/config", "aplay.config.show/1", [("config",)]),
         ("/livez", "aplay.health/1", []),
         ("/readyz", "aplay.health/1", []),
@@ -153,6 +164,7 @@ async def test_show_answers_with_the_row_and_what_more_there_is(api: Api) -> Non
         "next_restart": None,
         "timers": [],
         "watchers": [],
+        "retry": None,
     }
     assert got == row | more
 
@@ -414,6 +426,39 @@ async def test_a_rollback_answers_with_its_report(api: Api) -> None:
     assert api.port.asked == [("rollback", True)]
 
 
+# ---- durable mail --------------------------------------------------------------------------
+
+
+async def test_a_list_of_mail_is_told_in_parts(api: Api) -> None:
+    api.port.names = "abc"
+    got = (await api.get("/v1/mail?limit=2")).document
+    assert ([row["address"] for row in got["data"]], got["next"]) == (["/a", "/b"], "/c")
+    rest = (await api.get("/v1/mail?from=/c")).document
+    assert rest["data"] == [
+        {"address": "/c", "messages": 1, "bytes": 20, "oldest_s": 0.5}
+        | {"retrying": 0, "has_actor": True}
+    ]
+
+
+@pytest.mark.parametrize("query", ["n=0", "n=x", "body=yes", "n=-1"])
+async def test_a_look_into_a_mailbox_wants_numbers(api: Api, query: str) -> None:
+    assert (await api.get(f"/v1/mail/a?{query}")).problem == "bad-request"
+
+
+async def test_a_backup_hands_over_where_to(api: Api) -> None:
+    got = await api.post("/v1/mail/backup", body(path="/tmp/x.db", reason="nightly"))
+    assert got.document["schema"] == "aplay.mail.backup/1"
+    assert got.document["data"] == {"path": "/tmp/x.db", "bytes": 4096}
+    assert api.port.asked == [("backup", "/tmp/x.db")]
+    assert api.port.orders[0].reason == "nightly"
+
+
+@pytest.mark.parametrize("fields", [{}, {"path": ""}, {"path": 5}])
+async def test_a_backup_to_nowhere_is_a_bad_request(api: Api, fields: dict[str, Any]) -> None:
+    assert (await api.post("/v1/mail/backup", body(**fields))).problem == "bad-request"
+    assert api.port.asked == []
+
+
 # ---- dead letters --------------------------------------------------------------------------
 
 
@@ -429,10 +474,11 @@ async def test_a_limit_is_a_number_from_1(api: Api, path: str, limit: str) -> No
 
 
 async def test_a_replay_hands_over_which_letters_how_fast_and_how_long(api: Api) -> None:
-    got = await api.post("/v1/dead:replay", body(ids=["m1"], rate=10, timeout_s=2))
+    given = body(ids=["m1"], to="/b", rate=10, timeout_s=2)
+    got = await api.post("/v1/dead:replay", given)
     assert got.document["schema"] == "aplay.dead.replay/1"
     assert got.document["data"] == {"matched": 1, "done": 1, "failed": []}
-    assert api.port.asked == [("replay", LetterChoice(("m1",)), 10.0)]
+    assert api.port.asked == [("replay", LetterChoice(("m1",)), "/b", 10.0)]
     assert api.port.orders[0].wait_s == 2.0
 
 

@@ -14,6 +14,7 @@ from aplay_host.control import (
     ActorDetail,
     ActorRow,
     AskReport,
+    BackupReport,
     CounterRow,
     EventRing,
     HealthCheck,
@@ -24,6 +25,8 @@ from aplay_host.control import (
     LetterReport,
     LetterRow,
     MailboxRow,
+    MailRow,
+    MessageRow,
     Order,
     Page,
     PluginRow,
@@ -136,21 +139,36 @@ class FakePort:
         self._note("rollback", dry_run, order=order)
         return ReloadReport("nothing", 1, 1)
 
-    def dead(self, choice: LetterChoice, limit: int | None) -> Page:
+    async def dead(self, choice: LetterChoice, limit: int | None) -> Page:
         self._note("dead", choice, limit)
         return Page([LetterRow("m1", "/a", "removed", ROW.since, "str")], "m2")
 
-    def letter(self, id_: str) -> LetterDetail:
+    async def letter(self, id_: str) -> LetterDetail:
         self._note("letter", id_)
         return LetterDetail(id_, "/a", "removed", ROW.since, "str", payload="x")
 
-    async def replay(self, choice: LetterChoice, rate: float | None, order: Order) -> LetterReport:
-        self._note("replay", choice, rate, order=order)
+    async def replay(
+        self, choice: LetterChoice, to: str | None, rate: float | None, order: Order
+    ) -> LetterReport:
+        self._note("replay", choice, to, rate, order=order)
         return LetterReport(1, 1)
 
-    def drop(self, choice: LetterChoice, order: Order) -> LetterReport:
+    async def drop(self, choice: LetterChoice, order: Order) -> LetterReport:
         self._note("drop", choice, order=order)
         return LetterReport(1, 1)
+
+    def mail(self, begin: str | None = None, limit: int | None = None) -> Page:
+        self._note("mail")
+        rows = [MailRow(f"/{name}", 1, 20, 0.5, 0, True) for name in self.names]
+        return page_of(rows, begin, limit)
+
+    async def peek(self, address: str, limit: int, *, body: bool) -> list[MessageRow]:
+        self._note("peek", address, limit, body)
+        return [MessageRow("d1", "aplay:any@1", "", ROW.since, 0, 0, 0, 20)]
+
+    async def backup(self, path: str, order: Order) -> BackupReport:
+        self._note("backup", path, order=order)
+        return BackupReport(path, 4096)
 
     async def plugins(self) -> list[PluginRow]:
         self._note("plugins")

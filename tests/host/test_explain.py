@@ -13,7 +13,7 @@ import pytest
 
 from aplay_host.cli.main import cli
 from aplay_host.cli.options import Common
-from aplay_host.control import InHandRow
+from aplay_host.control import InHandRow, RetryRow
 from aplay_host.host.actorview import ActorView, Newer, Stalled
 from aplay_host.host.explain import WHEN_FULL, explain
 from aplay_host.host.holds import Hold
@@ -151,6 +151,12 @@ CASES = [
         "aplay-host show /a",
     ),
     Case(
+        view(mail_problem="the disk is\nfull", pending=2),
+        "store",
+        "can keep no mail: the disk is full; 2 messages wait",
+        "aplay-host health",
+    ),
+    Case(
         view(state="restarting", pause=None, ancestors=(above("/a", "running"),)),
         "restarting",
         "waits for the actor that it restarts with: its parent, or another child of that",
@@ -189,6 +195,26 @@ CASES = [
         "aplay-host stop /a/x",
     ),
     Case(
+        view(history=(BOOM,), wait=Wait("retry", 3.0), retry=RetryRow(3.0)),
+        "retry",
+        "waits until its mailbox hands out again what failed, for 3 s at most; "
+        "last error ValueError: no number at parse.py:88 in take",
+        "aplay-host stop /a/x",
+    ),
+    Case(
+        view(history=(BOOM,), wait=Wait("retry", 12.0), retry=RetryRow(12.0, 5, 3, 5)),
+        "retry",
+        "tries again in 12 s what failed: try 3 of 5; "
+        "last error ValueError: no number at parse.py:88 in take; 4 messages wait behind it",
+        "aplay-host mail peek /a/x -n 1",
+    ),
+    Case(
+        view(retry=RetryRow(0.0, 2, 2, 5)),
+        "retry",
+        "tries again now what failed: try 2 of 5; 1 message waits behind it",
+        "aplay-host mail peek /a/x -n 1",
+    ),
+    Case(
         view(state="paused", host_generation=42, wait=Wait("exchange", 2.0, (Address("/a/x"),)),
              busy=((Address("/a/x"), InHandRow("Order", 3.0, "/srv/sink.py:88 in take")),)),
         "paused",
@@ -221,13 +247,6 @@ CASES = [
         "waits for a verdict on its new code, which failed its first messages, for 28 s at most; "
         "last error ValueError: no number at parse.py:88 in take",
         "aplay-host rollback",
-    ),
-    Case(
-        view(history=(BOOM,), wait=Wait("retry", 3.0)),
-        "paused",
-        "waits until its mailbox hands out again what failed, for 3 s at most; "
-        "last error ValueError: no number at parse.py:88 in take",
-        "aplay-host stop /a/x",
     ),
     Case(
         view(pending=2, wait=Wait("choice")),
@@ -318,6 +337,19 @@ CASES = [
         "is behind: 8120 of 10000 messages wait, the oldest for 41 s, "
         "sends are about to be refused",
         "aplay-host status /a/x",
+    ),
+    Case(
+        view(unread={"acme-shop:Order@2": 6, "acme-shop:Cancel@1": 1}),
+        "no-handler",
+        "has 7 dead letters that wait for a class that accepts acme-shop:Cancel@1, "
+        "acme-shop:Order@2",
+        "aplay-host dead list --address /a/x --cause no_handler",
+    ),
+    Case(
+        view(unread={"acme-shop:Order@2": 1}),
+        "no-handler",
+        "has 1 dead letter that waits for a class that accepts acme-shop:Order@2",
+        "aplay-host dead list --address /a/x --cause no_handler",
     ),
     Case(
         view(generation=41, newer=Newer(REFUSED, CLOCK - timedelta(minutes=9))),

@@ -105,6 +105,16 @@ async def test_an_actor_whose_kind_a_bad_plugin_may_offer_stands_failed_and_the_
     assert host.faults["/echo"].endswith("these are not loaded: rings/rings")  # type: ignore[index]
 
 
+async def test_no_plugin_takes_the_hosts_own_kind(serve: Serve, folder: Path) -> None:
+    install(folder, TOOLBOX.read_text("utf-8").replace('"ring"', '"sqlite"'))
+    plugins = (await serve("")).host.plugins
+    sys.modules.pop("rings")
+    assert plugins.mailboxes["sqlite"].plugin == "aplay-host/mailboxes"
+    (row,) = [one for one in plugins.rows() if one.id == "rings/rings"]
+    assert row.reason is not None
+    assert 'mailbox kind "sqlite" is offered by aplay-host/mailboxes and' in row.reason.message
+
+
 async def test_a_mailbox_that_cannot_be_made_is_a_failed_start_of_its_actor(
     serve: Serve, folder: Path
 ) -> None:

@@ -20,9 +20,10 @@ def command(common: Common, cause: str | None, address: str | None, limit: int |
     query = [(key, str(value)) for key, value in given.items() if value is not None]
     answer = Client(common).get("/v1/dead", query)
     at = answer.document["at"]
-    header = ("ID", "ADDRESS", "REASON", "AGE", "TYPE", "ERROR")
+    header = ("ID", "ADDRESS", "REASON", "AGE", "KEPT", "TYPE", "ERROR")
     rows = [
-        (it["id"], it["address"], it["reason"], age(it["at"], at), it["message_type"],
+        (it["id"], it["address"], it["reason"], age(it["at"], at),
+         "yes" if it.get("kept") else "no", it["message_type"] or "?",
          " ".join((it["error"] or "").split()))
         for it in answer.data
     ]  # fmt: skip

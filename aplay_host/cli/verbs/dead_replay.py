@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ..client import Client
+from ..completion import addresses_there
 from ..letters import choose, confirmed, print_report
 from ..options import Common, common_options, reason_option, yes_option
 from ..output import remark
@@ -18,6 +19,7 @@ from ..output import remark
 @click.option(
     "--rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="So many a second."
 )
+@click.option("--to", metavar="ADDR", help="To this actor instead.", shell_complete=addresses_there)
 @yes_option
 @reason_option
 def command(
@@ -26,6 +28,7 @@ def command(
     cause: str | None,
     address: str | None,
     rate: float | None,
+    to: str | None,
 ) -> int:
     """Send dead letters again to the actors that they were meant for, the oldest first.
 
@@ -38,5 +41,6 @@ def command(
         return 1
     choice = {"ids": ids, "cause": cause, "address": address}
     patience = 1.0 + (count / rate if rate else 0.0)
-    print_report(client.dead("replay", choice, patience, rate=rate), "replayed", common)
+    answer = client.dead("replay", choice, patience, rate=rate, to=to)
+    print_report(answer, "replayed", common)
     return 0

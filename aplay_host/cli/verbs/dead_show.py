@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from urllib.parse import quote
 
 import click
 
 from ..client import Answer, Client
 from ..options import Common, common_options
-from ..output import age, clock, one_line, print_answer
+from ..output import age, clock, one_line, print_answer, size, visible
 
 LABEL = 10
 
@@ -34,10 +35,20 @@ def _print(answer: Answer) -> None:
         "address": data["address"],
         "reason": data["reason"],
         "at": f"{clock(data['at'], at)} ({age(data['at'], at)} ago)",
+        "kept": "yes, over a restart of the host" if data.get("kept") else "no, in memory only",
+        "counts": _counts(data) if data.get("kept") else None,
         "error": data["error"],
-        "type": data["message_type"],
+        "sender": data.get("sender"),
+        "type": data["message_type"] or "?",
         "message": payload,
     }
     for name, value in facts.items():
         if value is not None:
             print(f"{name:<{LABEL}}{one_line(value)}")
+    for line in (data["traceback"] or "").splitlines():
+        print(f"  {visible(line)}")
+
+
+def _counts(data: dict[str, Any]) -> str:
+    counts = (f"{name} {data[name]}" for name in ("attempts", "crashes", "replays"))
+    return f"{', '.join(counts)}, {size(data['size'])}"

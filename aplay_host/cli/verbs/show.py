@@ -13,7 +13,7 @@ import click
 from ..client import Answer, Client
 from ..completion import addresses_there
 from ..options import Common, common_options
-from ..output import age, clock, host_line, one_line, print_answer, shown_state
+from ..output import age, clock, host_line, one_line, print_answer, retried, shown_state
 
 LABEL = 12
 """The width of the column that names the facts."""
@@ -75,6 +75,8 @@ def _facts(data: dict[str, Any], at: str) -> Iterator[str]:
     yield _fact("restarts", data["restarts"])
     waiting = f"{data['pending']} of {mailbox['capacity']} waiting"
     yield _fact("mailbox", f"{waiting}, {data['in_hand']} in hand, kind {mailbox['kind']}")
+    if retry := data.get("retry"):
+        yield _fact("retry", f"{retried(retry)}, {retry['postponed']} postponed")
     for held in data["in_hand_now"]:
         where = f" at {held['where']}" if held["where"] else ""
         yield _fact("in hand", f"{held['message_type']} for {held['for_s']:.0f} s{where}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
 from typing import Any
@@ -15,11 +15,31 @@ from ...errors import CommandError
 from ..client import Answer, Client, Query
 from ..completion import addresses_there
 from ..options import Common, common_options, paging_options
-from ..output import Tint, age, host_lines, print_answer, shown_state, table, tint_of, visible
+from ..output import (
+    Tint,
+    age,
+    host_lines,
+    print_answer,
+    retried,
+    shown_state,
+    table,
+    tint_of,
+    visible,
+)
 from ..watching import watch_lines
 
 NOT_RUNNING = 3
-HEADER = ("ADDRESS", "STATE", "PENDING", "HANDLED", "FAILED", "RESTARTS", "SINCE", "TYPE")
+HEADER = (
+    "ADDRESS",
+    "STATE",
+    "PENDING",
+    "HANDLED",
+    "FAILED",
+    "RESTARTS",
+    "SINCE",
+    "MAILBOX",
+    "TYPE",
+)
 
 
 @click.command("status")
@@ -47,7 +67,7 @@ def command(common: Common, page: Query, watch: bool, addresses: tuple[str, ...]
 
 
 def _lines(client: Client, answer: Answer, tint: Tint) -> Iterator[str]:
-    at = answer.document["at"]
+    at, retries = answer.document["at"], dict(_retries(client, answer.data))
     rows = [
         (
             row["address"],
@@ -57,6 +77,7 @@ def _lines(client: Client, answer: Answer, tint: Tint) -> Iterator[str]:
             row["counters"]["failed"],
             row["restarts"],
             age(row["since"], at),
+            _mailbox(row, retries),
             row["type"],
         )
         for row in answer.data
@@ -68,11 +89,32 @@ def _lines(client: Client, answer: Answer, tint: Tint) -> Iterator[str]:
         for row in answer.data
         if (error := row["last_error"])
     )
+    health = client.get("/readyz").data
     return chain(
-        host_lines(answer, client.get("/readyz").data["status"], tint),
+        host_lines(answer, health["status"], tint),
+        (visible(it["detail"]) for it in health["checks"] if it["name"] == "mail"),
         table(HEADER, rows, right="PENDING HANDLED FAILED RESTARTS", tint=tint),
         errors,
     )
+
+
+def _mailbox(row: dict[str, Any], retries: Mapping[str, dict[str, Any]]) -> str:
+    """Return the kind of a mailbox, with when it hands out again what failed."""
+    retry = retries.get(row["address"])
+    return f"{row['mailbox']['kind']}{f', {retried(retry)}' if retry else ''}"
+
+
+def _retries(
+    client: Client, rows: Iterable[dict[str, Any]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what waits for another try, of those who keep their mail in the file, by address."""
+    shown = {row["address"] for row in rows if row["mailbox"]["kind"] == "sqlite"}
+    for mail in client.get("/v1/mail").data if shown else ():
+        if mail["retrying"] and mail["address"] in shown:
+            with suppress(CommandError):  # it may be gone by now
+                retry = client.get(f"/v1/actors{quote(mail['address'])}").data["retry"]
+                if retry is not None:
+                    yield mail["address"], retry
 
 
 def _state(client: Client, row: dict[str, Any]) -> str:

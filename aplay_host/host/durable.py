@@ -1,0 +1,81 @@
+"""Mail that survives: the kind of mailbox that every host has, and when its engine is needed."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from ..config import HostConfig, SqliteBoxTable
+from ..errors import StateDirError
+from ..kernel import Actor, Address, Mailbox, MailboxSpec, MakeMailbox, TreePlan
+from ..mailboxes import BoxOptions, EngineSettings, SqliteEngine, TypeRegistry, accept
+from ..plugins import MailboxRegistration
+
+_log = logging.getLogger("aplay_host")
+
+KIND = "sqlite"
+FOLDER = "mail"
+"""Where in the state directory the mail is."""
+
+
+def make_engine(config: HostConfig, types: TypeRegistry) -> SqliteEngine:
+    """Return the engine for the mail of this host; nothing is opened yet."""
+    settings = EngineSettings(**config.mailboxes.sqlite.model_dump())
+    return SqliteEngine(config.host.state_dir / FOLDER, types, settings)
+
+
+def durable_kind(make: MakeMailbox | None = None) -> MailboxRegistration:
+    """Return the kind ``sqlite``, whose boxes `make` makes; without it they are only checked."""
+
+    def factory(address: Address, spec: MailboxSpec) -> Mailbox | None:
+        assert make is not None
+        return make(address, replace(spec, options=box_options(spec.options)))
+
+    return MailboxRegistration(KIND, factory, survives="crash", options=SqliteBoxTable)
+
+
+def box_options(table: SqliteBoxTable) -> BoxOptions:
+    """Return what aplay.toml says of one mailbox as its engine has it."""
+    said = table.model_dump()
+    said["retry_base"] = min(table.retry_base, table.retry_cap)
+    return BoxOptions(**said)
+
+
+def needs_engine(plan: TreePlan, file: Path) -> bool:
+    """Tell whether a host has durable mail to begin with: declared, or left from before."""
+    boxes = (node.mailbox if node.spec is None else node.spec.mailbox for node in plan.nodes)
+    return any(box.kind == KIND for box in boxes) or file.exists()
+
+
+async def open_mail(mail: SqliteEngine) -> None:
+    """Open the file; that it is damaged is told by `problem`, and by its actors.
+
+    Raises `StoreNewer`, `StoreHeld`, and `StateDirError` for what the disk does.
+    """
+    try:
+        await mail.start()
+    except (OSError, sqlite3.Error) as error:
+        why = getattr(error, "strerror", None) or error
+        raise StateDirError(f"durable mail: {mail.file} cannot be opened: {why}") from None
+    if mail.problem is not None:
+        _log.error("durable mail: %s", mail.problem)
+
+
+def learn_types(mail: SqliteEngine, types: TypeRegistry, actors: Iterable[type[Actor]]) -> None:
+    """Know the messages that these classes accept, as they are now.
+
+    Dead letters of a type that nobody knew before are mail again. A class whose messages cannot
+    be known is told in the log, and goes without.
+    """
+    new: set[str] = set()
+    for actor in dict.fromkeys(actors):
+        try:
+            new |= accept(types, actor)
+        except Exception as error:  # of a guest's class, which may say anything
+            place = f"{actor.__module__}:{actor.__qualname__}"
+            _log.error("%s: what it accepts cannot be kept: %s", place, error)
+    if new and mail.is_started:
+        mail.types_known(frozenset(new))
