@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..config import split_bind
 from ..errors import ConfigError
 from ..reload import BAD_CONFIG, ReloadReport, Request
-from ..telemetry import Ledger, Look, Metrics, Page, Readings, serve_pages
+from ..telemetry import Ledger, Look, MailReading, Metrics, Page, Readings, serve_pages
 from .health import line_of
 from .origin import origin_of
 from .port import HostPort
@@ -49,10 +49,18 @@ class Vitals:
                 stream_clients=lambda: host.presence.api.streams,
                 log_dropped=lambda: 0 if host.log is None else host.log.dropped,
                 per_address=lambda: host.config.metrics.per_address,
+                mail=self._mail,
             ),
         )
         self._look = Look(host.system)
         host.reloads.observe = self._count_reload
+
+    def _mail(self) -> MailReading | None:
+        mail = self._host.mail
+        if not mail.is_started:
+            return None
+        waiting = sum(box.messages for box in mail.boxes())
+        return MailReading(mail.stats(), waiting, mail.problem is None)
 
     def declare(self) -> None:
         """Take over what the file calls its actors now."""

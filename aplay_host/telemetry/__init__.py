@@ -5,7 +5,7 @@ from .ledger import Ledger, Snapshot
 from .lines import ConsoleFormatter, JsonFormatter
 from .logs import HostLog, log_to
 from .look import Look
-from .metrics import Metrics, Readings
+from .metrics import MailReading, Metrics, Readings
 from .pages import Page, serve_pages
 from .sdnotify import Notifier
 from .stall import Culprit, Stall, StallWatch
@@ -18,6 +18,7 @@ __all__ = [
     "JsonFormatter",
     "Ledger",
     "Look",
+    "MailReading",
     "Metrics",
     "Notifier",
     "Page",

@@ -64,6 +64,20 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "aplay_stream_clients": Family("gauge", (), "Open event streams."),
     "aplay_log_dropped_total": Family("counter", (), "Log lines that there was no room for."),
+    "aplay_mail_puts_total": Family("counter", (), "Durable messages that were taken in."),
+    "aplay_mail_settles_total": Family("counter", (), "Ends of durable messages and their tries."),
+    "aplay_mail_retries_total": Family(
+        "counter", (), "Durable messages that wait for one more try."
+    ),
+    "aplay_mail_letters_total": Family("counter", (), "Durable messages that became dead letters."),
+    "aplay_mail_commits_total": Family("counter", (), "Commits of the file of durable mail."),
+    "aplay_mail_commit_seconds_total": Family("counter", (), "Time that those took."),
+    "aplay_mail_outstanding": Family("gauge", (), "Puts and ends that are not committed yet."),
+    "aplay_mail_waiting_messages": Family("gauge", (), "Durable messages that are not settled."),
+    "aplay_mail_dead_letters": Family("gauge", (), "Dead letters that the file keeps."),
+    "aplay_mail_file_bytes": Family("gauge", (), "Size of the file of durable mail."),
+    "aplay_mail_wal_bytes": Family("gauge", (), "Size of its write-ahead log."),
+    "aplay_mail_ok": Family("gauge", (), "1 while durable mail can be written."),
     "aplay_actor_pending": Family(
         "gauge", ("address",), "Messages that wait or are in hand; metrics.per_address only."
     ),

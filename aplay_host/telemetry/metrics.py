@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
@@ -14,6 +15,9 @@ from prometheus_client.core import Metric
 from .._version import __version__
 from .families import Row, Spread, exposed
 from .ledger import Labels, Ledger, Snapshot
+
+if TYPE_CHECKING:
+    from ..mailboxes import EngineStats
 
 LAG_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 MOST_REASONS = 50
@@ -25,10 +29,24 @@ def _none() -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class MailReading:
+    """What is measured of durable mail; `is_ok` while it can be written."""
+
+    stats: EngineStats
+    waiting: int
+    is_ok: bool = True
+
+
+def _no_mail() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class Readings:
     """Where to read what others keep, at each scrape; `plugins` gives the state of each one.
 
-    `hook_errors` are by plugin and hook, `per_address` are the patterns of aplay.toml.
+    `hook_errors` are by plugin and hook, `per_address` are the patterns of aplay.toml; `mail` is
+    None where no mail is durable.
     """
 
     generation: Callable[[], int]
@@ -38,6 +56,7 @@ class Readings:
     per_address: Callable[[], Sequence[str]]
     stream_clients: Callable[[], int] = _none
     log_dropped: Callable[[], int] = _none
+    mail: Callable[[], MailReading | None] = _no_mail
 
 
 class Metrics:
@@ -129,7 +148,29 @@ class Metrics:
             "aplay_control_requests_total": list(self._requests.items()),
             "aplay_stream_clients": [((), read.stream_clients())],
             "aplay_log_dropped_total": [((), read.log_dropped())],
+            **_mail_rows(read.mail()),
         }
+
+
+def _mail_rows(mail: MailReading | None) -> dict[str, list[Row]]:
+    if mail is None:
+        return {}
+    stats = mail.stats
+    values = {
+        "puts_total": stats.puts,
+        "settles_total": stats.settles,
+        "retries_total": stats.retries,
+        "letters_total": stats.letters,
+        "commits_total": stats.commits,
+        "commit_seconds_total": stats.commit_seconds,
+        "outstanding": stats.outstanding,
+        "waiting_messages": mail.waiting,
+        "dead_letters": stats.dead,
+        "file_bytes": stats.bytes,
+        "wal_bytes": stats.wal_bytes,
+        "ok": mail.is_ok,
+    }
+    return {f"aplay_mail_{name}": [((), value)] for name, value in values.items()}
 
 
 def _by_one(values: Mapping[str, float]) -> list[Row]:

@@ -16,6 +16,7 @@ from aplay_host.host.port import HostPort
 from aplay_host.mailboxes import MailRow
 from tests.host.fakemail import FakeMail
 from tests.host.orders import by_me
+from tests.telemetry.counted import of, parsed
 
 if TYPE_CHECKING:
     from tests.host.conftest import Serve
@@ -252,3 +253,33 @@ async def test_mail_that_cannot_be_written_makes_the_host_unready(kept: Kept) ->
     report = await kept.port.ready()
     assert report.status == "not ready"
     assert report.checks[-1].detail == "durable mail cannot be written: the disk is full"
+
+
+async def test_durable_mail_is_measured(kept: Kept) -> None:
+    kept.mail.messages = {"/a": [row(2), row(3)], "/gone": [row(1)]}
+    kept.mail.lose(7, "/a", 1, "max_attempts")
+    text, _ = await kept.port.metrics()
+    found = {
+        name: value for (name, _), value in parsed(text).items() if name.startswith("aplay_mail_")
+    }
+    assert found == {
+        "aplay_mail_puts_total": 11,
+        "aplay_mail_settles_total": 9,
+        "aplay_mail_retries_total": 2,
+        "aplay_mail_letters_total": 1,
+        "aplay_mail_commits_total": 7,
+        "aplay_mail_commit_seconds_total": 0.5,
+        "aplay_mail_outstanding": 3,
+        "aplay_mail_waiting_messages": 3,
+        "aplay_mail_dead_letters": 1,
+        "aplay_mail_file_bytes": 8192,
+        "aplay_mail_wal_bytes": 4096,
+        "aplay_mail_ok": 1,
+    }
+    kept.mail.problem = "the disk is full"
+    assert of(parsed((await kept.port.metrics())[0]), "aplay_mail_ok") == 0
+
+
+async def test_without_durable_mail_nothing_of_it_is_measured(kept: Kept) -> None:
+    kept.mail.is_started = False
+    assert "\naplay_mail_" not in (await kept.port.metrics())[0].decode()
