@@ -26,7 +26,8 @@ class BoxLine:
     """Knows what the box has of a cell's mail; it is the box's `Inlet`.
 
     `waiting` is how many messages were put, or found, and have not come into the line yet. What
-    is `durable` is left to its store from when the system `drains`: it begins no more.
+    is `durable` is left to its store from when the system `drains`: it begins no more; with
+    `stays` also when its actor is removed, since that may come back.
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class BoxLine:
         "is_open",
         "opening",
         "postponed",
+        "stays",
         "turn",
         "turns",
         "waiting",
@@ -56,7 +58,7 @@ class BoxLine:
         self.turns = cast("TurnMailbox", box) if hasattr(box, "recall") else None
         self.turn: Transaction | None = None
         self.ended: Transaction | None = None
-        self.is_open = self._drains = False
+        self.is_open = self.stays = self._drains = False
         self.opening = asyncio.Lock()  # a plan and a start may both want to open it
         self.waiting = 0
         # What was demanded and has not come, and what has come and is not settled.
@@ -225,25 +227,25 @@ class BoxLine:
         self._cell.bury(asks, reason)
 
     async def close(self, seconds: float, reason: str) -> None:
-        """End the box; with all reasons but ``shutdown`` its mail is given up.
+        """End the box; with all reasons but ``shutdown`` its mail is given up, unless it `stays`.
 
         That may take `seconds`, and a tenth of the actor's stop time-out where less is left.
         """
-        cell = self._cell
+        cell, gives_up = self._cell, reason != "shutdown" and not (self.stays and self.durable)
         self.release(reason)
-        task = cell.system.create_task(self._closed(reason), f"{cell.address} mailbox")
+        task = cell.system.create_task(self._closed(gives_up), f"{cell.address} mailbox")
         seconds = max(seconds, cell.spec.stop_timeout * LEAST_SHARE)
         _, late = await asyncio.wait({task}, timeout=seconds * (1 - LEAST_SHARE))
         for one in late:
             one.cancel()
         await end_tasks(cell, late, seconds * LEAST_SHARE)
-        if reason != "shutdown":  # what it still had it has given up; else that is the store's
+        if gives_up:  # else what it still had is the store's
             cell.count_dead(self.waiting, reason)
         self.waiting = 0
 
-    async def _closed(self, reason: str) -> None:
+    async def _closed(self, gives_up: bool) -> None:
         try:
-            await self.box.close(reason != "shutdown")
+            await self.box.close(gives_up)
         except Exception as error:
             self._cell.tell_hook_failure("mailbox", error)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..config import HostConfig, load_config, plan_tree
 from ..errors import BadAddress, ConfigError
@@ -44,6 +45,9 @@ from .running import FileChange
 from .successors import Successors
 from .transaction import InVain, Stale, Transaction
 from .wording import bad_config, failed_import
+
+if TYPE_CHECKING:
+    from ..kernel.cell import ActorCell
 
 
 async def run(tx: Transaction) -> ReloadReport:
@@ -333,6 +337,7 @@ def begin(tx: Transaction, found: ReloadPlan) -> None:
     for step in found.cells:
         ref = system.ref(step.address)
         if step.action == "remove":
+            _leave_mail(system.cell_at(step.address))
             ref.remove()
         elif step.action == "start" and ref.state != "removed" and not ref.held:
             ref.start()
@@ -340,6 +345,15 @@ def begin(tx: Transaction, found: ReloadPlan) -> None:
     nodes = tuple(node for node in tx.tree.nodes if node.address in new)
     if nodes:
         system.create_task(system.plant(TreePlan(nodes)), "starts what is new in aplay.toml")
+
+
+def _leave_mail(cell: ActorCell | None) -> None:
+    """Leave durable mail of an actor and of those below it for when they are declared again."""
+    if cell is not None:
+        if cell.box is not None:
+            cell.box.stays = True
+        for child in (cell.children or {}).values():
+            _leave_mail(child)
 
 
 def _still_failed(tx: Transaction, found: ReloadPlan) -> ReloadTrouble | None:

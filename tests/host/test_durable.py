@@ -138,6 +138,35 @@ async def test_mail_of_an_address_that_the_file_no_longer_names_is_kept_and_told
         await until(lambda: handled(port) == 1)
 
 
+async def test_an_address_that_a_reload_takes_away_keeps_its_mail_until_it_is_back(
+    live: Live, folder: Path
+) -> None:
+    file, other = folder / "aplay.toml", '[actors."/e"]\nuse = "tests.host.actors:Echo"\n'
+    async with live(TAKER + other) as port:
+        await port.stop(["/a"], by_me(5.0))
+        await tell(port, 1, 2)
+        declared = file.read_text()
+        file.write_text(other)
+        await port.reload([], by_me(), config=True, dry_run=False)
+        await until(lambda: host_of(port).system.ref("/a").state == "removed")
+        assert [(it.messages, it.has_actor) for it in port.mail().rows] == [(2, False)]
+        assert (await port.dead(LetterChoice(), None)).rows == []
+        file.write_text(declared)
+        await port.reload([], by_me(), config=True, dry_run=False)
+        await until(lambda: host_of(port).system.ref("/a").state != "removed")
+        await port.start(["/a"], by_me(5.0))
+        await until(lambda: handled(port) == 2)
+
+
+async def test_what_code_removes_leaves_dead_letters(live: Live) -> None:
+    async with live(TAKER) as port:
+        await port.stop(["/a"], by_me(5.0))
+        await tell(port, 1)
+        await host_of(port).system.ref("/a").remove()
+        (row,) = (await port.dead(LetterChoice(), None)).rows
+        assert (row.reason, row.kept, row.address) == ("removed", True, "/a")
+
+
 async def test_an_actor_that_code_makes_may_have_a_durable_mailbox(live: Live) -> None:
     async with live('[actors."/m"]\nuse = "tests.host.test_durable:Maker"\n') as port:
         await host_of(port).system.ref("/m/child").tell(Order("x"))
