@@ -7,12 +7,23 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config import HostConfig, SqliteBoxTable
 from ..errors import StateDirError
 from ..kernel import Actor, Address, Mailbox, MailboxSpec, MakeMailbox, TreePlan
-from ..mailboxes import BoxOptions, EngineSettings, SqliteEngine, TypeRegistry, accept
+from ..mailboxes import (
+    BoxOptions,
+    EngineSettings,
+    SqliteBox,
+    SqliteEngine,
+    TypeRegistry,
+    accept,
+)
 from ..plugins import MailboxRegistration
+
+if TYPE_CHECKING:
+    from ..kernel.cell import ActorCell
 
 _log = logging.getLogger("aplay_host")
 
@@ -62,6 +73,14 @@ async def open_mail(mail: SqliteEngine) -> None:
         raise StateDirError(f"durable mail: {mail.file} cannot be opened: {why}") from None
     if mail.problem is not None:
         _log.error("durable mail: %s", mail.problem)
+
+
+def renew_options(cells: Iterable[ActorCell]) -> None:
+    """Have durable mailboxes go by what aplay.toml says of them now."""
+    for cell in cells:
+        box, options = cell.box and cell.box.box, cell.spec.mailbox.options
+        if isinstance(box, SqliteBox) and isinstance(options, SqliteBoxTable):
+            box.adopt(box_options(options))
 
 
 def learn_types(mail: SqliteEngine, types: TypeRegistry, actors: Iterable[type[Actor]]) -> None:

@@ -39,7 +39,15 @@ from ..reload import Engine, Follower, Generation, ReloadEvent, Request, pending
 from ..telemetry import ActorLabels, HostLog, Notifier, StallWatch
 from .audit import Audit
 from .checking import plugin_settings, strict_refusals
-from .durable import KIND, durable_kind, learn_types, make_engine, needs_engine, open_mail
+from .durable import (
+    KIND,
+    durable_kind,
+    learn_types,
+    make_engine,
+    needs_engine,
+    open_mail,
+    renew_options,
+)
 from .feed import EventFeed
 from .health import Health
 from .holds import Hold, read_holds, user_names, write_holds
@@ -157,7 +165,9 @@ class Host:
         self.vitals.declare()
         nodes = generation.tree.nodes
         self.faults = {node.address: node.fault for node in nodes if node.fault is not None}
-        classes = [cell.spec.cls for cell in self.system.cells()] if self.planted else []
+        cells = list(self.system.cells()) if self.planted else []
+        renew_options(cells)
+        classes = [cell.spec.cls for cell in cells]
         classes += (node.spec.cls for node in nodes if node.spec is not None)  # the newest last
         learn_types(self.mail, self.types, classes)
         self.follower.check()

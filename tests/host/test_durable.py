@@ -391,6 +391,20 @@ async def test_code_that_names_the_kind_wrongly_hears_of_it(live: Live) -> None:
             await system.spawn(Taker, "x", mailbox={"kind": "sqlite", "max_attempts": 0})
 
 
+async def test_a_reload_changes_the_keys_of_a_mailbox(live: Live, folder: Path) -> None:
+    async with live(PATIENT) as port:
+        await tell(port, "bad", 1)
+        ref = host_of(port).system.ref("/a")
+        await until(lambda: ref.status().last_error is not None)
+        file = folder / "aplay.toml"
+        file.write_text(file.read_text().replace("retry_base", "max_attempts = 9, retry_base"))
+        report = await port.reload([], by_me(), config=True, dry_run=False)
+        assert report.outcome == "committed", report
+        retry = (await port.show("/a")).retry
+        assert retry is not None
+        assert (retry.attempt, retry.most) == (2, 9)
+
+
 async def test_the_settings_of_the_file_count_from_the_next_start(live: Live, folder: Path) -> None:
     async with live(TAKER) as port:
         file = folder / "aplay.toml"
