@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,21 @@ def test_a_dead_letter_is_kept_and_sent_to_another(shared: Project, served: Serv
     assert shared.run("dead", "list", "-o", "name").out == ""
     rows = shared.run("mail", "peek", "/held", "-o", "json").data
     assert [(row["id"] == id_, row["replays"]) for row in rows[-1:]] == [(True, 1)]
+
+
+def test_a_file_of_a_newer_version_ends_the_start_untouched(project: Project) -> None:
+    project.write('[actors."/a"]\nuse = "odd:Odd"\nmailbox = { kind = "sqlite" }\n')
+    served = project.serve()
+    os.kill(served.pid, signal.SIGTERM)
+    assert served.wait() == 0
+    file = project.state_dir / "mail" / "mail.db"
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("PRAGMA user_version = 99")
+    before = file.read_bytes()
+    ended = project.run("serve", "-o", "json")
+    assert (ended.code, ended.out) == (78, "")
+    assert '"type": "urn:aplay:problem:bad-state-dir"' in ended.err.splitlines()[-1]
+    assert file.read_bytes() == before
 
 
 def test_a_backup_is_written_where_the_caller_stands(shared: Project, served: Served) -> None:
