@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Iterable
@@ -30,6 +31,7 @@ _log = logging.getLogger("aplay_host")
 KIND = "sqlite"
 FOLDER = "mail"
 """Where in the state directory the mail is."""
+WATCH_SECONDS = 1.0
 
 
 def make_engine(config: HostConfig, types: TypeRegistry) -> SqliteEngine:
@@ -71,8 +73,18 @@ async def open_mail(mail: SqliteEngine) -> None:
     except (OSError, sqlite3.Error) as error:
         why = getattr(error, "strerror", None) or error
         raise StateDirError(f"durable mail: {mail.file} cannot be opened: {why}") from None
-    if mail.problem is not None:
-        _log.error("durable mail: %s", mail.problem)
+
+
+async def watch_mail(mail: SqliteEngine) -> None:
+    """Log that durable mail cannot be written any more, and that it can again; for ever."""
+    told: str | None = None
+    while True:
+        if mail.problem is not None and told is None:
+            _log.error("durable mail cannot be written: %s", mail.problem)
+        elif mail.problem is None and told is not None:
+            _log.info("durable mail is written again")
+        told = mail.problem
+        await asyncio.sleep(WATCH_SECONDS)
 
 
 def renew_options(cells: Iterable[ActorCell]) -> None:

@@ -47,6 +47,7 @@ from .durable import (
     needs_engine,
     open_mail,
     renew_options,
+    watch_mail,
 )
 from .feed import EventFeed
 from .health import Health
@@ -275,6 +276,7 @@ class Host:
         log_faults(plan, self.plugins)
         if needs_engine(plan, self.mail.file):
             await open_mail(self.mail)
+        self.begin(watch_mail(self.mail), "watches durable mail")
         kept_out = {str(node.address) for node in plan.nodes if node.fault == SAFE_MODE.message}
         self.system.open()
         if self.plugins.hooks.hears(*NEWS):

@@ -320,7 +320,7 @@ async def test_a_damaged_file_fails_only_its_actors(
         assert detail.last_error is not None
         assert str(used) in detail.last_error.text
         assert "sqlite3 mail.db .recover" in detail.last_error.text
-        assert f"durable mail: {used} is damaged" in caplog.text
+        assert f"durable mail cannot be written: {used} is damaged" in caplog.text
         report = await port.ready()
         assert report.status == "not ready"
         assert "mail" in [it.name for it in report.checks if not it.ok]

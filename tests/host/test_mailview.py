@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from aplay_host.control import LetterChoice
 from aplay_host.errors import CommandError
+from aplay_host.host.durable import watch_mail
 from aplay_host.host.port import HostPort
 from aplay_host.mailboxes import MailRow
 from tests.host.fakemail import FakeMail
@@ -19,6 +21,7 @@ from tests.host.orders import by_me
 from tests.telemetry.counted import of, parsed
 
 if TYPE_CHECKING:
+    from aplay_host.mailboxes import SqliteEngine
     from tests.host.conftest import Serve
 
 TREE = """
@@ -253,6 +256,23 @@ async def test_mail_that_cannot_be_written_makes_the_host_unready(kept: Kept) ->
     report = await kept.port.ready()
     assert report.status == "not ready"
     assert report.checks[-1].detail == "durable mail cannot be written: the disk is full"
+
+
+async def test_it_is_told_when_mail_cannot_be_written_and_when_it_can_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    mail = FakeMail()
+    watching = asyncio.create_task(watch_mail(cast("SqliteEngine", mail)))
+    for problem in (None, "the disk is full", "still full", None, None):
+        mail.problem = problem
+        await asyncio.sleep(1)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    assert [(it.levelname, it.getMessage()) for it in caplog.records] == [
+        ("ERROR", "durable mail cannot be written: the disk is full"),
+        ("INFO", "durable mail is written again"),
+    ]
 
 
 async def test_durable_mail_is_measured(kept: Kept) -> None:
