@@ -134,12 +134,13 @@ class CountsNothing(SoundBox):
         return Depth(0)
 
 
-class NeverHasRoom(SoundBox):
-    most = 0
+class ConfirmsTheFirstOnly(SoundBox):
+    confirmed = False
 
-    def depth(self) -> Depth:
-        self.most = max(self.most, self.held)
-        return Depth(self.most)
+    def put(self, parcel: Parcel) -> asyncio.Future[None] | None:
+        kept = super().put(parcel)
+        first, self.confirmed = not self.confirmed, True
+        return kept if first else asyncio.get_running_loop().create_future()
 
 
 class CountsWhatWaits(SoundBox):

@@ -58,7 +58,7 @@ CAUGHT = {
 SEEN_BY_ACTORS = {
     "NewestFirst": "mail_is_handled_in_the_order_in_which_it_was_sent",
     "CountsNothing": "a_full_mailbox_refuses_and_loses_nothing_of_what_it_took",
-    "NeverHasRoom": "senders_who_wait_for_room_come_in_their_order",
+    "ConfirmsTheFirstOnly": "senders_who_wait_for_room_come_in_their_order",
     "LosesWhatNobodyWants": "an_actor_that_is_stopped_keeps_its_mail",
     "BuriesWhatFails": "a_message_that_fails_leaves_order_and_account_to_the_others",
     "TriesRequestsAsMessages": "who_asks_for_what_fails_gets_the_error_and_no_second_try",
