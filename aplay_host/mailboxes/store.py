@@ -30,6 +30,7 @@ SIZES = (64, 16, 4, 1)
 
 SCHEMA = """
 CREATE TABLE meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;
+INSERT INTO meta VALUES ('uid', randomblob(16)), ('boot', 0), ('clean', 1), ('tick', 0);
 CREATE TABLE name(id INTEGER PRIMARY KEY, s TEXT UNIQUE NOT NULL);
 CREATE TABLE msg(seq INTEGER PRIMARY KEY, box INT NOT NULL, at INT NOT NULL, att INT NOT NULL,
   crash INT NOT NULL, id INT NOT NULL, replay INT NOT NULL, crc INT NOT NULL, body BLOB NOT NULL);
@@ -178,8 +179,6 @@ class Store:
         db = self._connection
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
-        first = {"uid": os.urandom(16), "boot": 0, "clean": 1, "tick": 0}
-        db.executemany("INSERT INTO meta VALUES (?, ?)", first.items())
 
     def _check(self) -> None:
         """Look the file over after an unclean end, for some seconds at most."""

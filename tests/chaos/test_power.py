@@ -19,7 +19,7 @@ from aplay_host.mailboxes import SqliteEngine
 from .account import examine
 from .actors import LIFE, ROUTES, Work, types_known
 from .ledger import Entry, read_ledger
-from .nemesis import Blow, strike
+from .nemesis import KILLED, Blow, outlive, strike
 from .syncs import can_watch
 from .workload import Life, live
 
@@ -28,6 +28,8 @@ TAIL_SECONDS = 1.0
 """How much of the past a power cut may take with `durability` "process"."""
 SECTOR = 512
 """What a disk writes at once, in bytes."""
+FRAME = 4096 + 24
+"""A page in the log, with what stands before it."""
 KINDS = ("dropped", "torn", "zeroed", "flipped", "later only")
 
 pytestmark = pytest.mark.skipif(not can_watch(), reason="Python's SQLite is built into it")
@@ -142,6 +144,15 @@ def test_a_damaged_log_leaves_the_mail_up_to_the_damage_and_nothing_behind_it(
         assert found == put(entries)[: len(found)], (kind, whole)
         lengths.add(len(found))
     assert len(lengths) > 1, "no image was damaged where there was mail"
+
+
+def test_a_file_that_was_only_begun_is_made_anew(tmp_path: Path, mail: Path) -> None:
+    life = Life(str(mail), str(tmp_path / "ledger"), 1, crash=("sqlite.open.after_boot", 1))
+    assert outlive(life) == KILLED
+    log = (mail / "mail.db-wal").read_bytes()
+    for whole in range(0, len(log) + 1, FRAME):
+        image = image_of(mail, tmp_path / f"image-{whole}", log[:whole])
+        assert asyncio.run(messages_in(image)) == []
 
 
 def put(entries: Sequence[Entry]) -> list[tuple[str, int, int]]:
