@@ -18,8 +18,8 @@ from .store import Store, is_corrupt
 
 MOST_OPS = 512
 MOST_BYTES = 4 * 1024 * 1024
-TICK_SECONDS = 1.0
-"""How long a commit may be unsafe from a power cut."""
+TICK_SECONDS = 0.9
+"""How long a commit waits for its sync; with the sync itself that is a second at most."""
 IDLE_SECONDS = 1.0
 """How long nothing comes before the log is moved into the file."""
 RETRY_SECONDS = 5.0

@@ -24,8 +24,8 @@ from .syncs import can_watch
 from .workload import Life, live
 
 IMAGES = int(os.environ.get("APLAY_IMAGES", "14"))
-TAIL_SECONDS = 1.0
-"""How much of the past a power cut may take with `durability` "process"."""
+TAIL_SECONDS = 1.5
+"""What a power cut may take with `durability` "process", and a half for a machine at work."""
 SECTOR = 512
 """What a disk writes at once, in bytes."""
 FRAME = 4096 + 24
