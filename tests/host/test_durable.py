@@ -227,7 +227,7 @@ async def test_what_waits_for_another_try_is_told(live: Live) -> None:
 
 
 async def test_mail_of_an_unknown_type_comes_back_when_a_class_accepts_it(
-    live: Live, monkeypatch: pytest.MonkeyPatch
+    live: Live, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with live(TAKER) as port:
         await port.stop(["/a"], by_me(5.0))
@@ -245,9 +245,12 @@ async def test_mail_of_an_unknown_type_comes_back_when_a_class_accepts_it(
             why = {it.rule: it.text for it in (await port.show("/a")).why}
             told = "has 1 dead letter that waits for a class that accepts acme-host:Order@1"
             assert why["no-handler"] == told
-    async with live(TAKER) as port:
-        await until(lambda: handled(port) == 1)
-        assert (await port.dead(LetterChoice(), None)).rows == []
+            patched.undo()
+            file = folder / "aplay.toml"
+            file.write_text(file.read_text().replace("max_attempts = 2", "max_attempts = 3"))
+            await port.reload([], by_me(), config=True, dry_run=False)
+            await until(lambda: handled(port) == 1)
+            assert (await port.dead(LetterChoice(), None)).rows == []
 
 
 async def test_two_classes_of_one_name_are_told_and_the_first_one_counts(
