@@ -16,11 +16,11 @@ MISTAKES = (
         "acknowledged before the handler",
         "mailboxes/sqlitebox.py",
         """
-                self._delivered[parcel.seq] = parcel
+        self._delivered[kept.seq] = kept
 """,
         """
-                self._delivered[parcel.seq] = parcel
-                self._submit(Ending(self, done=parcel.seq))
+        self._delivered[kept.seq] = kept
+        self._submit(Ending(self, done=kept.seq))
 """,
         (KILLS,),
     ),
@@ -70,13 +70,13 @@ MISTAKES = (
         "what has failed goes to the end of the line",
         "mailboxes/sqlitebox.py",
         """
-                self._submit(Ending(self, tried=(attempts, parcel.seq)))
+                self._submit(Ending(self, tried=(attempts, kept.seq)))
                 return Again(random.uniform(0.0, within))
 """,
         """
-                self._forget(parcel)
-                self._submit(Ending(self, done=parcel.seq))
-                self._engine.link.submit(self.place(parcel.record, None))
+                self._forget(kept)
+                self._submit(Ending(self, done=kept.seq))
+                self._engine.link.submit(self.place(kept.record, Parcel(None)))
                 return FINAL
 """,
         (POISON,),
@@ -85,11 +85,11 @@ MISTAKES = (
         "what a turn sends leaves before its commit",
         "mailboxes/sqlitebox.py",
         """
-            ending.sends = tuple(box.place(parcel.draft, parcel) for box, parcel in sends)
+            ending.sends = tuple(box.place(parcel.own, parcel) for box, parcel in sends)
 """,
         """
             for box, parcel in sends:
-                self._engine.link.submit(box.place(parcel.draft, parcel))
+                self._engine.link.submit(box.place(parcel.own, parcel))
             ending.then = outcome.then
             self._engine.link._loop.call_later(0.002, self._submit, ending)
             return
@@ -119,14 +119,12 @@ MISTAKES = (
     ),
     Mutant(
         "a state is written without its message",
-        "mailboxes/ops.py",
+        "mailboxes/gather.py",
         """
-    if op.done is not None:
-        group.deletes.append(op.done)
+            if op.done is not None:
 """,
         """
-    if op.done is not None and op.saved is None:
-        group.deletes.append(op.done)
+            if op.done is not None and op.saved is None:
 """,
         (KILLS,),
     ),

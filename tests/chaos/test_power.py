@@ -84,6 +84,7 @@ def test_after_a_power_cut_all_that_was_kept_is_handled_and_nothing_that_was_set
     strike(first, Blow(400, 0.0))
     entries, log = read_ledger(tmp_path / "ledger"), (mail / "mail.db-wal").read_bytes()
     syncs = [number for number, entry in enumerate(entries) if entry.kind == "synced"]
+    assert all(_has_sync_between(entries, syncs, it) for it in entries if it.kind == "kept")
     for number, moment in enumerate(rng.choices(syncs, k=IMAGES)):
         # The last sync has just not come back: its group may be there, in part or not at all.
         before, kind = entries[:moment], KINDS[number % len(KINDS)]
@@ -93,6 +94,12 @@ def test_after_a_power_cut_all_that_was_kept_is_handled_and_nothing_that_was_set
         asyncio.run(live(Life(str(image), str(after), 2)))
         found = examine((*before, *read_ledger(after)), ROUTES)
         assert found.faults == (), (kind, moment)
+
+
+def _has_sync_between(entries: Sequence[Entry], syncs: Sequence[int], kept: Entry) -> bool:
+    """Tell whether the disk was asked to keep a message before its sender was told that it does."""
+    told = next(n for n, it in enumerate(entries) if it.kind == "put" and it.key == kept.key)
+    return any(told < sync < entries.index(kept) for sync in syncs)
 
 
 @pytest.fixture(scope="module")
