@@ -16,6 +16,7 @@ from .status import Failure
 if TYPE_CHECKING:
     from .cell import ActorCell
     from .mailbox import TurnMailbox
+    from .spec import MailboxSpec
     from .transaction import Transaction
 
 LEAST_SHARE = 0.1
@@ -166,6 +167,15 @@ class BoxLine:
             del self._asks[parcel.inner]
         self.waiting = max(0, self.waiting - 1)  # it may also find more than it knew of
         return True
+
+    def change(self, spec: MailboxSpec) -> None:
+        """Let a box that can go by other settings from now on."""
+        change = getattr(self.box, "change", None)
+        if change is not None:
+            try:
+                change(spec)
+            except Exception as error:  # the exchange cannot fail any more
+                self._cell.tell_hook_failure("mailbox", error)
 
     # ---- what the box is told --------------------------------------------------------------
 

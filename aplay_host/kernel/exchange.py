@@ -247,6 +247,8 @@ def put_in(staged: Staged, mail: MailPlan, generation: int | None) -> tuple[str,
     """
     cell = staged.cell
     ended: tuple[str, ...] = ()
+    if cell.box is not None and cell.spec.mailbox != staged.spec.mailbox:
+        cell.box.change(staged.spec.mailbox)
     cell.spec, cell.inbox = staged.spec, mail.line
     for holder, message in mail.held:
         holder.message = message

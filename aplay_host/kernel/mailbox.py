@@ -19,7 +19,9 @@ All but `open` and `close` are plain calls on the loop's thread, without I/O of 
 
 A box that says `durable` of itself keeps its mail for the next start of the program: it takes
 `put` from when it is made, is opened again where that failed, and its backlog is nothing that a
-shutdown waits for. One that is a `TurnMailbox` commits what a handler did in one step.
+shutdown waits for; what is put after it was closed, but not removed, it keeps as well. One that is
+a `TurnMailbox` commits what a handler did in one step. One with a method `change(spec)` is told of
+other settings.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from .rows import BoxRow, Row
 from .verdicts import Buried, Fate, Retried, plan_settle
 
 if TYPE_CHECKING:
+    from ..kernel import MailboxSpec
     from .engine import SqliteEngine
 
 PREFETCH = 128
@@ -97,6 +98,13 @@ class SqliteBox:
         """Belong to an actor from now on, with its settings."""
         self.options, self.power = options, options.durability == "power"
         self._found = self._messages
+
+    def change(self, spec: MailboxSpec) -> None:
+        """Go by other settings from now on."""
+        options = spec.options
+        if not isinstance(options, BoxOptions):
+            options = BoxOptions(**(options or {}))
+        self.options, self.power = options, options.durability == "power"
 
     async def open(self, inlet: Inlet) -> int:
         """Return how many messages were there before the actor; raises what ails the file."""

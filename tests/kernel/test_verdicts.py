@@ -14,13 +14,14 @@ from aplay_host.kernel import (
     ActorSystem,
     Failed,
     Handled,
+    HookFailed,
     Refuse,
     Released,
     SavedUnreadable,
     StartFailed,
 )
 
-from .actors import EVEN, check_account, counts_of, now, settle
+from .actors import EVEN, check_account, counts_of, listen, now, settle
 from .exchanges import New, Old, exchange, spawn_old, spec_of
 from .test_durable import outcomes_of_box
 from .test_probation import Broken, fail
@@ -282,6 +283,17 @@ async def test_new_code_reads_what_was_saved_as_its_own_class(
     assert isinstance(saved, Newer.saved_type)
     assert (saved.items, saved.more) == ([1], 7)
     assert await ref.ask(2) == [1, 2]
+
+
+async def test_other_settings_reach_the_box(kept: ActorSystem, store: TurnStore) -> None:
+    ref, _ = await spawn(kept)
+    hooks = listen(kept, HookFailed)
+    await exchange(kept, Fails, mailbox={"kind": "turns", "capacity": 5})
+    await exchange(kept, Fails, mailbox={"kind": "turns", "capacity": 5})
+    assert [one.capacity for one in store.boxes["/a"].specs] == [5]
+    await exchange(kept, Fails, mailbox={"kind": "turns", "capacity": 666})
+    assert [event.hook for event in hooks] == ["mailbox"]
+    assert ref.status().spec.mailbox.capacity == 666
 
 
 async def test_what_new_code_cannot_read_keeps_the_old_code(

@@ -112,6 +112,7 @@ class TurnBox:
         self.inlet: Inlet | None = None
         self.credit = self.held = 0
         self.closed: list[bool] = []
+        self.specs: list[MailboxSpec] = []
         self.outcomes: list[Outcome] = []
         self.tries: defaultdict[Parcel, int] = defaultdict(int)
         self.seqs: dict[Parcel, int] = {}
@@ -217,6 +218,11 @@ class TurnBox:
         _, text = self.store.rows.pop(seq)
         if isinstance(verdict, Dead):
             self.store.dead.append((self.address, json.loads(text), verdict.reason))
+
+    def change(self, spec: MailboxSpec) -> None:
+        self.specs.append(spec)
+        if spec.capacity == 666:
+            raise ValueError("no such capacity")
 
     def recall(self, kind: type[Any]) -> Any:
         text = self.store.newest.get(self.address)
