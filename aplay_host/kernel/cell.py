@@ -14,6 +14,8 @@ it is      kept by                              counts    who moves it on
 =========  ===================================  ========  ====================================
 said       an `Outbox`, while a behaviour is    no        the swap: `Outbox.play`
            built for an exchange
+told       a `Transaction`, while a handler     no        the settle of its message, and what
+           runs whose box commits turns                   is called after the commit
 waiting    a `Waiter` of `waiters`: the         no        `admit_waiters`, when there is room
 for room   mailbox was full, the rule `wait`
 in a box   `box`, a mailbox of another kind     pending   the box: `BoxLine.deliver`, after

@@ -5,7 +5,6 @@ Only an actor with a ``saved_type`` whose mailbox commits turns has this; see `T
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
@@ -45,7 +44,7 @@ class Transaction:
         self._cell = cell
         self._behaviour = behaviour
         self._sends: list[tuple[Address, ActorCell | None, Any]] = []
-        self._told: Counter[ActorCell] = Counter()
+        self._told: dict[ActorCell, int] = {}
         self._after: list[Callable[[], object]] = []
         self.saved: Any = None
         self.is_open = True
@@ -72,13 +71,14 @@ class Transaction:
         Raises `MailboxFull` where there is no room now, and what the mailbox has against it.
         """
         if cell is not None and cell.accepts_mail:
-            if cell.room <= self._told[cell] and cell.spec.mailbox.overflow in ("reject", "wait"):
+            told = self._told.get(cell, 0)
+            if cell.room <= told and cell.spec.mailbox.overflow in ("reject", "wait"):
                 cell.count("rejected", "full")
                 raise cell.full()
             if (box := self._box_beside(cell)) is not None:
                 message = Parcel(message)
                 box.draft(message)
-            self._told[cell] += 1
+            self._told[cell] = told + 1
         self._sends.append((address, cell, message))
 
     def _box_beside(self, cell: ActorCell) -> TurnMailbox | None:
