@@ -56,7 +56,7 @@ class BoxLine:
         self.durable: bool = getattr(box, "durable", False)
         # The box again where it commits turns, the turn that is open, and the one that has ended
         # and is to be settled with its message.
-        self.turns = cast("TurnMailbox", box) if hasattr(box, "recall") else None
+        self.turns = cast("TurnMailbox", box) if hasattr(type(box), "recall") else None
         self.turn: Transaction | None = None
         self.ended: Transaction | None = None
         self.is_open = self.stays = self._drains = False
@@ -170,10 +170,10 @@ class BoxLine:
 
     def change(self, spec: MailboxSpec) -> None:
         """Let a box that can go by other settings from now on."""
-        change = getattr(self.box, "change", None)
+        change = getattr(type(self.box), "change", None)
         if change is not None:
             try:
-                change(spec)
+                change(self.box, spec)
             except Exception as error:  # the exchange cannot fail any more
                 self._cell.tell_hook_failure("mailbox", error)
 

@@ -23,6 +23,7 @@ class ObjectMailbox:
     """
 
     prefetch = 0
+    durable = False  # whatever the object says of itself
 
     def __init__(self, kept: MailBox) -> None:
         self._object = kept

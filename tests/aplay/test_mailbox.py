@@ -126,6 +126,25 @@ async def test_messages_go_through_the_box_in_order(system: ActorSystem) -> None
     assert counts(ref) == (21, 21, 0, 0, 0, 0)
 
 
+async def test_what_an_authors_object_has_of_its_own_makes_no_durable_box_of_it(
+    system: ActorSystem,
+) -> None:
+    class Talkative(Copying):
+        durable = True
+
+        def recall(self, kind: type[Any]) -> Any:
+            raise AssertionError("it knows of no turns")
+
+    class Saving(Boxed):
+        saved_type = dict
+
+    actor, ref = await spawn(system, Talkative(), Saving)
+    assert await ref.ask(1) == 1
+    box = system.look_inside("/b").box
+    assert box is not None
+    assert (box.durable, actor.saved) == (False, {})
+
+
 async def test_the_boxs_own_order_is_the_order_of_handling(system: ActorSystem) -> None:
     actor, ref = await spawn(system, Stack())
     actor.gate.clear()
