@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from logwatch.follow import BLOCK, LONGEST, QUIET, Follower
+from logwatch.follow import BLOCK, LONGEST, MOST, QUIET, Follower
+from logwatch.place import Place, Reading
 
 
 @pytest.fixture
@@ -29,9 +30,16 @@ def append(path: Path, content: bytes) -> None:
 def read_on(follower: Follower, now: float = 0.0) -> list[str]:
     """Read until there is no more for now."""
     lines: list[str] = []
-    while not (reading := follower.read(now)).at_end:
-        lines += reading.lines
-    return lines + reading.lines
+    at_end = False
+    while not at_end:
+        reading = follower.read(now)
+        lines += texts(reading)
+        at_end = reading.at_end
+    return lines
+
+
+def texts(reading: Reading) -> list[str]:
+    return [line for line, _ in reading.lines]
 
 
 def lines_of(content: bytes) -> list[str]:
@@ -69,7 +77,7 @@ def test_one_read_takes_one_block_at_most(path: Path, follower: Follower) -> Non
     append(path, (b"x" * 99 + b"\n") * 2000)
     sizes = []
     while not (reading := follower.read(0.0)).at_end:
-        sizes.append(sum(len(line) + 1 for line in reading.lines))
+        sizes.append(sum(len(line) + 1 for line in texts(reading)))
     assert sum(sizes) == 200_100
     assert max(sizes) <= BLOCK + 100
     assert len(sizes) == 200_100 // BLOCK + 1
@@ -102,7 +110,7 @@ def test_any_bytes_in_any_chunks_give_the_lines_of_the_whole(
     for chunk in chunks:
         append(path, chunk)
         given_lines += read_on(follower)
-    given_lines += follower.finish()
+    given_lines += texts(follower.finish())
     follower.close()
     assert given_lines == lines_of(b"".join(chunks))
 
@@ -273,7 +281,7 @@ def test_no_line_is_lost_or_doubled_over_rotations_and_truncations(
         append(path, content)
         wanted += lines_of(content)
         given_lines += read_on(follower)
-    given_lines += follower.finish()
+    given_lines += texts(follower.finish())
     follower.close()
     assert given_lines == wanted
 
@@ -329,3 +337,97 @@ def test_file_exchanged_while_closed_is_read_from_its_start(path: Path, follower
     path.unlink()
     path.write_bytes(b"two\nthree\n")
     assert read_on(follower) == ["two", "three"]
+
+
+# Going on in another process
+
+
+def go_on(path: Path, place: Place) -> list[str]:
+    """Read on as another process does."""
+    follower = Follower(path, place)
+    lines = read_on(follower)
+    follower.close()
+    return lines
+
+
+def test_reading_goes_on_at_a_place_that_was_kept(path: Path, follower: Follower) -> None:
+    path.write_bytes(b"one\ntwo\nthr")
+    read_on(follower)
+    append(path, b"ee\nfour\n")
+    assert go_on(path, follower.place) == ["three", "four"]
+
+
+@given(
+    content=st.lists(st.sampled_from([b"a\n", b"\n", b"bc\r\n", b"\xff", b"x" * 50 + b"\n"])),
+    taken=st.lists(st.integers(0, 5), max_size=8),
+)
+def test_a_process_that_ends_anywhere_loses_and_doubles_no_line(
+    tmp_path_factory: pytest.TempPathFactory, content: list[bytes], taken: list[int]
+) -> None:
+    path = tmp_path_factory.mktemp("follow") / "log"
+    path.touch()
+    place, lines = Place(), []
+    for number, chunk in enumerate([*content, b"end\n"]):
+        append(path, chunk)
+        follower = Follower(path, place)
+        at_once = taken[number] if number < len(taken) else 1_000
+        for line, behind in follower.read(0.0).lines[:at_once]:
+            lines.append(line)
+            place = behind
+        follower.close()
+    assert [*lines, *go_on(path, place)] == lines_of(b"".join([*content, b"end\n"]))
+
+
+def test_a_line_given_early_keeps_its_late_end_from_counting(
+    path: Path, follower: Follower
+) -> None:
+    path.write_bytes(b"one")
+    read_on(follower)
+    assert read_on(follower, now=QUIET) == ["one"]
+    append(path, b"\ntwo\n")
+    assert go_on(path, follower.place) == ["two"]
+
+
+def test_rest_of_a_file_that_was_rotated_meanwhile_comes_first(
+    path: Path, follower: Follower
+) -> None:
+    path.write_bytes(b"one\n")
+    assert read_on(follower) == ["one"]
+    append(rotate(path), b"two\n")
+    path.write_bytes(b"three\n")
+    assert go_on(path, follower.place) == ["two", "three"]
+
+
+def test_a_file_that_was_cut_off_meanwhile_is_read_from_its_start(
+    path: Path, follower: Follower
+) -> None:
+    path.write_bytes(b"one\n")
+    read_on(follower)
+    path.write_bytes(b"new 1\nnew 2\n")
+    assert go_on(path, follower.place) == ["new 1", "new 2"]
+
+
+def test_another_file_beside_it_is_never_taken_for_the_rotated_one(
+    path: Path, follower: Follower
+) -> None:
+    path.write_bytes(b"one\n")
+    read_on(follower)
+    os.truncate(rotate(path), 0)
+    path.with_suffix(".1").write_bytes(b"somebody else's\n")
+    path.write_bytes(b"new\n")
+    assert go_on(path, follower.place) == ["new"]
+
+
+def test_lines_that_nobody_took_are_given_again(path: Path, follower: Follower) -> None:
+    path.write_bytes(b"one\ntwo\nthree\n")
+    _, place = follower.read(0.0).lines[0]
+    follower.go_to(place)
+    assert read_on(follower) == ["two", "three"]
+
+
+def test_one_read_gives_so_many_lines_at_most(path: Path, follower: Follower) -> None:
+    path.write_bytes(b"\n" * (2 * MOST + 1) + b"end")
+    sizes = [len(follower.read(0.0).lines) for _ in range(3)]
+    assert sizes == [MOST, MOST, 1]
+    append(path, b"\n")
+    assert read_on(follower) == ["end"]

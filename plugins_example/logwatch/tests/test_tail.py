@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from logwatch.follow import Follower, Reading
+from logwatch.follow import Follower
+from logwatch.place import Reading
 from logwatch.tail import Tail
 from pydantic import ValidationError
 
@@ -169,3 +170,16 @@ def test_options_refuse_an_address_without_a_slash_and_unknown_keys(tmp_path: Pa
         Tail.Options(path=tmp_path, to="parse")
     with pytest.raises(ValidationError, match="Extra inputs"):
         Tail.Options.model_validate({"path": "a", "to": "/b", "folow": True})
+
+
+@pytest.mark.usefixtures("fast")
+async def test_lines_for_which_there_is_no_room_come_later_and_once(
+    pipe: Pipe, system: ActorSystem
+) -> None:
+    await system.spawn(
+        Collect, "collect", kwargs={"got": pipe.got}, mailbox={"capacity": 2, "overflow": "reject"}
+    )
+    pipe.append("".join(f"{number}\n" for number in range(20)))
+    await system.spawn(Tail, "tail", options=Tail.Options(path=pipe.path, to="/collect"))
+    assert await pipe.lines(20) == [str(number) for number in range(20)]
+    assert pipe.got.empty()

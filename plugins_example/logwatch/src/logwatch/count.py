@@ -18,23 +18,23 @@ class Count(Actor):
     ``{"get": "totals"}``  answers with a `Report`
     anything else          raises `ValueError`
     =====================  ===============================
+
+    On a mailbox that commits turns the totals are kept, and each record is counted once.
     """
 
     mailbox: ClassVar = {"overflow": "wait"}
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._totals = Totals()
+    saved_type = Totals
+    saved: Totals
 
     async def msg_handler(self, msg: object) -> Report | None:
         """Count `msg`, or return the totals if it asks for them."""
         match msg:
             case {"host": str(host), "status": int(status), "bytes": int(size)}:
-                self._totals.add(host, status, size)
+                self.saved.add(host, status, size)
             case {"bad": str()}:
-                self._totals.add_bad()
+                self.saved.add_bad()
             case {"get": "totals"}:
-                return self._totals.report()
+                return self.saved.report()
             case _:
                 raise ValueError(
                     'Count understands {"get": "totals"}, {"bad": line} and records with '

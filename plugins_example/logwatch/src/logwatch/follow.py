@@ -3,29 +3,24 @@
 import errno
 import os
 import stat
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
-BLOCK = 64 * 1024
+from .place import Place, Reading
+
+BLOCK = 32 * 1024
 """Bytes read in one go: few enough that whoever reads is never away for long."""
+
+MOST = 1_000
+"""Lines given in one go."""
 
 QUIET = 2.0
 """Seconds without growth after which an unterminated last line counts as a line."""
 
-LONGEST = 1024 * 1024
-"""Bytes of one line; a longer one is given in pieces, lest it fill the memory."""
-
-KEPT = 1024
-"""Bytes remembered from before the place of reading, by which a rewritten file is known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What one read gave: the lines that became complete, and whether all there is was read."""
-
-    lines: list[str]
-    at_end: bool
+LONGEST = 32 * 1024
+"""Bytes of one line, or a block more; a longer one is given in pieces, as messages have limits."""
 
 
 class Follower:
@@ -47,18 +42,22 @@ class Follower:
                                        seconds, or when the file goes: the line as it is
     =================================  =====================================================
 
-    A file that is cut off and then grows the same last `KEPT` bytes at the same place
+    A file that is cut off and then grows the same bytes as `Place.seen` at the same place
     between two reads cannot be told from one that was appended to.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, place: Place | None = None) -> None:
         self.path = path
+        self.place = place or Place()
         self._file: FileIO | None = None
-        self._offset = 0
-        self._seen = b""  # the last bytes before the offset
-        self._rest = b""  # of what was read, the part of a line whose end was not
-        self._given_early = False  # the last line was given before its end was read
+        self._rest = b""  # after the place, the part of a line whose end was not read
         self._grown = 0.0  # when bytes were read last
+
+    def go_to(self, place: Place) -> None:
+        """Read on from `place`, wherever the file is by now, if that is not where this one is."""
+        if place != self.place:
+            self.close()
+            self.place, self._rest = place, b""
 
     def read(self, now: float) -> Reading:
         """Read up to `BLOCK` bytes more; `now` is the time in seconds, on any steady clock.
@@ -73,18 +72,21 @@ class Follower:
             return self._start_over()
         if block:
             self._grown = now
-            return Reading(self._take(block), at_end=False)
+            return self._take(block)
         if replaced:
             self.close()
             return self._start_over()
-        return Reading(self.finish() if now - self._grown >= QUIET else [], at_end=True)
+        if now - self._grown >= QUIET:
+            return self.finish()
+        return Reading((), self.place, at_end=True)
 
-    def finish(self) -> list[str]:
-        """Return the unterminated last line, if there is one, without waiting for its end."""
+    def finish(self) -> Reading:
+        """Give the unterminated last line, if there is one, without waiting for its end."""
         if not self._rest:
-            return []
-        line, self._rest, self._given_early = self._rest, b"", True
-        return [_text(line)]
+            return Reading((), self.place, at_end=True)
+        line, self._rest = self._rest, b""
+        self.place = self.place.after(line, early=True)
+        return Reading(((_text(line), self.place),), self.place, at_end=True)
 
     def close(self) -> None:
         """Close the file; a later `read` opens it and goes on where this one stopped."""
@@ -92,11 +94,35 @@ class Follower:
             self._file.close()
             self._file = None
 
+    # ---- the file ----------------------------------------------------------------------------
+
     def _open(self) -> FileIO:
-        if not stat.S_ISREG(self.path.stat().st_mode):  # a FIFO would block while it opens
-            raise OSError(errno.EINVAL, "not a regular file", str(self.path))
-        self._file = self.path.open("rb", buffering=0)
+        path = self._find()
+        if not stat.S_ISREG(path.stat().st_mode):  # a FIFO would block while it opens
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        self._file = path.open("rb", buffering=0)
+        if not self.place.inode:
+            self.place = self.place.within(os.fstat(self._file.fileno()))
         return self._file
+
+    def _find(self) -> Path:
+        """Return where the file is in which the place is: rotation may have renamed it."""
+        with suppress(OSError):
+            if not self.place.inode or self.place.is_in(self.path.stat()):
+                return self.path
+        return next(self._renamed(), self.path)
+
+    def _renamed(self) -> Iterator[Path]:
+        with suppress(OSError):
+            for path in self.path.parent.iterdir():
+                with suppress(OSError):
+                    if self.place.seen and self.place.is_in(path.stat()) and self._fits(path):
+                        yield path
+
+    def _fits(self, path: Path) -> bool:
+        with path.open("rb") as file:
+            file.seek(self.place.offset - len(self.place.seen))
+            return file.read(len(self.place.seen)) == self.place.seen
 
     def _is_replaced(self, file: FileIO) -> bool:
         try:
@@ -106,29 +132,40 @@ class Follower:
         return there.st_size > 0 and not os.path.samestat(there, os.fstat(file.fileno()))
 
     def _next_block(self, file: FileIO) -> bytes | None:
-        """Return the bytes after the offset, or None if those before it are no longer there.
+        """Return the bytes not read yet, or None if those before them are no longer there.
 
         One system call reads both, so nothing can be cut off between look and read.
         """
-        kept = len(self._seen)
-        found = os.pread(file.fileno(), kept + BLOCK, self._offset - kept)
-        return found[kept:] if found.startswith(self._seen) else None
+        if not self.place.is_in(os.fstat(file.fileno())):
+            return None
+        before = self.place.seen + self._rest
+        found = os.pread(
+            file.fileno(), len(before) + BLOCK, self.place.offset - len(self.place.seen)
+        )
+        return found[len(before) :] if found.startswith(before) else None
 
-    def _take(self, block: bytes) -> list[str]:
-        self._offset += len(block)
-        self._seen = (self._seen + block)[-KEPT:]
-        *lines, self._rest = (self._rest + block).split(b"\n")
-        if lines and self._given_early:
-            self._given_early = False
-            if not _text(lines[0]):  # only the end of the line that was given early
-                del lines[0]
-        too_long = self.finish() if len(self._rest) > LONGEST else []
-        return [*map(_text, lines), *too_long]
+    # ---- lines -------------------------------------------------------------------------------
+
+    def _take(self, block: bytes) -> Reading:
+        """Give the lines that are whole now; what is read and not given is read again."""
+        *whole, rest = (self._rest + block).split(b"\n")
+        lines: list[tuple[str, Place]] = []
+        for line in whole[:MOST]:
+            text, early = _text(line), self.place.early
+            self.place = self.place.after(line + b"\n")
+            if text or not early:  # else only the end of the line that was given early
+                lines.append((text, self.place))
+        self._rest = rest if len(whole) <= MOST else b""
+        if len(self._rest) > LONGEST:
+            lines += self.finish().lines
+        return Reading(tuple(lines), self.place, at_end=False)
 
     def _start_over(self) -> Reading:
-        lines = self.finish()
-        self._offset, self._seen, self._given_early = 0, b"", False
-        return Reading(lines, at_end=False)
+        lines = self.finish().lines
+        self.place = Place()
+        if self._file is not None:
+            self.place = self.place.within(os.fstat(self._file.fileno()))
+        return Reading(lines, self.place, at_end=False)
 
 
 def _text(line: bytes) -> str:

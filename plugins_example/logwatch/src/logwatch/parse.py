@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from aplay_host import Actor
 
-from .delivery import Target, deliver
+from .delivery import Stateless, Target, deliver
 from .record import parse_line
 
 
@@ -25,6 +25,7 @@ class Parse(Actor):
 
     options: Options
     mailbox: ClassVar = {"overflow": "wait"}
+    saved_type = Stateless
 
     async def on_start(self) -> None:
         """Look up where the records go."""

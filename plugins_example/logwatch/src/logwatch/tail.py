@@ -1,18 +1,24 @@
 """The actor that reads a log file and sends each line on."""
 
-import asyncio
-from collections import deque
+from enum import Enum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from aplay_host import Actor
+from aplay_host import Actor, MailboxFull
 
-from .delivery import Target, deliver
-from .follow import Follower, Reading
+from .delivery import Target
+from .follow import Follower
+from .place import Place, Reading
 
 POLL = 0.2
 """Seconds between two looks at a file that has been read to its end."""
+
+
+class Look(Enum):
+    """What the actor tells itself."""
+
+    ON = "read on"
 
 
 class Tail(Actor):
@@ -22,7 +28,8 @@ class Tail(Actor):
     over rotation and truncation, as `Follower` describes. A file that is not there, or not
     readable, is waited for, and one warning says so; without `follow` it is a failure.
     A line waits until the next actor has room for it, and reading waits with it. It takes no
-    messages. A stop keeps its place in the file; a new instance begins at the start again.
+    messages. A stop keeps its place in the file; a new instance begins at the start again, but
+    on a mailbox that commits turns: there its place is kept together with the lines it sent.
     """
 
     class Options(BaseModel):
@@ -35,40 +42,51 @@ class Tail(Actor):
         follow: bool = True
 
     options: Options
+    saved_type = Place
+    saved: Place
 
     def __init__(self) -> None:
         super().__init__()
         self._follower = Follower(self.options.path)
-        self._unsent: deque[str] = deque()  # outlives a stop: what was read is sent after it
         self._trouble = ""
 
     async def on_start(self) -> None:
         """Begin to read, or go on where a stop interrupted it."""
         self._to = self.ref(self.options.to)
-        self.create_task(self._run(), name="follow")
+        self.send_every(POLL, Look.ON, key="look")
+        self.send_after(0, Look.ON)
 
     async def on_stop(self, reason: str) -> None:
-        """Close the file; the kernel has ended the task."""
+        """Close the file; the kernel has ended the timers."""
         self._follower.close()
 
-    async def _run(self) -> None:
-        """Send what is there, block by block, then what comes; without `follow`, end there."""
-        while True:
-            reading = self._read()
-            await self._send(reading.lines)
-            if reading.at_end and not self.options.follow:
-                return await self._send(self._follower.finish())
-            await asyncio.sleep(POLL if reading.at_end else 0)
+    async def msg_handler(self, msg: object) -> None:
+        """Send the lines of one block, or as many as there is room for; refuses all mail.
+
+        All it does is one turn: the lines leave together with the place behind them.
+        """
+        if msg is not Look.ON:
+            return await super().msg_handler(msg)  # type: ignore[no-any-return]
+        self._follower.go_to(self.saved)  # where a turn failed, it is behind
+        reading = self._read()
+        if not await self._send(reading):
+            return None
+        if not reading.at_end:
+            self.send_after(0, Look.ON)
+        elif not self.options.follow and await self._send(self._follower.finish()):
+            self.cancel_timer("look")
+        return None
 
     def _read(self) -> Reading:
         try:
             reading = self._follower.read(self.loop.time())
         except OSError as error:
             if not self.options.follow:
+                self.cancel_timer("look")
                 raise
             self._follower.close()  # a handle that went stale, as on NFS, stays so
             self._warn(error.strerror or str(error))
-            return Reading([], at_end=True)
+            return Reading((), self.saved, at_end=True)
         self._trouble = ""
         return reading
 
@@ -78,8 +96,13 @@ class Tail(Actor):
             self._trouble = trouble
             self.log.warning("cannot read %s: %s; trying again", self.options.path, trouble)
 
-    async def _send(self, lines: list[str]) -> None:
-        self._unsent.extend(lines)
-        while self._unsent:
-            await deliver(self._unsent[0], self._to)
-            self._unsent.popleft()
+    async def _send(self, reading: Reading) -> bool:
+        """Send lines and note the place behind each; False when there is no room for all."""
+        for line, place in reading.lines:
+            try:
+                await self._to.tell(line)
+            except MailboxFull:
+                return False
+            self.saved = place
+        self.saved = reading.place
+        return True
