@@ -184,11 +184,17 @@ class ActorCell(Mail):
         if handler is not self.wrapped:
             self.wrapped = handler
 
+    def take_spec(self, spec: ActorSpec) -> None:
+        """Have other settings from now on; the mailbox is told of its own."""
+        if self.box is not None and self.spec.mailbox != spec.mailbox:
+            self.box.change(spec.mailbox)
+        self.spec = spec
+
     def adopt(self, spec: ActorSpec) -> None:
         """Take new settings from the parent's new instance, which made this child again."""
         assert self.parent is not None
         self.made_by = self.parent.incarnation
-        self.spec = spec
+        self.take_spec(spec)
         self.open_line()
         self.admit_waiters()  # as far as the new capacity allows
 

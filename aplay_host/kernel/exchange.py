@@ -247,9 +247,8 @@ def put_in(staged: Staged, mail: MailPlan, generation: int | None) -> tuple[str,
     """
     cell = staged.cell
     ended: tuple[str, ...] = ()
-    if cell.box is not None and cell.spec.mailbox != staged.spec.mailbox:
-        cell.box.change(staged.spec.mailbox)
-    cell.spec, cell.inbox = staged.spec, mail.line
+    cell.take_spec(staged.spec)
+    cell.inbox = mail.line
     for holder, message in mail.held:
         holder.message = message
     cell.generation = generation if generation is not None else cell.generation + 1

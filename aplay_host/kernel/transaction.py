@@ -114,7 +114,10 @@ class Transaction:
         self._after.append(call)
 
     def outcome(self) -> Handled:
-        """Return what to settle the message with, now: the sends count at their targets."""
+        """Return what to settle the message with, now: the sends count at their targets.
+
+        Until the commit the system is at work, if there is something to do then.
+        """
         sends: list[tuple[TurnMailbox, Parcel]] = []
         later: list[Callable[[], object]] = []
         for address, cell, message in self._sends:
@@ -125,9 +128,17 @@ class Transaction:
                 later.append(cell.wake)
             else:
                 plain = message.message if isinstance(message, Parcel) else message
-                later.append(partial(send_late, self._cell.system, address, plain))
+                later.append(partial(send_late, self.system, address, plain))
         later += self._after
-        return Handled(self.saved, tuple(sends), partial(_call_all, later) if later else None)
+        if not later:
+            return Handled(self.saved)
+        self.system.active += 1
+        return Handled(self.saved, tuple(sends), partial(self._go_on, later))
+
+    def _go_on(self, calls: list[Callable[[], object]]) -> None:
+        for call in calls:
+            call()
+        self.system.end_activation()
 
 
 TRANSACTION: ContextVar[Transaction | None] = ContextVar(
@@ -160,8 +171,3 @@ def recall(cell: ActorCell, behaviour: Actor) -> None:
     except Exception as error:
         why = Failure.of(error, 0.0).line()
         raise SavedUnreadable(cell.address, kind, why) from error
-
-
-def _call_all(calls: list[Callable[[], object]]) -> None:
-    for call in calls:
-        call()

@@ -491,6 +491,20 @@ async def test_what_is_told_to_a_durable_mailbox_at_the_very_end_is_kept(
     assert list(kept.dead_letters) == []
 
 
+async def test_a_drain_waits_for_what_leaves_after_the_commit(
+    kept: ActorSystem, store: TurnStore
+) -> None:
+    await shop(kept)
+    await handled(kept, store, 1)
+    draining = await begin(kept.drain(30.0))
+    assert not draining.done()
+    store.commit()
+    await settle()
+    assert draining.result()
+    assert behaviour(kept, "/m", Recorder).seen == [1]
+    assert store.messages("/b") == [1]
+
+
 # what it needs
 
 
