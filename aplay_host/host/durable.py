@@ -6,25 +6,18 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..config import HostConfig, SqliteBoxTable
 from ..errors import StateDirError
-from ..kernel import Actor, Address, Mailbox, MailboxSpec, MakeMailbox, TreePlan
+from ..kernel import Actor, MakeMailbox, TreePlan, in_memory
 from ..mailboxes import (
-    BoxOptions,
     EngineSettings,
-    SqliteBox,
     SqliteEngine,
     TypeRegistry,
     accept,
 )
 from ..plugins import MailboxRegistration
-
-if TYPE_CHECKING:
-    from ..kernel.cell import ActorCell
 
 _log = logging.getLogger("aplay_host")
 
@@ -42,19 +35,8 @@ def make_engine(config: HostConfig, types: TypeRegistry) -> SqliteEngine:
 
 def durable_kind(make: MakeMailbox | None = None) -> MailboxRegistration:
     """Return the kind ``sqlite``, whose boxes `make` makes; without it they are only checked."""
-
-    def factory(address: Address, spec: MailboxSpec) -> Mailbox | None:
-        assert make is not None
-        return make(address, replace(spec, options=box_options(spec.options)))
-
-    return MailboxRegistration(KIND, factory, survives="crash", options=SqliteBoxTable)
-
-
-def box_options(table: SqliteBoxTable) -> BoxOptions:
-    """Return what aplay.toml says of one mailbox as its engine has it."""
-    said = table.model_dump()
-    said["retry_base"] = min(table.retry_base, table.retry_cap)
-    return BoxOptions(**said)
+    made = make or in_memory
+    return MailboxRegistration(KIND, made, survives="crash", options=SqliteBoxTable)
 
 
 def needs_engine(plan: TreePlan, file: Path) -> bool:
@@ -85,14 +67,6 @@ async def watch_mail(mail: SqliteEngine) -> None:
             _log.info("durable mail is written again")
         told = mail.problem
         await asyncio.sleep(WATCH_SECONDS)
-
-
-def renew_options(cells: Iterable[ActorCell]) -> None:
-    """Have durable mailboxes go by what aplay.toml says of them now."""
-    for cell in cells:
-        box, options = cell.box and cell.box.box, cell.spec.mailbox.options
-        if isinstance(box, SqliteBox) and isinstance(options, SqliteBoxTable):
-            box.adopt(box_options(options))
 
 
 def learn_types(mail: SqliteEngine, types: TypeRegistry, actors: Iterable[type[Actor]]) -> None:

@@ -46,7 +46,6 @@ from .durable import (
     make_engine,
     needs_engine,
     open_mail,
-    renew_options,
     watch_mail,
 )
 from .feed import EventFeed
@@ -167,7 +166,6 @@ class Host:
         nodes = generation.tree.nodes
         self.faults = {node.address: node.fault for node in nodes if node.fault is not None}
         cells = list(self.system.cells()) if self.planted else []
-        renew_options(cells)
         classes = [cell.spec.cls for cell in cells]
         classes += (node.spec.cls for node in nodes if node.spec is not None)  # the newest last
         learn_types(self.mail, self.types, classes)

@@ -15,7 +15,8 @@ def retry_of(cell: ActorCell | None, now: float) -> RetryRow | None:
     line = None if cell is None else cell.box
     if line is None or line.retry_at is None or not line.postponed:
         return None
-    failed: int | None = getattr(line.postponed[0], "attempts", None)  # where its box counts them
+    kept = getattr(line.postponed[0], "own", None)
+    failed: int | None = getattr(kept, "attempts", None)  # where its box counts them
     return RetryRow(
         in_s=round(max(0.0, line.retry_at - now), 3),
         postponed=len(line.postponed),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Durability = Literal["power", "process"]
 
@@ -12,7 +12,8 @@ Durability = Literal["power", "process"]
 class BoxOptions:
     """The keys of a ``mailbox`` table of the kind ``sqlite``, beside those of every kind.
 
-    `retry_base` and `retry_cap` are seconds. Raises `ValueError` for a value out of range.
+    `retry_base` and `retry_cap` are seconds; no pause is longer than the cap. Raises `ValueError`
+    for a value out of range.
     """
 
     durability: Durability = "power"
@@ -27,11 +28,17 @@ class BoxOptions:
         for name in ("max_attempts", "max_crashes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: got {getattr(self, name)!r}, want an integer >= 1")
-        if not 0 <= self.retry_base <= self.retry_cap:
-            raise ValueError(
-                f"retry_base: got {self.retry_base!r}, want seconds >= 0 and <= retry_cap "
-                f"({self.retry_cap!r})"
-            )
+        for name in ("retry_base", "retry_cap"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}: got {getattr(self, name)!r}, want seconds >= 0")
+
+    @classmethod
+    def of(cls, given: Any) -> BoxOptions:
+        """Return the options of a `MailboxSpec`: a mapping, none, or a model with the same keys."""
+        if isinstance(given, cls):
+            return given
+        keys = given.model_dump() if hasattr(given, "model_dump") else given
+        return cls(**(keys or {}))
 
 
 @dataclass(frozen=True, slots=True)

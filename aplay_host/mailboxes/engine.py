@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from ..errors import MailboxUnavailable, StoreCorrupt
 from ..kernel import Address, Parcel
-from .boxoptions import BoxOptions, EngineSettings
+from .boxoptions import EngineSettings
 from .codec import Codec
 from .failpoint import Failpoints
 from .folder import prepare_folder
@@ -30,6 +30,9 @@ from .writer import Report
 if TYPE_CHECKING:
     from ..kernel import MailboxSpec
     from .types import TypeRegistry
+
+
+IN_MEMORY = "memory"
 
 
 class SqliteEngine:
@@ -153,15 +156,17 @@ class SqliteEngine:
 
     # ---- boxes ---------------------------------------------------------------------------
 
-    def make_mailbox(self, address: Address, spec: MailboxSpec) -> SqliteBox:
-        """Return the box of an actor; the engine starts with the first one at the latest."""
+    def make_mailbox(self, address: Address, spec: MailboxSpec) -> SqliteBox | None:
+        """Return the box of an actor; the engine starts with the first one at the latest.
+
+        For mail in memory there is none.
+        """
+        if spec.kind == IN_MEMORY:
+            return None
         if not self.is_started:
             self._begin(self._open())
-        options = spec.options
-        if not isinstance(options, BoxOptions):
-            options = BoxOptions(**(options or {}))
         box = self._box(address)
-        box.adopt(options)
+        box.adopt(spec)
         return box
 
     def _box(self, address: str) -> SqliteBox:

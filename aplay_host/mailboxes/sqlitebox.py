@@ -94,17 +94,15 @@ class SqliteBox:
         """Tell whether an actor has this box."""
         return self._inlet is not None
 
-    def adopt(self, options: BoxOptions) -> None:
+    def adopt(self, spec: MailboxSpec) -> None:
         """Belong to an actor from now on, with its settings."""
-        self.options, self.power = options, options.durability == "power"
+        self.change(spec)
         self._found = self._messages
 
     def change(self, spec: MailboxSpec) -> None:
         """Go by other settings from now on."""
-        options = spec.options
-        if not isinstance(options, BoxOptions):
-            options = BoxOptions(**(options or {}))
-        self.options, self.power = options, options.durability == "power"
+        self.options = options = BoxOptions.of(spec.options)
+        self.power = options.durability == "power"
 
     async def open(self, inlet: Inlet) -> int:
         """Return how many messages were there before the actor; raises what ails the file."""

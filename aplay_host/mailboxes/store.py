@@ -112,8 +112,9 @@ class Store:
     def corrupt(self, why: str) -> StoreCorrupt:
         """Return the error for a file that cannot be believed."""
         return StoreCorrupt(
-            f"{self.path} is damaged: {why}; nothing of it was changed. Stop the host, keep a "
-            f"copy, and read out what can be read with: sqlite3 {self.path.name} .recover"
+            f"{self.path} is damaged: {why}; nothing of it was mended. Stop the host, keep a "
+            f"copy, and read out what can be read with: sqlite3 {self.path.name} .recover "
+            "(docs/operating.md has another way for a shell that cannot do that)"
         )
 
     def connect(self) -> None:

@@ -420,11 +420,3 @@ def test_the_settings_of_the_file_reach_the_engine(make: Make) -> None:
     host = make("[mailboxes.sqlite]\nmax_bytes = 1048576\ndead_keep = 5\nmax_body = 7\n")
     settings = host.mail.settings
     assert (settings.max_bytes, settings.dead_keep, settings.max_body) == (1048576, 5, 7)
-
-
-def test_a_cap_below_the_first_pause_counts(make: Make) -> None:
-    from aplay_host.config import SqliteBoxTable
-    from aplay_host.host.durable import box_options
-
-    options = box_options(SqliteBoxTable(retry_cap=0.1))
-    assert (options.retry_base, options.retry_cap) == (0.1, 0.1)

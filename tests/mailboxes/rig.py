@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from aplay_host import Actor, ActorRef, message
-from aplay_host.kernel import ActorSystem, Address, Mailbox, MailboxSpec, Refuse
+from aplay_host.kernel import ActorSystem, Refuse
 from aplay_host.mailboxes import EngineSettings, Failpoints, SqliteEngine, TypeRegistry, accept
 
 QUICK = {"kind": "sqlite", "retry_base": 0.0}
@@ -82,15 +82,6 @@ class Rig:
         return next((row for row in self.engine.boxes() if row.address == address), None)
 
 
-def boxes_of(engine: SqliteEngine) -> Callable[[Address, MailboxSpec], Mailbox | None]:
-    """Return the maker of boxes that makes durable ones where that is asked for."""
-
-    def make(address: Address, spec: MailboxSpec) -> Mailbox | None:
-        return engine.make_mailbox(address, spec) if spec.kind == "sqlite" else None
-
-    return make
-
-
 @asynccontextmanager
 async def rig(
     folder: Path,
@@ -104,7 +95,7 @@ async def rig(
     accept(types, *actors)
     async with (
         SqliteEngine(folder, types, settings, failpoints) as engine,
-        ActorSystem(mailboxes=boxes_of(engine)) as system,
+        ActorSystem(mailboxes=engine.make_mailbox) as system,
     ):
         yield Rig(engine, system)
 

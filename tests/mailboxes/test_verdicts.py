@@ -41,6 +41,11 @@ def test_a_delay_is_never_more_than_the_cap_after_any_number_of_attempts() -> No
     assert plan_settle(9_000, None, ERROR, options) == Retried(9_001, 300.0)
 
 
+def test_a_cap_below_the_first_pause_is_what_counts() -> None:
+    options = BoxOptions(retry_base=0.5, retry_cap=0.1)
+    assert plan_settle(0, None, ERROR, options) == Retried(1, 0.1)
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
@@ -48,7 +53,7 @@ def test_a_delay_is_never_more_than_the_cap_after_any_number_of_attempts() -> No
         ({"max_attempts": 0}, "max_attempts: got 0"),
         ({"max_crashes": 0}, "max_crashes: got 0"),
         ({"retry_base": -1.0}, "retry_base: got -1.0"),
-        ({"retry_base": 10.0, "retry_cap": 1.0}, "retry_base: got 10.0"),
+        ({"retry_cap": -1.0}, "retry_cap: got -1.0"),
     ],
 )
 def test_a_setting_out_of_range_is_told_by_its_name(wrong: dict[str, object], told: str) -> None:

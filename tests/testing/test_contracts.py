@@ -38,7 +38,7 @@ class TestSqlite(TurnContract):
         options = BoxOptions(retry_base=0.0)
         async with SqliteEngine(self.folder, types) as engine:
             yield lambda address, spec: engine.make_mailbox(
-                address, MailboxSpec(spec.kind, spec.capacity, spec.overflow, options)
+                address, MailboxSpec("sqlite", spec.capacity, spec.overflow, options)
             )
 
     def kill(self) -> None:
