@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import time
 import weakref
@@ -89,14 +90,20 @@ class Link:
             self._flush(writer)
             writer.stop()
             await asyncio.to_thread(writer.join)
-            sys.setswitchinterval(self._usual_switch)
+            if math.isclose(sys.getswitchinterval(), SWITCH_SECONDS):
+                sys.setswitchinterval(self._usual_switch)
 
     def forget(self) -> None:
         """Have no writer any more, as in a forked child, which has no such thread."""
         self._writer = None
 
     def submit(self, op: Op) -> None:
-        """Have `op` done, with all that comes until the loop has its next turn."""
+        """Have `op` done, with all that comes until the loop has its next turn.
+
+        Nothing happens once this is closed: what was not settled by then is not.
+        """
+        if self._writer is None:
+            return
         if not self._batch:
             self._loop.call_soon(self._flush_now)
         self._batch.append(op)

@@ -200,17 +200,19 @@ class SqliteBox:
 
     async def close(self, removed: bool) -> None:
         """Have all outcomes committed; with `removed` the rest becomes dead letters."""
+        self._inlet, self._credit = None, 0
         if removed:
             await self._engine.bury_box(self)
+            self._filed = self._bytes = 0
             self._delivered.clear()
-            self._filed = self._messages = self._bytes = 0
             self._saved = None
-        elif self._ending or self._coming:
+        elif self._ending or self._coming or self._reading:
             await self._engine.link.flush()
         self._filed += len(self._delivered)
+        self._messages = self._filed + len(self._coming)
         self._delivered.clear()
         self._asides.clear()
-        self._inlet, self._credit, self._cursor, self._retrying = None, 0, 0, 0
+        self._cursor = self._retrying = 0
 
     # ---- a turn --------------------------------------------------------------------------
 
@@ -284,6 +286,8 @@ class SqliteBox:
     def read(self, rows: list[Row], until: int) -> None:
         """Take what was read from the file: the next in line, up to the number `until`."""
         self._reading = False
+        if self._inlet is None:
+            return  # it was closed meanwhile: whoever has it next reads them again
         self._filed -= len(rows)
         if rows:
             self._cursor, self._filed_at = rows[-1].seq, rows[-1].at

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aplay_host.kernel import MailboxFull
-from aplay_host.mailboxes import MailRow
+from aplay_host import Actor
+from aplay_host.errors import MailboxUnavailable
+from aplay_host.kernel import HANDLED, Address, MailboxFull, MailboxSpec, Parcel
+from aplay_host.mailboxes import MailRow, SqliteEngine, TypeRegistry
 
 from .rig import Order, Stuck, crash_image, rig, until
 
@@ -184,8 +188,6 @@ async def test_a_sender_is_noted_with_the_message(tmp_path: Path) -> None:
         target, _ = await it.keeper("target")
         await target.stop()
 
-        from aplay_host import Actor
-
         class Sender(Actor):
             async def msg_handler(self, msg: Any) -> None:
                 await target.tell(msg)
@@ -209,3 +211,71 @@ async def test_the_figures_of_a_box_are_those_of_its_mail(tmp_path: Path) -> Non
         await ref.human_start()
         await it.settled(ref)
         assert (it.row().messages, it.row().bytes, it.row().oldest_s) == (0, 0, 0)
+
+
+async def test_an_actor_that_goes_while_its_mail_is_read_and_comes_back_has_all_of_it(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path) as it:
+        ref, _ = await it.keeper()
+        await ref.stop()
+        for number in range(300):
+            await ref.tell(number)
+    async with rig(tmp_path) as it:
+        box = it.engine.make_mailbox(Address("/a"), MailboxSpec("sqlite"))
+        assert box is not None
+        await box.open(Mouth())
+        box.demand(10)  # which reads, in another thread
+        await box.close(removed=False)
+        assert it.row().messages == 300
+        ref, seen = await it.keeper()
+        await it.settled(ref)
+        assert seen == list(range(300))
+
+
+class Mouth:
+    """An inlet that takes nothing."""
+
+    is_up = True
+
+    def deliver(self, parcels: Iterable[Parcel]) -> None:
+        raise AssertionError(f"delivered after the close: {parcels}")
+
+    def dead(self, parcel: Parcel, reason: str, error: BaseException | None = None) -> None:
+        raise AssertionError(reason)
+
+    def failed(self, error: BaseException) -> None:
+        raise error
+
+    def run(self, coro: Any) -> Any:
+        raise AssertionError("it has no task")
+
+
+async def test_a_closed_engine_takes_the_end_of_a_message_and_does_nothing(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        engine = it.engine
+        box = engine.make_mailbox(Address("/b"), MailboxSpec("sqlite"))
+        assert box is not None
+        parcel = Parcel("kept")
+        put = box.put(parcel)
+        assert put is not None
+        await put
+    box.settle(parcel, HANDLED)
+    await asyncio.sleep(0)
+    assert engine.stats().outstanding == 0
+    with pytest.raises(MailboxUnavailable, match="closed"):
+        box.put(Parcel("late"))
+    async with rig(tmp_path) as it:
+        assert it.row("/b").messages == 1
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_engines_leave_the_interpreter_as_it_was(tmp_path: Path, first: int) -> None:
+    usual = sys.getswitchinterval()
+    engines = [SqliteEngine(tmp_path / name, TypeRegistry()) for name in ("one", "two")]
+    for engine in engines:
+        await engine.start()
+        assert sys.getswitchinterval() < usual
+    await engines[first].stop()
+    await engines[1 - first].stop()
+    assert sys.getswitchinterval() == usual
