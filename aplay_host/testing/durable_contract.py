@@ -20,7 +20,7 @@ class DurableContract(MailboxContract):
     """Derive from it for a box that is `durable`; say in `running` how its store is opened.
 
     `running` is entered several times in a test, one after another, and finds what the time
-    before has left; `kill` decides what that is.
+    before has left; `kill` decides what that is. Second tries are to come at once.
     """
 
     def running(self) -> AbstractAsyncContextManager[MakeMailbox]:
