@@ -135,6 +135,15 @@ class DurableContract(MailboxContract):
         async with self.there(3) as (box, cell):
             assert await cell.handle(3) == [0, 1, 2]
 
+    async def test_what_is_put_after_its_end_is_kept_for_the_next_start(self) -> None:
+        async with self.running() as make:
+            box = box_at(make)
+            await box.open(Cell(box))
+            await box.close(False)
+            await put(box, Parcel("late"))
+        async with self.there(1) as (box, cell):
+            assert await cell.handle(1) == ["late"]
+
     async def test_what_is_settled_is_over_only_when_it_was(self) -> None:
         """A message in hand is there after a kill: it may not be gone before it was handled."""
         async with self.opened() as (box, cell):

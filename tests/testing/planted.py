@@ -279,6 +279,11 @@ class ConfirmsBeforeTheCommit(SoundBox):
         return None
 
 
+class DeafAfterItsEnd(SoundBox):
+    def put(self, parcel: Parcel) -> asyncio.Future[None] | None:
+        return None if self.closed else super().put(parcel)
+
+
 class DoneBeforeTheHandler(SoundBox):
     def begin(self, parcel: Parcel) -> Any:
         message = super().begin(parcel)

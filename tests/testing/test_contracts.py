@@ -29,7 +29,6 @@ class TestSqlite(TurnContract):
     def _folder(self, tmp_path: Path) -> None:
         self.root = tmp_path
         self.folder = tmp_path / "0"
-        self.killed = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[MakeMailbox]:

@@ -40,6 +40,7 @@ CAUGHT = {
     "TakesAnything": "what_cannot_be_kept_is_refused_at_once_and_takes_no_room",
     "ChargesReleases": "being_released_is_never_an_attempt",
     "ConfirmsBeforeTheCommit": "what_put_waited_for_survives_a_kill",
+    "DeafAfterItsEnd": "what_is_put_after_its_end_is_kept_for_the_next_start",
     "DoneBeforeTheHandler": "what_is_settled_is_over_only_when_it_was",
     "ForgetsSettles": "what_was_settled_before_the_end_is_over_after_a_kill",
     "StandsAlone": "boxes_of_one_store_say_so",
