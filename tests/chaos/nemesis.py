@@ -37,12 +37,16 @@ def plan_blows(seed: int, count: int, longest: int = 300) -> tuple[Blow, ...]:
     )
 
 
+def environment() -> dict[str, str]:
+    """Return what lets a process import the package that is tested, and these tests."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(PACKAGE), str(ROOT)])}
+
+
 def begin(life: Life) -> subprocess.Popen[bytes]:
     """Start a process that lives so, with the same package as this one."""
     command = [sys.executable, "-P", "-m", "tests.chaos.workload", life.text()]
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PACKAGE), str(ROOT)])}
     return subprocess.Popen(
-        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     )
 
 

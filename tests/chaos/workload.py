@@ -16,13 +16,13 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from aplay_host.kernel import ActorSystem, Address, Mailbox, MailboxSpec
+from aplay_host.kernel import ActorRef, ActorSystem, Address, Mailbox, MailboxSpec
 from aplay_host.mailboxes import EngineSettings, Failpoints, SqliteEngine
 
 from .actors import (
@@ -107,7 +107,7 @@ async def live(life: Life) -> None:
     beat = (lambda: os.write(1, b".")) if life.beats else int
     ledger = Ledger(Path(life.ledger), life.number, beat)
     async with working(life, ledger) as (engine, system):
-        puts = (put_all(system, ledger, life, sender) for sender in range(SENDERS))
+        puts = (put_all(system.ref, ledger, life, sender) for sender in range(SENDERS))
         await asyncio.gather(*puts)
         await rest(system, ledger, engine)
     ledger.note("rested")
@@ -154,10 +154,12 @@ async def spawn_tree(system: ActorSystem, ledger: Ledger, life: Life) -> None:
             await ref.stop()
 
 
-async def put_all(system: ActorSystem, ledger: Ledger, life: Life, sender: int) -> None:
+async def put_all(
+    ref_of: Callable[[str], ActorRef], ledger: Ledger, life: Life, sender: int
+) -> None:
     """Be one sender: put, wait until it is kept, and after a burst until it is handled."""
     at = life.targets[sender % len(life.targets)]
-    ref = system.ref(at)
+    ref = ref_of(at)
     for number in range(life.number * LIFE, life.number * LIFE + life.each):
         if life.pause:
             await asyncio.sleep(life.pause)
