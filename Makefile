@@ -3,7 +3,7 @@
 #   make serve      install, then serve ./aplay.toml until Ctrl-C     ARGS="--reload"
 #   make test       install with the dev tools, then run all tests    ARGS="tests/kernel -x"
 #   make check      formatting, lint and types
-#   make bench      the figures of kernel, plugins, live change and operating on this machine, in 10 minutes
+#   make bench      the figures of kernel, plugins, live change, operating and durable mail, in 15 minutes
 #   make clean      remove .venv and all that was built or cached
 #
 # PYTHON=python3.12 chooses the interpreter of a new .venv.
@@ -32,13 +32,14 @@ check: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: .venv/.serve
+bench: .venv/.dev
 	@$(BIN)/python benchmarks/kernel.py $(ARGS)
 	@$(BIN)/python benchmarks/capacity.py
 	@$(BIN)/python benchmarks/plugins.py
 	@$(BIN)/python benchmarks/reload.py
 	@$(BIN)/python benchmarks/operating.py
 	@$(BIN)/python benchmarks/watching.py
+	@$(BIN)/python benchmarks/durable.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
