@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import decode_source
 from io import StringIO
 from itertools import accumulate
@@ -244,7 +244,7 @@ class ScopeFinder:
         path = self._path_now(parent) if parent else None
         if parent and path is None:
             return None
-        spec = self._ask_the_others(name, path)
+        spec = self._look_up(name, path)
         return spec.origin if spec is not None and spec.has_location else None
 
     def _path_now(self, package: str) -> Sequence[str] | None:
@@ -255,8 +255,16 @@ class ScopeFinder:
         path = self._path_now(parent) if parent else None
         if parent and path is None:
             return None
-        spec = self._ask_the_others(package, path)
-        return None if spec is None else spec.submodule_search_locations
+        spec = self._look_up(package, path)
+        places = None if spec is None else spec.submodule_search_locations
+        return None if places is None else list(places)
+
+    def _look_up(self, name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+        """Return what is found for a module whose parents need not be imported."""
+        try:
+            return self._ask_the_others(name, path)
+        except KeyError:  # a namespace in a namespace asks its parent, which is not there yet
+            return PathFinder.find_spec(name.rpartition(".")[2], path)
 
     # ---- where it all is -----------------------------------------------------------------
 

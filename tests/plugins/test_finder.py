@@ -95,6 +95,17 @@ def test_nested_namespace_watches_only_its_package(site: Site) -> None:
     assert finder.covers("big.corp.mine.anything")
 
 
+def test_a_file_in_namespaces_that_are_not_imported_yet_is_found(site: Site) -> None:
+    site.write({"wide/open/space/thing.py": "", "wide/open/space/deep/one.py": ""})
+    finder = finding("wide.open.space.thing")
+    for name in ("wide.open.space.thing", "wide.open.space.deep.one"):
+        file = site.path / f"{name.replace('.', '/')}.py"
+        assert finder.file_now(name) == str(file)
+    assert finder.file_now("wide.open.space") is None
+    assert finder.file_now("wide.open.nowhere.thing") is None
+    assert "wide" not in sys.modules
+
+
 @pytest.mark.parametrize(
     ("target", "root"),
     [
