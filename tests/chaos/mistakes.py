@@ -101,7 +101,7 @@ MISTAKES = (
         "mailboxes/link.py",
         "            time.sleep(GIVEN_SECONDS)\n",
         "            pass\n",
-        ("tests/chaos/test_busy.py",),
+        ("tests/mailboxes/test_sqlite_busy.py",),
     ),
     Mutant(
         "numbers are given again after a start",
