@@ -17,12 +17,13 @@ import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from aplay_host.kernel import ActorRef, ActorSystem, Address, Mailbox, MailboxSpec
+from aplay_host.errors import MailboxUnavailable
+from aplay_host.kernel import ActorRef, ActorStopped, ActorSystem, Address, Mailbox, MailboxSpec
 from aplay_host.mailboxes import EngineSettings, Failpoints, SqliteEngine
 
 from .actors import (
@@ -44,6 +45,7 @@ SENDERS = 8
 BURST = 20
 """A sender waits until its last message is handled, after so many."""
 PATIENCE = 60.0
+REFUSED_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +118,14 @@ async def live(life: Life) -> None:
 
 @asynccontextmanager
 async def working(
-    life: Life, ledger: Ledger, settings: EngineSettings | None = None
+    life: Life,
+    ledger: Ledger,
+    settings: EngineSettings | None = None,
+    failpoints: Failpoints | None = None,
 ) -> AsyncIterator[tuple[SqliteEngine, ActorSystem]]:
     """Run an engine and all actors for the block."""
-    engine = SqliteEngine(Path(life.folder), types_known(), settings, Places(life, ledger))
+    places = failpoints or Places(life, ledger)
+    engine = SqliteEngine(Path(life.folder), types_known(), settings, places)
     async with engine, ActorSystem("chaos", mailboxes=boxes_of(engine)) as system:
         await spawn_tree(system, ledger, life)
         yield engine, system
@@ -164,10 +170,16 @@ async def put_all(
         if life.pause:
             await asyncio.sleep(life.pause)
         ledger.note("put", at, sender, number)
-        await ref.tell(Work(sender, number))
+        try:
+            await ref.tell(Work(sender, number))
+        except MailboxUnavailable:
+            ledger.note("refused", at, sender, number)
+            await asyncio.sleep(REFUSED_SECONDS)
+            continue
         ledger.note("kept", at, sender, number)
         if life.handles and number % BURST == BURST - 1:
-            await ref.ask(REPORT, timeout=PATIENCE)
+            with suppress(ActorStopped):  # somebody holds it, or starts it anew
+                await ref.ask(REPORT, timeout=PATIENCE)
 
 
 async def rest(system: ActorSystem, ledger: Ledger, engine: SqliteEngine) -> None:
