@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 
 IN_MEMORY = "memory"
+BATCH = 500
+"""How many letters become mail again in one transaction."""
 
 
 class SqliteEngine:
@@ -284,24 +287,26 @@ class SqliteEngine:
         return found[0] if found else None
 
     async def replay(self, ids: Sequence[int], to: str | None = None) -> tuple[int, ...]:
-        """Put these letters in line again, for their own address or `to`, all or none.
+        """Put these letters in line again, for their own address or `to`.
 
-        They come last, as new messages whose counts are 0. Returns those that were there.
+        They come last, as new messages whose counts are 0; each batch of 500 does so at once or
+        not at all. Returns those that were there.
         """
-        wanted = [id_ for id_ in dict.fromkeys(ids) if id_ not in self._reviving]
         if to is not None:
             Address(to)
+        wanted = [id_ for id_ in dict.fromkeys(ids) if id_ not in self._reviving]
         self._reviving.update(wanted)
+        done: set[int] = set()
         try:
-            letters = (
-                await self.link.ask(lambda store: store.letters(None, wanted)) if wanted else []
-            )
-            if letters:
-                await self._revive(letters, to)
+            for at in range(0, len(wanted), BATCH):
+                batch = wanted[at : at + BATCH]
+                letters = await self.link.ask(partial(Store.letters, limit=None, ids=batch))
+                if letters:
+                    await self._revive(letters, to)
+                done.update(letter.id for letter in letters)
         finally:
             self._reviving.difference_update(wanted)
-        found = {letter.id for letter in letters}
-        return tuple(id_ for id_ in wanted if id_ in found)
+        return tuple(id_ for id_ in wanted if id_ in done)
 
     async def _revive(self, letters: Sequence[StoredLetter], to: str | None) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -229,8 +229,8 @@ class Writer:
                 result = job.run(self._store)
                 self._is_tidy = False
             except Exception as error:
-                failed = error
-                if isinstance(error, sqlite3.Error):
+                failed = error  # that of a backup's disk, say: the next group knows of ours
+                if isinstance(error, sqlite3.Error) and is_corrupt(error):
                     self._suffer(error)
         job.outcome = (result, failed)
         self._tell(Report((job,), problem=self._problem))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,19 @@ async def test_a_replayed_letter_is_a_message_again_with_its_id_and_without_its_
         assert (letter.id, letter.replays) == (sorted(ids)[1], 1)
 
 
+async def test_more_letters_than_one_statement_can_name_are_all_replayed(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        ref, _ = await it.keeper(capacity=100_000, durability="process")
+        await ref.stop()
+        many = 33_000
+        await asyncio.gather(*(ref.tell(number) for number in range(many)))
+        await ref.remove()
+        ids = [letter.id for letter in await it.engine.dead_letters()]
+        assert len(await it.engine.replay(ids)) == many
+        assert it.engine.problem is None
+        assert (it.row().messages, it.engine.stats().dead) == (many, 0)
+
+
 async def test_letters_can_be_sent_to_another_address(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         await _dead(it, 2)
@@ -72,8 +86,6 @@ async def test_letters_can_be_sent_to_another_address(tmp_path: Path) -> None:
 
 
 async def test_a_letter_that_two_people_replay_is_sent_once(tmp_path: Path) -> None:
-    import asyncio
-
     async with rig(tmp_path) as it:
         await _dead(it, 1)
         (letter,) = await it.engine.dead_letters()

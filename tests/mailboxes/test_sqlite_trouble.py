@@ -22,6 +22,7 @@ from aplay_host.errors import (
 )
 from aplay_host.mailboxes import EngineSettings, Failpoints, SqliteEngine, TypeRegistry
 from aplay_host.mailboxes.folder import file_system_of
+from aplay_host.mailboxes.store import Store
 from aplay_host.mailboxes.writer import plan_trouble
 
 from .rig import Rig, crash_image, rig, until
@@ -344,3 +345,21 @@ async def test_an_image_without_its_log_is_the_last_checkpoint(tmp_path: Path) -
 
 def _messages(it: Rig) -> int:
     return sum(row.messages for row in it.engine.boxes())
+
+
+@pytest.mark.parametrize("name", ["SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_ERROR"])
+async def test_a_backup_that_fails_is_no_trouble_of_the_mail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def fail(store: Store, path: Path) -> int:
+        raise DiskError(name)
+
+    monkeypatch.setattr(Store, "back_up", fail)
+    async with rig(tmp_path / "mail") as it:
+        ref, seen = await it.keeper()
+        with pytest.raises(MailboxUnavailable, match=name):
+            await it.engine.backup(tmp_path / "copy.db")
+        assert it.engine.problem is None
+        await ref.tell("kept")
+        await it.settled(ref)
+        assert seen == ["kept"]
