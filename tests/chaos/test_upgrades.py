@@ -21,7 +21,7 @@ from .ledger import read_ledger
 from .workload import Life, live
 
 UPGRADES = int(os.environ.get("APLAY_UPGRADES", "4"))
-ENOUGH = 200
+ENOUGH = 200 + 40 * UPGRADES
 CODE = (
     PARTS
     + """
