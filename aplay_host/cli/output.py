@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Tint = Callable[[str], str]
 """Returns a text in its colour, or as it is: `colored` or `str`."""
 
-IDENTITIES = ("address", "id", "name", "dist", "key")
+IDENTITIES = ("id", "address", "name", "dist", "key")
 """What identifies a row: the first of these keys that it has."""
 ROWS = ("results", "failed", "checks", "errors", "plan", "cells")
 """Where an object that is no row itself has its rows."""
@@ -36,7 +36,7 @@ def print_answer(common: Common, answer: Answer, text: Callable[[], None]) -> No
     table   what `text` prints, for people
     json    the body of the answer, byte for byte
     jsonl   a line of JSON for each row, or for the data where that is no list
-    name    a line for each row: its address, or else its id, its name or its key
+    name    a line for each row: its id, or else its address, its name or its key
     ======  ======================================================================
     """
     if common.output == "table":

@@ -99,6 +99,7 @@ def test_a_dead_letter_is_kept_and_sent_to_another(shared: Project, served: Serv
     assert header.split()[4] == "KEPT"
     assert line.split()[-4:] == ["yes", "aplay:any@1", "ValueError:", "never"]
     id_ = line.split()[0]
+    assert shared.run("dead", "list", "-o", "name").out == f"{id_}\n"  # what `dead show` wants
     shown = shared.run("dead", "show", id_).out
     assert "counts    attempts 1, crashes 0, replays 0, " in shown
     assert "kept      yes" in shown
