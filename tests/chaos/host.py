@@ -14,7 +14,7 @@ from aplay_host.mailboxes import MailRow, SqliteEngine
 from .actors import types_known
 from .nemesis import environment
 
-PARTS = "from tests.chaos.hosted import *"
+PARTS = "from tests.chaos.actors import Work\nfrom tests.chaos.hosted import *"
 TREE = """
 plugins.paths = ["."]
 host.drain_timeout = "500ms"

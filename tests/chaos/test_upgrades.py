@@ -21,7 +21,7 @@ from .ledger import read_ledger
 from .workload import Life, live
 
 UPGRADES = int(os.environ.get("APLAY_UPGRADES", "4"))
-ENOUGH = 200 + 40 * UPGRADES
+ENOUGH = 200
 CODE = (
     PARTS
     + """
@@ -40,7 +40,7 @@ KINDS = {
     "sound": SOUND,
     "syntax": SOUND | {"head": "x = ("},
     "import": SOUND | {"head": "import nowhere_at_all"},
-    "raises": SOUND | {"first": "raise OSError('not today')"},
+    "raises": SOUND | {"first": "if isinstance(msg, Work): raise OSError('not today')"},
 }
 
 
