@@ -288,7 +288,8 @@ class SqliteBox:
         self._reading = False
         if self._inlet is None:
             return  # it was closed meanwhile: whoever has it next reads them again
-        self._filed -= len(rows)
+        # A put that was in doubt may be there all the same: it was not counted.
+        self._filed = max(0, self._filed - len(rows))
         if rows:
             self._cursor, self._filed_at = rows[-1].seq, rows[-1].at
         elif until < NO_LIMIT:

@@ -109,15 +109,21 @@ class Writer:
 
     def _run(self) -> None:
         while not (self._stops and not self._waiting):
-            self._take(self._patience())
-            self._look_after()
-            if self._retry_at is not None:
-                self._refuse_what_may_fail()
-            if self._waiting and (self._stops or not self._is_blocked):
-                self._work()
-                if self._stops and self._is_blocked:
-                    self._waiting.clear()  # it was the last try
+            try:
+                self._step()
+            except Exception as error:  # a thread that ends unseen leaves everybody waiting
+                self._lose(error)
         self._end()
+
+    def _step(self) -> None:
+        self._take(self._patience())
+        self._look_after()
+        if self._retry_at is not None:
+            self._refuse_what_may_fail()
+        if self._waiting and (self._stops or not self._is_blocked):
+            self._work()
+            if self._stops and self._is_blocked:
+                self._waiting.clear()  # it was the last try
 
     def _take(self, patience: float | None) -> None:
         """Take over what was submitted; wait for it when there is nothing else to do."""

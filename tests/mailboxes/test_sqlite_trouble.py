@@ -363,3 +363,25 @@ async def test_a_backup_that_fails_is_no_trouble_of_the_mail(
         await ref.tell("kept")
         await it.settled(ref)
         assert seen == ["kept"]
+
+
+class Broken(Failpoints):
+    """Fails where nothing is expected to."""
+
+    def hit(self, name: str) -> None:
+        if name == "sqlite.group.before_report":
+            raise RuntimeError("nobody expects this")
+
+
+async def test_a_writer_with_a_fault_of_its_own_says_so_and_ends_in_order(tmp_path: Path) -> None:
+    async with rig(tmp_path, failpoints=Broken()) as it:
+        ref, _ = await it.keeper()
+        ref.tell_nowait("in doubt")
+        await until(lambda: it.engine.problem is not None)
+        assert "nobody expects this" in (it.engine.problem or "")
+        with pytest.raises(MailboxUnavailable):
+            await ref.tell("more")
+    async with rig(tmp_path) as it:
+        ref, seen = await it.keeper()
+        await it.settled(ref)
+        assert seen == ["in doubt"]
