@@ -335,7 +335,7 @@ class SqliteEngine:
     async def backup(self, path: Path) -> int:
         """Write all that is committed into a new file; return its size in bytes.
 
-        Raises `FileExistsError`. What is told meanwhile waits for its turn.
+        Raises `FileExistsError`, and `OSError` for a disk that does not take it. What is told meanwhile waits for its turn.
         """
         return await self.link.ask(lambda store: store.back_up(path))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
@@ -365,12 +366,17 @@ class Store:
         return min(count, keep)
 
     def back_up(self, path: Path) -> int:
-        """Write all that is committed into a new file of the owner's; return its bytes."""
+        """Write all that is committed into a new file of the owner's; return its bytes.
+
+        Raises `OSError` for what the disk of that file does: ours may be sound.
+        """
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             self._connection.execute("VACUUM INTO ?", (str(path),))
-        except BaseException:
+        except BaseException as error:
             path.unlink(missing_ok=True)
+            if isinstance(error, sqlite3.Error) and not is_corrupt(error):
+                raise OSError(errno.EIO, str(error), str(path)) from error
             raise
         return path.stat().st_size
 

@@ -123,6 +123,7 @@ class Writer:
         if self._waiting and (self._stops or not self._is_blocked):
             self._work()
             if self._stops and self._is_blocked:
+                self._refuse_what_may_fail()  # somebody waits for it
                 self._waiting.clear()  # it was the last try
 
     def _take(self, patience: float | None) -> None:
@@ -235,9 +236,9 @@ class Writer:
                 result = job.run(self._store)
                 self._is_tidy = False
             except Exception as error:
-                failed = error  # that of a backup's disk, say: the next group knows of ours
-                if isinstance(error, sqlite3.Error) and is_corrupt(error):
-                    self._suffer(error)
+                failed = error
+                if isinstance(error, sqlite3.Error):
+                    self._suffer_job(error)
         job.outcome = (result, failed)
         self._tell(Report((job,), problem=self._problem))
 
@@ -259,6 +260,11 @@ class Writer:
         self._retry_at = time.monotonic() + pause
         self._is_blocked = blocks or trouble == "broken"
         self._tell(Report(problem=self._problem))
+
+    def _suffer_job(self, error: sqlite3.Error) -> None:
+        """Act on an error of a job; one that is known already is not put off by it."""
+        if self._retry_at is None or plan_trouble(error) == "lost":
+            self._suffer(error, blocks=False)
 
     def _lose(self, error: Exception) -> None:
         if self._lost is None:

@@ -6,12 +6,14 @@ import asyncio
 import os
 import sqlite3
 import sys
+import threading
 from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aplay_host import Actor
 from aplay_host.errors import (
     MailboxUnavailable,
     StartFailed,
@@ -25,7 +27,7 @@ from aplay_host.mailboxes.folder import file_system_of
 from aplay_host.mailboxes.store import Store
 from aplay_host.mailboxes.writer import plan_trouble
 
-from .rig import Rig, crash_image, rig, until
+from .rig import QUICK, Rig, crash_image, rig, until
 
 pytestmark = pytest.mark.real_time
 
@@ -347,19 +349,27 @@ def _messages(it: Rig) -> int:
     return sum(row.messages for row in it.engine.boxes())
 
 
-@pytest.mark.parametrize("name", ["SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_ERROR"])
+class Refusing:
+    """A connection that raises whatever it is asked."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def execute(self, *said: object) -> None:
+        raise DiskError(self.name)
+
+
+@pytest.mark.parametrize("name", ["SQLITE_FULL", "SQLITE_IOERR_FSYNC", "SQLITE_ERROR"])
 async def test_a_backup_that_fails_is_no_trouble_of_the_mail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    def fail(store: Store, path: Path) -> int:
-        raise DiskError(name)
-
-    monkeypatch.setattr(Store, "back_up", fail)
     async with rig(tmp_path / "mail") as it:
         ref, seen = await it.keeper()
-        with pytest.raises(MailboxUnavailable, match=name):
+        with monkeypatch.context() as patch, pytest.raises(OSError, match=name):
+            patch.setattr(Store, "_connection", Refusing(name))
             await it.engine.backup(tmp_path / "copy.db")
         assert it.engine.problem is None
+        assert not (tmp_path / "copy.db").exists()
         await ref.tell("kept")
         await it.settled(ref)
         assert seen == ["kept"]
@@ -385,3 +395,69 @@ async def test_a_writer_with_a_fault_of_its_own_says_so_and_ends_in_order(tmp_pa
         ref, seen = await it.keeper()
         await it.settled(ref)
         assert seen == ["in doubt"]
+
+
+async def test_a_sync_that_fails_for_dead_letters_is_one_that_failed(tmp_path: Path) -> None:
+    disk = BadDisk()
+    async with rig(tmp_path, failpoints=disk) as it:
+        ref, _ = await it.keeper()
+        disk.fault = "SQLITE_IOERR_FSYNC"
+        with pytest.raises(MailboxUnavailable):
+            await it.engine.drop([1])
+        disk.fault = None
+        assert "restart the host" in (it.engine.problem or "")
+        with pytest.raises(MailboxUnavailable):
+            await ref.tell("kept?")
+
+
+class BadRead(Failpoints):
+    """Fails once, when the file is read."""
+
+    fault: str | None = "SQLITE_IOERR_READ"
+
+    def hit(self, name: str) -> None:
+        if name == "sqlite.job.before_commit" and self.fault is not None:
+            fault, self.fault = self.fault, None
+            raise DiskError(fault)
+
+
+async def test_mail_that_could_not_be_read_once_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aplay_host.mailboxes.writer.REOPEN_SECONDS", (0.01,))
+    async with rig(tmp_path) as it:
+        ref, _ = await it.keeper()
+        await ref.stop()
+        for number in range(3):
+            await ref.tell(number)
+    async with rig(tmp_path, failpoints=BadRead()) as it:
+        ref, seen = await it.keeper()
+        await it.settled(ref)
+        assert seen == [0, 1, 2]
+
+
+async def test_who_asks_an_engine_that_ends_on_a_full_disk_is_answered(tmp_path: Path) -> None:
+    disk, opened, blocked = BadDisk(), asyncio.Event(), threading.Event()
+
+    class Slow(Actor):
+        async def msg_handler(self, msg: Any) -> None:
+            await opened.wait()
+
+    async with rig(tmp_path, failpoints=disk) as it:
+        ref = await it.system.spawn(Slow, "slow", mailbox=QUICK)
+        await ref.tell("one")
+        await until(lambda: ref.status().in_hand)
+        busy = asyncio.create_task(it.engine.link.ask(lambda store: blocked.wait()))
+        await asyncio.sleep(0)
+        opened.set()
+        await until(lambda: ref.status().handled)
+        disk.fault = "SQLITE_FULL"
+        asked = asyncio.create_task(it.engine.drop([1]))
+        await asyncio.sleep(0)
+        stopping = asyncio.create_task(it.engine.stop())
+        await asyncio.sleep(0)
+        blocked.set()
+        await stopping
+        with pytest.raises(MailboxUnavailable):
+            await asyncio.wait_for(asked, 5.0)
+        await busy
