@@ -211,12 +211,18 @@ class SqliteEngine:
         self.link.submit(Job(lambda store: store.read(box.address, after, count, until), end))
 
     async def bury_box(self, box: SqliteBox) -> None:
-        """Make dead letters of all mail of a removed actor, and forget its state."""
+        """Make dead letters of all mail of a removed actor, and forget its state.
+
+        Where the file does not take that, it is mail of nobody.
+        """
         now = time.time_ns() // 1_000_000
-        with suppress(MailboxUnavailable, StoreCorrupt):  # then it is mail of nobody
-            self._dead += await self.link.ask(
-                lambda store: store.bury_box(box.address, self._label, now)
-            )
+
+        def end(count: int | None, error: Exception | None) -> None:
+            self._dead += count or 0
+            box.buried(done=error is None)
+
+        self.link.submit(Job(lambda store: store.bury_box(box.address, self._label, now), end))
+        await self.link.flush()
 
     # ---- what the writer tells -----------------------------------------------------------
 
@@ -335,7 +341,8 @@ class SqliteEngine:
     async def backup(self, path: Path) -> int:
         """Write all that is committed into a new file; return its size in bytes.
 
-        Raises `FileExistsError`, and `OSError` for a disk that does not take it. What is told meanwhile waits for its turn.
+        Raises `FileExistsError`, and `OSError` for a disk that does not take it. What is told
+        meanwhile waits for its turn.
         """
         return await self.link.ask(lambda store: store.back_up(path))
 

@@ -160,7 +160,7 @@ class Link:
 
     async def flush(self) -> None:
         """Wait until all that was submitted is committed."""
-        with suppress(MailboxUnavailable):
+        with suppress(MailboxUnavailable, StoreCorrupt):
             await self.ask(lambda store: None)
 
     def unavailable(self, error: Exception) -> Exception:

@@ -81,6 +81,8 @@ class SqliteBox:
         self._messages = self._bytes = 0
         self._retrying = 0
         self._saved: bytes | None = None
+        # How often what is here is about to become dead letters.
+        self._burying = 0
 
     def find(self, messages: int, size: int, oldest: int, last: int) -> None:
         """Take over what the file has for this address at the start; `last` is its last number."""
@@ -107,6 +109,8 @@ class SqliteBox:
     async def open(self, inlet: Inlet) -> int:
         """Return how many messages were there before the actor; raises what ails the file."""
         self._engine.check()
+        if self._burying:  # of the actor that was here before
+            await self._engine.link.flush()
         self._inlet = inlet
         return self._found
 
@@ -201,18 +205,34 @@ class SqliteBox:
     async def close(self, removed: bool) -> None:
         """Have all outcomes committed; with `removed` the rest becomes dead letters."""
         self._inlet, self._credit = None, 0
-        if removed:
-            await self._engine.bury_box(self)
-            self._filed = self._bytes = 0
+        self._burying += removed
+        try:
+            if removed:
+                await self._engine.bury_box(self)
+            elif self._ending or self._coming or self._reading:
+                await self._engine.link.flush()
+        finally:  # also when that took too long
+            if self._delivered:
+                self._filed_at = next(iter(self._delivered.values())).at
+            self._filed += len(self._delivered)
+            self._messages = self._filed + len(self._coming)
             self._delivered.clear()
-            self._saved = None
-        elif self._ending or self._coming or self._reading:
-            await self._engine.link.flush()
-        self._filed += len(self._delivered)
-        self._messages = self._filed + len(self._coming)
+            self._asides.clear()
+            self._cursor = self._retrying = 0
+
+    def buried(self, *, done: bool) -> None:
+        """Note that all that came before `close` is dead letters, or is still here if not `done`.
+
+        That may be after its end, and when the next actor has the box.
+        """
+        self._burying -= 1
+        if not done:
+            return
+        self._messages -= self._filed + len(self._delivered)
+        self._bytes = sum(len(put.record) for put in self._coming.values())
+        self._filed = self._found = 0
         self._delivered.clear()
-        self._asides.clear()
-        self._cursor = self._retrying = 0
+        self._saved = None
 
     # ---- a turn --------------------------------------------------------------------------
 

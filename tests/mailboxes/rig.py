@@ -64,12 +64,21 @@ class Rig:
         self.system = system
 
     async def keeper(
-        self, name: str = "a", *, seen: list[Any] | None = None, bad: Any = (), **mailbox: Any
+        self,
+        name: str = "a",
+        *,
+        seen: list[Any] | None = None,
+        bad: Any = (),
+        stop_timeout: float = 5.0,
+        **mailbox: Any,
     ) -> tuple[ActorRef, list[Any]]:
         """Start a `Keeper`; return it, and what it has handled so far."""
         kept: list[Any] = [] if seen is None else seen
         kwargs = {"seen": kept, "bad": bad}
-        ref = await self.system.spawn(Keeper, name, kwargs=kwargs, mailbox=QUICK | mailbox)
+        box = QUICK | mailbox
+        ref = await self.system.spawn(
+            Keeper, name, kwargs=kwargs, mailbox=box, stop_timeout=stop_timeout
+        )
         return ref, kept
 
     async def settled(self, ref: ActorRef) -> None:

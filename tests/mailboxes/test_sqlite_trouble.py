@@ -365,9 +365,10 @@ async def test_a_backup_that_fails_is_no_trouble_of_the_mail(
 ) -> None:
     async with rig(tmp_path / "mail") as it:
         ref, seen = await it.keeper()
-        with monkeypatch.context() as patch, pytest.raises(OSError, match=name):
+        with monkeypatch.context() as patch:
             patch.setattr(Store, "_connection", Refusing(name))
-            await it.engine.backup(tmp_path / "copy.db")
+            with pytest.raises(OSError, match=name):
+                await it.engine.backup(tmp_path / "copy.db")
         assert it.engine.problem is None
         assert not (tmp_path / "copy.db").exists()
         await ref.tell("kept")
@@ -461,3 +462,48 @@ async def test_who_asks_an_engine_that_ends_on_a_full_disk_is_answered(tmp_path:
         with pytest.raises(MailboxUnavailable):
             await asyncio.wait_for(asked, 5.0)
         await busy
+
+
+async def test_mail_of_an_actor_that_is_removed_while_the_disk_is_full_is_there_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aplay_host.mailboxes.writer.RETRY_SECONDS", 0.01)
+    disk = BadDisk()
+    async with rig(tmp_path, failpoints=disk) as it:
+        ref, _ = await it.keeper()
+        await ref.stop()
+        for number in range(3):
+            await ref.tell(number)
+        disk.fault = "SQLITE_FULL"
+        await ref.remove()
+        disk.fault = None
+        assert it.row().messages == len(await it.engine.peek("/a", 10)) == 3
+        assert it.row().oldest_s < 60.0
+        await until(lambda: it.engine.problem is None)
+        ref, seen = await it.keeper()
+        await ref.tell(3)
+        await it.settled(ref)
+        assert seen == [0, 1, 2, 3]
+        assert it.row().messages == 0
+
+
+async def test_who_comes_before_the_mail_of_the_last_actor_is_buried_has_none_of_it(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path) as it:
+        ref, _ = await it.keeper(stop_timeout=0.05)
+        await ref.stop()
+        await ref.tell("old")
+        blocked = threading.Event()
+        busy = asyncio.create_task(it.engine.link.ask(lambda store: blocked.wait()))
+        await ref.remove()  # which does not wait for a writer that is so slow
+        coming = asyncio.create_task(it.keeper())
+        await asyncio.sleep(0)
+        blocked.set()
+        ref, seen = await coming
+        await busy
+        await ref.tell("new")
+        await it.settled(ref)
+        assert seen == ["new"]
+        assert (it.row().messages, it.row().bytes, it.engine.stats().dead) == (0, 0, 1)
+        assert (ref.status().accepted, ref.status().pending) == (1, 0)
