@@ -144,29 +144,34 @@ class Letters:
 
     async def _tell_stored(self, letter: StoredLetter, to: str | None, post: Post) -> Trouble:
         """Tell a letter of the file to an actor that keeps its mail in memory."""
-        found = await self._mail.dead_letter(letter.id)
-        if found is None:
-            return problem(_gone(_id(letter)))
+        with self._mail.claimed([letter.id]) as mine:
+            found = await self._mail.dead_letter(letter.id) if mine else None
+            if found is None:
+                return problem(_gone(_id(letter)))
+            return await self._tell_claimed(found, to, post)
+
+    async def _tell_claimed(self, found: StoredLetter, to: str | None, post: Post) -> Trouble:
         try:
             message = self._mail.codec.decode(found.record or b"")
         except UnreadableRecord as error:
-            detail = f"{_id(letter)} cannot be read: {error}"
+            detail = f"{_id(found)} cannot be read: {error}"
             return problem(CommandError("handler-failed", detail))
-        trouble = await post.tell(to or letter.address, message)
+        trouble = await post.tell(to or found.address, message)
         if trouble is None:
-            await self._mail.drop([letter.id])
+            await self._mail.forget([found.id])
         return trouble
 
     async def drop(self, choice: LetterChoice) -> LetterReport:
-        """Forget these letters."""
+        """Forget these letters, but for those that somebody is sending again."""
         letters = await self._chosen(choice)
         stored = [letter.id for letter in letters if isinstance(letter, StoredLetter)]
-        if stored:
-            await self._mail.drop(stored)
+        gone = {id_of(id_) for id_ in (await self._mail.drop(stored) if stored else ())}
         for letter in letters:
-            if isinstance(letter, DeadLetter):
-                self._memory.take(letter.number)
-        return LetterReport(len(letters), len(letters))
+            if isinstance(letter, DeadLetter) and self._memory.take(letter.number) is not None:
+                gone.add(_id(letter))
+        left = [id_ for letter in letters if (id_ := _id(letter)) not in gone]
+        failed = tuple(LetterFailure(id_, problem(_gone(id_))) for id_ in left)
+        return LetterReport(len(letters), len(gone), failed)
 
     # ---- which -------------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ import asyncio
 import os
 import time
 import weakref
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -66,7 +66,7 @@ class SqliteEngine:
         self._trial = Trial(self)
         # Letters in the file but for those that came since the start.
         self._dead = 0
-        self._reviving: set[int] = set()
+        self._claimed: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     # ---- its life ------------------------------------------------------------------------
@@ -300,19 +300,28 @@ class SqliteEngine:
         """
         if to is not None:
             Address(to)
-        wanted = [id_ for id_ in dict.fromkeys(ids) if id_ not in self._reviving]
-        self._reviving.update(wanted)
         done: set[int] = set()
-        try:
+        with self.claimed(ids) as wanted:
             for at in range(0, len(wanted), BATCH):
                 batch = wanted[at : at + BATCH]
                 letters = await self.link.ask(partial(Store.letters, limit=None, ids=batch))
                 if letters:
                     await self._revive(letters, to)
                 done.update(letter.id for letter in letters)
-        finally:
-            self._reviving.difference_update(wanted)
         return tuple(id_ for id_ in wanted if id_ in done)
+
+    @contextmanager
+    def claimed(self, ids: Sequence[int]) -> Iterator[list[int]]:
+        """Have letters for the block: nobody else sends or drops them meanwhile.
+
+        Yields those of `ids` that nobody has already; which of them are there, it does not know.
+        """
+        mine = [id_ for id_ in dict.fromkeys(ids) if id_ not in self._claimed]
+        self._claimed.update(mine)
+        try:
+            yield mine
+        finally:
+            self._claimed.difference_update(mine)
 
     async def _revive(self, letters: Sequence[StoredLetter], to: str | None) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -333,7 +342,12 @@ class SqliteEngine:
         await done
 
     async def drop(self, ids: Sequence[int]) -> tuple[int, ...]:
-        """Forget these letters; return those that were there."""
+        """Forget these letters; return those that were there, and are not being sent again."""
+        with self.claimed(ids) as mine:
+            return await self.forget(mine)
+
+    async def forget(self, ids: Sequence[int]) -> tuple[int, ...]:
+        """Forget letters that the caller has claimed; return those that were there."""
         gone = await self.link.ask(lambda store: store.drop(ids))
         self._dead -= len(gone)
         return tuple(gone)

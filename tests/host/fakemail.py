@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class FakeMail:
         self.messages: dict[str, list[MailRow]] = {}
         self.revived: list[tuple[tuple[int, ...], str | None]] = []
         self.backups: list[Path] = []
+        self.taken: set[int] = set()
 
     def lose(self, number: int, address: str, message: Any, reason: str, at: float = 0.0) -> None:
         """Keep a dead letter; bytes are a record that may be no JSON."""
@@ -72,6 +74,7 @@ class FakeMail:
         return tuple(newest[:limit])
 
     async def dead_letter(self, id: int) -> StoredLetter | None:
+        await asyncio.sleep(0)
         return self.letters.get(id)
 
     async def replay(self, ids: Sequence[int], to: str | None = None) -> tuple[int, ...]:
@@ -82,7 +85,19 @@ class FakeMail:
         return await self.drop(ids)
 
     async def drop(self, ids: Sequence[int]) -> tuple[int, ...]:
+        with self.claimed(ids) as mine:
+            return await self.forget(mine)
+
+    async def forget(self, ids: Sequence[int]) -> tuple[int, ...]:
+        await asyncio.sleep(0)
         return tuple(one for one in ids if self.letters.pop(one, None))
+
+    @contextmanager
+    def claimed(self, ids: Sequence[int]) -> Iterator[list[int]]:
+        mine = [one for one in ids if one not in self.taken]
+        self.taken.update(mine)
+        yield mine
+        self.taken.difference_update(mine)
 
     async def backup(self, path: Path) -> int:
         if path in self.backups:

@@ -181,6 +181,23 @@ async def test_two_replays_at_once_revive_nothing_twice(kept: Kept) -> None:
     assert failure.problem["type"].endswith(":no-such-dead-letter")
 
 
+@pytest.mark.parametrize("other", ["replay", "drop"])
+async def test_a_letter_that_is_told_to_memory_is_nobody_elses_meanwhile(
+    kept: Kept, other: str
+) -> None:
+    kept.mail.lose(7, "/b", "x", "max_attempts")
+    choice = LetterChoice(("d7",))
+    second = kept.port.drop(choice, by_me())
+    if other == "replay":
+        second.close()
+        second = kept.port.replay(choice, None, None, by_me(1.0))
+    first, report = await asyncio.gather(kept.port.replay(choice, None, None, by_me(1.0)), second)
+    assert (first.done, report.done, report.matched) == (1, 0, 1)
+    assert report.failed[0].problem["type"].endswith(":no-such-dead-letter")
+    await asyncio.sleep(1)
+    assert kept.handled("/b") == 1
+
+
 async def test_letters_of_both_kinds_are_dropped(kept: Kept) -> None:
     kept.host.system.ref("/nobody").tell_nowait(2)
     kept.mail.lose(7, "/a", 1, "max_attempts")

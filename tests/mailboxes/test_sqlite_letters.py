@@ -94,6 +94,17 @@ async def test_a_letter_that_two_people_replay_is_sent_once(tmp_path: Path) -> N
         assert len(await it.engine.peek("/a", 10)) == 1
 
 
+async def test_a_letter_that_is_replayed_is_not_dropped_as_well(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        await _dead(it, 1)
+        (letter,) = await it.engine.dead_letters()
+        sent, gone = await asyncio.gather(
+            it.engine.replay([letter.id]), it.engine.drop([letter.id])
+        )
+        assert (sent, gone) == ((letter.id,), ())
+        assert (len(await it.engine.peek("/a", 10)), it.engine.stats().dead) == (1, 0)
+
+
 async def test_dropped_letters_are_gone(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         await _dead(it, 3)
