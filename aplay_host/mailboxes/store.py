@@ -368,8 +368,13 @@ class Store:
     def back_up(self, path: Path) -> int:
         """Write all that is committed into a new file of the owner's; return its bytes.
 
-        Raises `OSError` for what the disk of that file does: ours may be sound.
+        Raises `OSError` for what the disk of that file does: ours may be sound. So it does for
+        one beside ours: some names there are files that SQLite, or the next start, takes away.
         """
+        if path.parent.resolve() == self.path.parent.resolve():
+            raise OSError(
+                errno.EINVAL, "a copy has to be in another folder than the mail", str(path)
+            )
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             self._connection.execute("VACUUM INTO ?", (str(path),))

@@ -148,6 +148,16 @@ async def test_a_backup_is_whole_and_the_owners_alone(tmp_path: Path) -> None:
         assert len(await it.engine.peek("/b", 5)) == 1
 
 
+@pytest.mark.parametrize("name", ["copy.db", "mail.db-journal", "inflight.new"])
+async def test_a_backup_beside_the_mail_is_refused(tmp_path: Path, name: str) -> None:
+    """Under some of these names the next start would remove it."""
+    async with rig(tmp_path / "mail") as it:
+        await it.keeper()
+        with pytest.raises(OSError, match="another folder"):
+            await it.engine.backup(tmp_path / "mail" / ".." / "mail" / name)
+        assert not (tmp_path / "mail" / name).exists()
+
+
 async def test_a_closed_engine_says_so(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         engine = it.engine
