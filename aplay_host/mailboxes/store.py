@@ -17,9 +17,8 @@ from ..errors import StateDirError, StoreCorrupt, StoreHeld, StoreNewer
 from .failpoint import Failpoints
 from .ops import Group
 from .rows import Row, StoredLetter
+from .schema import APPLICATION_ID, SCHEMA, VERSION
 
-APPLICATION_ID = 0x61706C79
-VERSION = 1
 SEQ_BITS = 40
 """What a boot may number; the boot itself stands above."""
 CHECK_SECONDS = 5.0
@@ -28,19 +27,6 @@ WAL_PAGES = 4096
 WAL_LIMIT = 16 * 1024 * 1024
 SIZES = (64, 16, 4, 1)
 """Rows of one statement; with few texts SQLite compiles each of them once."""
-
-SCHEMA = """
-CREATE TABLE meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;
-INSERT INTO meta VALUES ('uid', randomblob(16)), ('boot', 0), ('clean', 1), ('tick', 0);
-CREATE TABLE name(id INTEGER PRIMARY KEY, s TEXT UNIQUE NOT NULL);
-CREATE TABLE msg(seq INTEGER PRIMARY KEY, box INT NOT NULL, at INT NOT NULL, att INT NOT NULL,
-  crash INT NOT NULL, id INT NOT NULL, replay INT NOT NULL, crc INT NOT NULL, body BLOB NOT NULL);
-CREATE INDEX msg_box ON msg(box, seq);
-CREATE TABLE state(box INTEGER PRIMARY KEY, crc INT NOT NULL, snap BLOB NOT NULL);
-CREATE TABLE dead(id INTEGER PRIMARY KEY, box INT NOT NULL, type INT NOT NULL, sender TEXT NOT NULL,
-  at INT NOT NULL, reason TEXT NOT NULL, error TEXT, trace TEXT, att INT NOT NULL,
-  crash INT NOT NULL, replay INT NOT NULL, crc INT NOT NULL, body BLOB NOT NULL);
-"""
 
 _MSG = "seq, box, at, att, crash, id, replay, crc, body"
 _DEAD = "id, box, type, sender, at, reason, error, trace, att, crash, replay"
@@ -78,6 +64,7 @@ class Store:
         self._max_bytes = max_bytes
         self._db: sqlite3.Connection | None = None
         self._full = True
+        self._file: tuple[int, int] | None = None
         self._names: dict[str, int] = {}
         self._unwritten: dict[str, int] = {}
         self._inserts = {n: _insert(n) for n in SIZES}
@@ -120,8 +107,10 @@ class Store:
 
     def connect(self) -> None:
         """Connect, as at the start and after the disk had an error."""
+        self._file = _identity(self.path)
         db = sqlite3.connect(
-            self.path,
+            f"{self.path.absolute().as_uri()}?mode=rw",  # it is never made here: `open` does that
+            uri=True,
             timeout=0,
             isolation_level=None,
             check_same_thread=False,
@@ -242,6 +231,7 @@ class Store:
             if self._unwritten:
                 new = [(id_, name) for name, id_ in self._unwritten.items()]
                 db.executemany("INSERT OR IGNORE INTO name VALUES (?, ?)", new)
+            self._see_that_it_is_there()
             self.failpoints.hit("sqlite.group.before_commit")
             db.execute("COMMIT")
         except BaseException:
@@ -249,6 +239,14 @@ class Store:
                 db.execute("ROLLBACK")
             raise
         self._unwritten.clear()
+
+    def _see_that_it_is_there(self) -> None:
+        """Raise `StoreCorrupt` when somebody has taken the file away, which SQLite does not see."""
+        if _identity(self.path) != self._file:
+            raise StoreCorrupt(
+                f"{self.path} was removed or replaced while the host had it open: what is kept "
+                "from now on would be lost. Put it back, and restart the host"
+            )
 
     def commit(self, group: Group) -> None:
         """Do all of `group` in one transaction; on an error nothing of it is done."""
@@ -277,6 +275,7 @@ class Store:
 
     def tick(self) -> None:
         """Make what was committed without waiting for the disk safe from a power cut."""
+        self._see_that_it_is_there()
         self._set_full(True)
         self._connection.execute("UPDATE meta SET v = v + 1 WHERE k = 'tick'")
 
@@ -384,6 +383,15 @@ class Store:
                 raise OSError(errno.EIO, str(error), str(path)) from error
             raise
         return path.stat().st_size
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others, None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def is_corrupt(error: sqlite3.Error) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..errors import StoreCorrupt
 from .failpoint import Failpoints
 from .gather import gather
 from .ops import Job, Op
@@ -52,14 +53,17 @@ def plan_trouble(error: BaseException) -> Trouble:
     =======================  ======  ==========================================================
     no space, or the limit   full    puts fail, outcomes wait, tried again after some seconds
     a failed fsync           lost    never tried again: what the disk has is not known
-    a damaged file           lost    the same: nothing is guessed
+    a damaged file, or one   lost    the same: nothing is guessed
+    that was taken away
     any other                broken  opened anew with pauses; puts fail, outcomes wait
     =======================  ======  ==========================================================
     """
     name = getattr(error, "sqlite_errorname", None) or ""
     if name == "SQLITE_FULL":
         return "full"
-    if name == "SQLITE_IOERR_FSYNC" or (isinstance(error, sqlite3.Error) and is_corrupt(error)):
+    if name == "SQLITE_IOERR_FSYNC" or isinstance(error, StoreCorrupt):
+        return "lost"
+    if isinstance(error, sqlite3.Error) and is_corrupt(error):
         return "lost"
     return "broken"
 
