@@ -121,9 +121,14 @@ def _one_task(config: HostConfig, address: Address, cls: type[Actor]) -> Iterato
 def _faulty(
     config: HostConfig, address: Address, reason: str, resolve: Resolve
 ) -> TreeNode | tuple[Problem, ...]:
-    """Return the node of an actor without a class, whose mail is kept as its table says."""
+    """Return the node of an actor without a class, whose mail is kept as its table says.
+
+    Where the table states no kind the class may do so, and the kind's own keys are not judged.
+    """
     try:
         spec = _spec(config, address, NoClass, None)
+        if config.actors[address].mailbox.kind is None:
+            spec = replace(spec, mailbox=replace(spec.mailbox, options=None))
         mailbox, problems = plan_mailbox(config, address, spec, resolve)
     except PluginError:  # of the mailbox's kind, which cannot be had either
         return TreeNode(address, fault=reason)

@@ -6,11 +6,12 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from ..config import HostConfig, SqliteBoxTable
 from ..errors import StateDirError
-from ..kernel import Actor, MakeMailbox, TreePlan, in_memory
+from ..kernel import Actor, MailboxSpec, MakeMailbox, TreeNode, TreePlan, in_memory
 from ..mailboxes import (
     EngineSettings,
     SqliteEngine,
@@ -22,6 +23,7 @@ from ..plugins import MailboxRegistration
 _log = logging.getLogger("aplay_host")
 
 KIND = "sqlite"
+IN_MEMORY = MailboxSpec().kind
 FOLDER = "mail"
 """Where in the state directory the mail is."""
 WATCH_SECONDS = 1.0
@@ -43,6 +45,22 @@ def needs_engine(plan: TreePlan, file: Path) -> bool:
     """Tell whether a host has durable mail to begin with: declared, or left from before."""
     boxes = (node.mailbox if node.spec is None else node.spec.mailbox for node in plan.nodes)
     return any(box.kind == KIND for box in boxes) or file.exists()
+
+
+def keep_on(plan: TreePlan, mail: SqliteEngine) -> TreePlan:
+    """Return `plan` with durable mail for each actor that had some and whose class is not there.
+
+    The kind may be stated by the class alone: what the file has of the address tells it then.
+    """
+    return TreePlan(tuple(_kept_on(node, mail) for node in plan.nodes))
+
+
+def _kept_on(node: TreeNode, mail: SqliteEngine) -> TreeNode:
+    box = node.mailbox
+    if node.fault is None or box.kind != IN_MEMORY or mail.existing(node.address) is None:
+        return node
+    overflow = box.overflow if box.overflow == "wait" else "reject"
+    return replace(node, mailbox=MailboxSpec(KIND, box.capacity, overflow))
 
 
 async def open_mail(mail: SqliteEngine) -> None:

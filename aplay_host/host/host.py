@@ -42,6 +42,7 @@ from .checking import plugin_settings, strict_refusals
 from .durable import (
     KIND,
     durable_kind,
+    keep_on,
     learn_types,
     make_engine,
     needs_engine,
@@ -274,6 +275,7 @@ class Host:
         log_faults(plan, self.plugins)
         if needs_engine(plan, self.mail.file):
             await open_mail(self.mail)
+            plan = keep_on(plan, self.mail)
         self.begin(watch_mail(self.mail), "watches durable mail")
         kept_out = {str(node.address) for node in plan.nodes if node.fault == SAFE_MODE.message}
         self.system.open()

@@ -62,8 +62,9 @@ class Reports:
         missed = self._limit.admit((letter.target, letter.reason), letter.time)
         if missed is None:
             return
-        kind = type(letter.message).__qualname__
-        text = f"dead letter to {letter.target}: {letter.reason}, {kind}{_more(missed)}"
+        # Of a letter that was never read, such as one that is ``crashed``, there is no message.
+        kind = "" if letter.message is None else f", {type(letter.message).__qualname__}"
+        text = f"dead letter to {letter.target}: {letter.reason}{kind}{_more(missed)}"
         self._log.warning(text, extra={"actor": letter.target})
 
 

@@ -23,7 +23,10 @@ def prepare_folder(folder: Path, *, network: bool) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode):
-        raise StateDirError(f"{folder}: got no folder, want one; move it away")
+        raise StateDirError(
+            f"{folder}: got a link or no folder, want a folder; move it away, and put the whole "
+            "host.state_dir elsewhere if it is to be on another disk"
+        )
     if found.st_uid != os.geteuid():
         raise StateDirError(f"{folder}: belongs to user {found.st_uid}, want {os.geteuid()}")
     if found.st_mode & 0o077:

@@ -240,6 +240,12 @@ def test_the_mailbox_of_a_faulty_actor_is_checked(plan: Plan) -> None:
     assert [one.key for one in error.problems] == ["actors.a.mailbox.size"]
 
 
+def test_own_keys_for_the_kind_of_a_class_that_is_not_there_are_no_mistake(plan: Plan) -> None:
+    text = "actors.a = { use = 'broken', mailbox = { max_attempts = 3, capacity = 7 } }"
+    (node,) = plan(text).nodes
+    assert (node.fault, node.mailbox) == ("ImportError at x.py:3", MailboxSpec(capacity=7))
+
+
 def test_a_faulty_actor_whose_mailbox_cannot_be_had_keeps_its_mail_in_memory(plan: Plan) -> None:
     (node,) = plan("actors.a = { use = 'broken', mailbox.kind = 'broken' }").nodes
     assert (node.fault, node.mailbox) == ("ImportError at x.py:3", MailboxSpec())

@@ -46,6 +46,12 @@ class Taker(Actor):
         return msg
 
 
+class Steadfast(Taker):
+    """Says itself how its mail is kept."""
+
+    mailbox: ClassVar = {"kind": "sqlite"}
+
+
 class Rival(Actor):
     accepts: ClassVar = (Impostor,)
 
@@ -187,6 +193,22 @@ async def test_in_safe_mode_mail_is_kept_for_later(live: Live, folder: Path) -> 
 
 
 # ---- retries and dead letters --------------------------------------------------------------
+
+
+async def test_mail_for_a_class_that_keeps_its_own_joins_what_waits_while_it_is_away(
+    live: Live,
+) -> None:
+    stated = '[actors."/a"]\nuse = "tests.host.test_durable:Steadfast"\n'
+    async with live(stated) as port:
+        await port.stop(["/a"], by_me(5.0))
+        await tell(port, 1)
+    async with live(stated + "mailbox = { max_attempts = 3 }\n", safe=True) as port:
+        await tell(port, 2)
+        (row,) = (await port.actors(["/a"])).rows
+        assert (row.mailbox.kind, row.pending) == ("sqlite", 2)
+    async with live(stated) as port:
+        await port.start(["/a"], by_me(5.0))
+        await until(lambda: handled(port) == 2)
 
 
 async def test_what_fails_too_often_is_a_dead_letter_over_a_restart(live: Live) -> None:
