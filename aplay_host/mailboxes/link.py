@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-GIVE_WAY_SECONDS = 0.001
+FULL_BATCH = 64
+"""How many ops do not wait for the loop's next turn, which may be far away."""
+GIVE_WAY_SECONDS = 0.00125
 """How often the loop lets the writer in while something waits for it."""
 GIVEN_SECONDS = 50e-6
-BUSY = 0.9
+BUSY = 0.7
 """The part of that time for which a loop works that has not waited."""
 SWITCH_SECONDS = 0.0005
 """A thread that waits for the interpreter asks for it after that long."""
@@ -98,7 +100,7 @@ class Link:
         self._writer = None
 
     def submit(self, op: Op) -> None:
-        """Have `op` done, with all that comes until the loop has its next turn.
+        """Have `op` done, with what comes until the loop has its next turn, or the batch is full.
 
         Nothing happens once this is closed: what was not settled by then is not.
         """
@@ -108,6 +110,8 @@ class Link:
             self._loop.call_soon(self._flush_now)
         self._batch.append(op)
         self.outstanding += 1
+        if len(self._batch) >= FULL_BATCH:
+            self._flush(self._writer)
         if not self._gives_way:
             self._gives_way = True
             self._loop.call_later(GIVE_WAY_SECONDS, self._give_way)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..errors import MailboxUnavailable, UnreadableRecord
 from ..kernel import (
     FINAL,
+    HANDLED,
     Again,
     Dead,
     Depth,
@@ -176,7 +177,11 @@ class SqliteBox:
         self._engine.failpoints.hit("sqlite.settle.before_submit")
         if outcome.__class__ is Handled:  # as `plan_settle` says, and it is what most are
             self._forget(kept)
-            self._end_turn(Ending(self, kept.seq), outcome)
+            ending = Ending(self, kept.seq)
+            if outcome is HANDLED:  # without a turn
+                self._submit(ending)
+            else:
+                self._end_turn(ending, outcome)
             return FINAL
         fate = plan_settle(kept.attempts, kept.unreadable, outcome, self.options)
         return self._carry_out(fate, kept, outcome)
