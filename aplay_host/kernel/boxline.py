@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from .envelope import Envelope
@@ -341,8 +340,7 @@ class BoxLine:
         for message in rest:
             cell.count_out(message)
         if not (self._drains or (closes and self._retries)):
-            end = self.end_retry if closes else partial(self._retry, parcel)
-            self._retries[parcel] = cell.system.loop.call_later(after, end)
+            self._retries[parcel] = cell.system.loop.call_later(after, self._retry, parcel)
 
     @property
     def _is_single(self) -> bool:
@@ -354,16 +352,21 @@ class BoxLine:
         return min((timer.when() for timer in self._retries.values()), default=None)
 
     def _retry(self, parcel: Parcel) -> None:
-        """Put one of several back in line."""
         del self._retries[parcel]
-        self.postponed.remove(parcel)
-        self._cell.count_in(parcel)
-        self._cell.put_back((parcel,))
+        self._go_back()
 
     def end_retry(self) -> None:
         """Put what waits for its second try back in line, before what has come since."""
         self._end_timers()
-        again, self.postponed = self.postponed, []
+        self._go_back()
+
+    def _go_back(self) -> None:
+        """Put back in line what has no time of its own, also where `max_tasks` has changed."""
+        again: list[Any] = []
+        waiting, self.postponed = self.postponed, []
+        for message in waiting:
+            is_timed = isinstance(message, Parcel) and message in self._retries
+            (self.postponed if is_timed else again).append(message)
         for message in again:
             self._cell.count_in(message)
         if again:

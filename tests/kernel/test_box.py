@@ -183,6 +183,22 @@ async def test_with_several_tasks_each_retry_has_its_own_time_and_the_box_goes_o
     assert counts_of(ref.status()) == (22, 22, 0, 0, 0, 0)
 
 
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
+async def test_nothing_is_left_behind_when_max_tasks_changes_while_a_retry_is_due(
+    system: ActorSystem, before: int, after: int
+) -> None:
+    actor, ref, _ = await spawn(system, Store(after=5.0), max_tasks=before)
+    actor.failures = {"a": 1, "b": 1}
+    ref.tell_nowait("a")
+    await settle()
+    actor._max_tasks = after
+    for msg in "bc":
+        ref.tell_nowait(msg)
+    await asyncio.sleep(11)
+    assert sorted(msg for msg, _ in actor.tries) == ["a", "a", "b", "b", "c"]
+    assert counts_of(ref.status()) == (3, 3, 0, 0, 0, 0)
+
+
 async def test_a_message_out_of_tries_is_a_dead_letter_and_not_a_failure(
     system: ActorSystem,
 ) -> None:
