@@ -279,6 +279,7 @@ class Writer:
             )
             self._problem = f"{self._lost}; restart the host once the disk is sound"
             self._retry_at, self._is_blocked = None, False
+            self._unsafe_since, self._is_tidy = None, True  # nothing is due any more
             self._tell(Report(problem=self._problem, final=True))
 
     def _refuse_what_may_fail(self) -> None:
