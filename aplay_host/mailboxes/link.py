@@ -228,7 +228,7 @@ class Link:
                 op.box.refused(op, error)
             elif isinstance(op, Revival):
                 for put in op.puts:
-                    put.box.refused(put, error)
+                    put.box.take_back(put)  # it stays the dead letter that it was
                 op.end(error)
             elif isinstance(op, Job):
                 op.end(None, error)

@@ -294,12 +294,16 @@ class SqliteBox:
         self._hand_out(fresh)
 
     def refused(self, put: Kept, error: Exception) -> None:
-        """Take back the place of a message that is not kept."""
+        """Tell the cell of a message that is not kept."""
+        self.take_back(put)
+        if self._inlet is not None:
+            self._inlet.dead(put.parcel, "store_failed", error)
+
+    def take_back(self, put: Kept) -> None:
+        """Take back the place of a message that is not kept, and that the cell knows nothing of."""
         del self._coming[put.seq]
         self._messages -= 1
         self._bytes -= len(put.record)
-        if self._inlet is not None:
-            self._inlet.dead(put.parcel, "store_failed", error)
         self._hand_out(())
 
     def ended(self) -> None:

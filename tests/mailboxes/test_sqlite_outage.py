@@ -35,3 +35,23 @@ async def test_after_a_failed_fsync_the_writer_rests(
         before = time.clock_gettime(clock)
         await asyncio.sleep(0.2)  # it is watched for so long
         assert time.clock_gettime(clock) - before < 0.05
+
+
+async def test_a_replay_that_the_disk_does_not_take_leaves_all_counts_as_they_were(
+    tmp_path: Path,
+) -> None:
+    disk = BadDisk()
+    async with rig(tmp_path, failpoints=disk) as it:
+        ref, _ = await it.keeper(bad=("bad",), max_attempts=1)
+        await ref.tell("bad")
+        await it.settled(ref)
+        await ref.stop()
+        await ref.tell("waits")
+        before = ref.status()
+        (letter,) = await it.engine.dead_letters()
+        disk.fault = "SQLITE_FULL"
+        with pytest.raises(MailboxUnavailable):
+            await it.engine.replay([letter.id])
+        after = ref.status()
+        assert (after.pending, after.dead) == (before.pending, before.dead) == (1, 1)
+        assert len(it.system.dead_letters) == it.engine.dead == 1
