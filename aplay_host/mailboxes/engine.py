@@ -221,7 +221,8 @@ class SqliteEngine:
             self._dead += count or 0
             box.buried(done=error is None)
 
-        self.link.submit(Job(lambda store: store.bury_box(box.address, self._label, now), end))
+        bury = partial(Store.bury_box, address=box.address, label=self._label, at=now)
+        self.link.submit(Job(bury, end, early=False))
         await self.link.flush()
 
     # ---- what the writer tells -----------------------------------------------------------

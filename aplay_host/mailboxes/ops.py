@@ -106,7 +106,8 @@ class Revival(Op):
 class Job(Op):
     """Anything else: `run` is called with the store, between two groups.
 
-    `end` is called on the loop with the `outcome`: what it returned, and what it raised.
+    `end` is called on the loop with the `outcome`: what it returned, and what it raised. One that
+    is not `early` is not done while outcomes have to wait for the disk: it comes after them.
     """
 
     lasting = False
@@ -115,6 +116,7 @@ class Job(Op):
     run: Callable[[Store], Any]
     end: Callable[[Any, Exception | None], None]
     outcome: tuple[Any, Exception | None] = (None, None)
+    early: bool = True
 
 
 @dataclass(slots=True)

@@ -281,10 +281,11 @@ class SqliteBox:
     def kept(self, puts: list[Kept]) -> None:
         """Take what was committed: straight to the cell, or out of memory again."""
         fresh: list[Kept] = []
+        reach = self._engine.reach(self)
         for put in puts:
             del self._coming[put.seq]
             ahead = len(fresh) + len(self._asides)
-            is_next = not self._filed and not self._reading and put.seq <= self._reach
+            is_next = not self._filed and not self._reading and put.seq <= reach
             if not is_next or not self._may_deliver(ahead):
                 self._filed_at = self._filed_at if self._filed else put.at
                 self._filed += 1
@@ -309,7 +310,7 @@ class SqliteBox:
     def ended(self) -> None:
         """Note that an outcome is committed, or never will be."""
         self._ending -= 1
-        if self._filed and not self._reading and self._ending == MOST_OUTCOMES - 1:
+        if self._filed and not self._reading and self._ending in (0, MOST_OUTCOMES - 1):
             self._hand_out(())
 
     def read(self, rows: list[Row], until: int) -> None:
@@ -361,11 +362,6 @@ class SqliteBox:
     def _may_deliver(self, more: int) -> bool:
         return self._inlet is not None and self._credit > more and self._ending < MOST_OUTCOMES
 
-    @property
-    def _reach(self) -> int:
-        """The last number that may be delivered now."""
-        return self._engine.reach(self)
-
     def _hand_out(self, fresh: list[Kept] | tuple[()]) -> None:
         """Deliver `fresh`, and the requests whose place has come; then ask the file for more."""
         if self._inlet is None:
@@ -374,8 +370,9 @@ class SqliteBox:
             self._deliver(self._with_asides(fresh))
         elif fresh:
             self._deliver([self._handed(kept) for kept in fresh])
-        is_behind = self._filed and self._cursor < self._reach
-        if is_behind and not self._reading and self._may_deliver(0):
+        is_behind = self._filed and self._cursor < self._engine.reach(self)
+        has_ended = self._cursor or not self._ending  # else what is over would be read again
+        if is_behind and has_ended and not self._reading and self._may_deliver(0):
             self._reading = True
             room = max(1, self._credit - len(self._asides))
             self._engine.read(self, self._cursor, min(room, PREFETCH))

@@ -288,7 +288,7 @@ class Writer:
         for op in waiting:
             if op.lasting:
                 self._waiting.append(op)
-            elif isinstance(op, Job) and self._store.is_open:
+            elif isinstance(op, Job) and op.early and self._store.is_open:
                 self._do_job(op)
             else:
                 self._refuse(op)

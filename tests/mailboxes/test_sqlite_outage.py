@@ -6,13 +6,16 @@ import asyncio
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from aplay_host import ActorSystem
 from aplay_host.errors import MailboxUnavailable
 
-from .rig import rig
+from .rig import QUICK, Keeper, rig, until
 from .test_sqlite_trouble import BadDisk
+from .test_sqlite_turn import Counter
 
 pytestmark = pytest.mark.real_time
 
@@ -55,3 +58,56 @@ async def test_a_replay_that_the_disk_does_not_take_leaves_all_counts_as_they_we
         after = ref.status()
         assert (after.pending, after.dead) == (before.pending, before.dead) == (1, 1)
         assert len(it.system.dead_letters) == it.engine.dead == 1
+
+
+class Waits(Counter):
+    """Counts all but 3, for which it waits until its time is over."""
+
+    async def msg_handler(self, msg: Any) -> Any:
+        if msg == 3 and not self.target:
+            await asyncio.Event().wait()
+        return await super().msg_handler(msg)
+
+
+async def test_who_comes_back_while_the_disk_is_full_has_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aplay_host.mailboxes.writer.RETRY_SECONDS", 0.05)
+    disk = BadDisk()
+    async with rig(tmp_path, failpoints=disk, actors=(Keeper, Waits)) as it:
+        ref = await it.system.spawn(Waits, "count", mailbox=QUICK, stop_timeout=0.05)
+        await ref.stop()
+        for number in range(5):
+            await ref.tell(number)
+        disk.fault = "SQLITE_FULL"
+        await ref.human_start()
+        await until(lambda: ref.status().handled == 3 and it.engine.problem)
+        await it.system.shutdown()
+        async with ActorSystem(mailboxes=it.engine.make_mailbox) as system:
+            other = await system.spawn(Keeper, "k", kwargs={"seen": []})
+            ref = await system.spawn(Waits, "count", kwargs={"target": "/k"}, mailbox=QUICK)
+            await it.engine.link.flush()
+            assert ref.status().handled == 0  # what is over is still in the file
+            disk.fault = None
+            await it.settled(ref)
+            assert await ref.ask("total") == 5
+            assert it.row("/count").messages == 0
+            assert other.status().accepted == 2
+
+
+async def test_what_was_handled_is_no_dead_letter_of_an_actor_that_is_removed(
+    tmp_path: Path,
+) -> None:
+    disk = BadDisk()
+    async with rig(tmp_path, failpoints=disk) as it:
+        ref, seen = await it.keeper()
+        await ref.stop()
+        await ref.tell("handled")
+        disk.fault = "SQLITE_FULL"
+        await ref.human_start()
+        await until(lambda: it.engine.problem)
+        disk.fault = None  # there is room again, and nobody has tried yet
+        await ref.remove()
+        assert seen == ["handled"]
+        assert await it.engine.dead_letters() == ()
+        assert it.engine.dead == 0
