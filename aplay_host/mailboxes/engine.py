@@ -86,7 +86,7 @@ class SqliteEngine:
     @property
     def problem(self) -> str | None:
         """Why nothing can be written now, None while all is well."""
-        return self.link.problem
+        return self.link.problem if self._fault is None else str(self._fault)
 
     @property
     def is_started(self) -> bool:
@@ -139,8 +139,8 @@ class SqliteEngine:
         """Commit what is settled, note that all is in order, and close the file."""
         if self.link.is_open:
             self._trial.end()
+            self._close_with(MailboxUnavailable(f"{self.file} is closed"))  # no more is put
             await self.link.close()
-            self._close_with(MailboxUnavailable(f"{self.file} is closed"))
             self.ledger.close()
 
     def forked(self) -> None:

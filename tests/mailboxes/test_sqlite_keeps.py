@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from aplay_host import Actor
 from aplay_host.errors import MailboxUnavailable
 from aplay_host.kernel import HANDLED, Address, MailboxFull, MailboxSpec, Parcel
-from aplay_host.mailboxes import MailRow, SqliteEngine, TypeRegistry
+from aplay_host.mailboxes import Failpoints, MailRow, SqliteEngine, TypeRegistry
 
 from .rig import Order, Stuck, crash_image, rig, until
 
@@ -267,6 +268,29 @@ async def test_a_closed_engine_takes_the_end_of_a_message_and_does_nothing(tmp_p
         box.put(Parcel("late"))
     async with rig(tmp_path) as it:
         assert it.row("/b").messages == 1
+
+
+async def test_what_is_told_while_the_file_is_being_closed_is_refused(tmp_path: Path) -> None:
+    closing, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    class Slow(Failpoints):
+        def hit(self, name: str) -> None:
+            if name == "sqlite.stop.before_clean":
+                loop.call_soon_threadsafe(closing.set)
+                go_on.wait(10)
+
+    async with rig(tmp_path, failpoints=Slow()) as it:
+        ref, _ = await it.keeper()
+        await it.system.shutdown()
+        end = asyncio.create_task(it.engine.stop())
+        await closing.wait()
+        try:
+            with pytest.raises(MailboxUnavailable, match="closed"):
+                await asyncio.wait_for(ref.tell("late"), 1)
+        finally:
+            go_on.set()
+            await end
 
 
 @pytest.mark.parametrize("first", [0, 1])
