@@ -60,11 +60,13 @@ class Store:
 
     def __init__(self, path: Path, max_bytes: int, failpoints: Failpoints) -> None:
         self.path = path
+        self._wal = path.with_name(f"{path.name}-wal")
         self.failpoints = failpoints
         self._max_bytes = max_bytes
         self._db: sqlite3.Connection | None = None
         self._full = True
         self._file: tuple[int, int] | None = None
+        self._wal_file: tuple[int, int] | None = None
         self._names: dict[str, int] = {}
         self._unwritten: dict[str, int] = {}
         self._inserts = {n: _insert(n) for n in SIZES}
@@ -107,7 +109,7 @@ class Store:
 
     def connect(self) -> None:
         """Connect, as at the start and after the disk had an error."""
-        self._file = _identity(self.path)
+        self._file, self._wal_file = _identity(self.path), None
         db = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode=rw",  # it is never made here: `open` does that
             uri=True,
@@ -241,10 +243,17 @@ class Store:
         self._unwritten.clear()
 
     def _see_that_it_is_there(self) -> None:
-        """Raise `StoreCorrupt` when somebody has taken the file away, which SQLite does not see."""
-        if _identity(self.path) != self._file:
+        """Raise `StoreCorrupt` when somebody has taken a file away, which SQLite does not see.
+
+        What is committed is in the -wal at first; that is there from the first transaction on.
+        """
+        wal = _identity(self._wal)
+        self._wal_file = self._wal_file or wal
+        is_there = _identity(self.path) == self._file
+        if not is_there or wal != self._wal_file:
+            file = self._wal if is_there else self.path
             raise StoreCorrupt(
-                f"{self.path} was removed or replaced while the host had it open: what is kept "
+                f"{file} was removed or replaced while the host had it open: what is kept "
                 "from now on would be lost. Put it back, and restart the host"
             )
 

@@ -509,19 +509,20 @@ async def test_who_comes_before_the_mail_of_the_last_actor_is_buried_has_none_of
         assert (ref.status().accepted, ref.status().pending) == (1, 0)
 
 
+@pytest.mark.parametrize("name", ["mail.db", "mail.db-wal"])
 @pytest.mark.parametrize("replaced", [False, True])
 async def test_mail_is_not_confirmed_to_a_file_that_was_taken_away(
-    tmp_path: Path, replaced: bool
+    tmp_path: Path, replaced: bool, name: str
 ) -> None:
     async with rig(tmp_path / "mail") as it:
         ref, _ = await it.keeper()
         await ref.tell("before")
         await it.settled(ref)
-        file = tmp_path / "mail" / "mail.db"
+        file = tmp_path / "mail" / name
         file.rename(tmp_path / "elsewhere.db")
         if replaced:
             file.touch(0o600)
-        with pytest.raises((MailboxUnavailable, StoreCorrupt), match="removed or replaced"):
+        with pytest.raises((MailboxUnavailable, StoreCorrupt), match=f"{name} was removed or"):
             await ref.tell("lost")
         assert "removed or replaced" in (it.engine.problem or "")
         file.unlink(missing_ok=True)
