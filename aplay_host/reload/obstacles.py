@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..kernel import Address, CellView
+from ..kernel import Address, CellView, MailboxSpec
 from .cells import name_of
-from .declared import Declared, KeyChange
+from .declared import Declared
 from .graph import prefixes
 from .refusal import Refusal
 from .running import FileChange, RunningModule
@@ -65,11 +65,22 @@ def lost_classes(
         yield Refusal("class-gone", name, got, "every class that has actors", cure)
 
 
-def other_mailboxes(cells: Iterable[CellView], config: Iterable[KeyChange]) -> Iterator[Refusal]:
+def other_mailboxes(
+    cells: Iterable[CellView], before: Declared, now: Declared
+) -> Iterator[Refusal]:
     """Refuse another kind of mailbox: an actor has the one of its first start for good."""
-    changes = {it.key: it for it in config}
     for cell in cells:
-        change = changes.get(f'actors."{cell.address}".mailbox.kind')
-        if change is not None:
-            got = f"{change.before!r} → {change.after!r}"
-            yield Refusal("mailbox-kind", cell.address, got, "the same kind", "restart the host")
+        if cell.address in before and cell.address in now:
+            old, new = (_kind(cell, declared[cell.address]) for declared in (before, now))
+            if old != new:
+                got = f"{old!r} → {new!r}"
+                yield Refusal(
+                    "mailbox-kind", cell.address, got, "the same kind", "restart the host"
+                )
+
+
+def _kind(cell: CellView, entry: Mapping[str, Any]) -> str:
+    """Return the kind that aplay.toml states, else the class, else the usual one."""
+    own = getattr(cell.spec.cls, "mailbox", None) or {}
+    stated = (entry.get("mailbox") or {}).get("kind") or own.get("kind")
+    return str(stated or MailboxSpec().kind)

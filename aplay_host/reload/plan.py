@@ -164,7 +164,7 @@ def plan_reload(
             *lost_packages(running.modules, changed),
             *fixed_in_the_way(affected, fixed),
             *lost_classes(cells, affected, before, now),
-            *other_mailboxes(cells, config),
+            *other_mailboxes(cells, before, now),
         ),
         restart=tuple(RestartNeeded(it.module, NEVER) for it in changes if it.module in fixed),
     )

@@ -238,12 +238,31 @@ def test_a_class_may_vanish_with_the_last_actor_that_uses_it(now: Any) -> None:
     assert not found.refusals
 
 
-def test_another_kind_of_mailbox_is_refused() -> None:
-    before = declared(a={"use": "x", "mailbox": {"kind": "memory"}})
-    now = declared(a={"use": "x", "mailbox": {"kind": "sqlite"}})
-    running = replace(RUNNING, declared=before)
+@pytest.mark.parametrize(
+    ("before", "now", "refused"),
+    [
+        ({"mailbox": {"kind": "memory"}}, {"mailbox": {"kind": "sqlite"}}, ["mailbox-kind"]),
+        ({"mailbox": {"kind": "sqlite"}}, {"mailbox": {"capacity": 5}}, ["mailbox-kind"]),
+        ({"mailbox": {"kind": "sqlite"}}, {"mailbox": {}}, ["mailbox-kind"]),
+        ({"mailbox": {"kind": "sqlite"}}, {}, ["mailbox-kind"]),
+        ({}, {"mailbox": {"kind": "sqlite"}}, ["mailbox-kind"]),
+        ({}, {"mailbox": {"kind": "memory"}}, []),
+    ],
+)
+def test_another_kind_of_mailbox_is_refused(before: Any, now: Any, refused: list[str]) -> None:
+    running = replace(RUNNING, declared=declared(a={"use": "x", **before}))
+    now = declared(a={"use": "x", **now})
     found = plan([], cell("/a", actor_class("o")), running=running, declared=now)
-    assert codes(found) == ["mailbox-kind"]
+    assert codes(found) == refused
+
+
+@pytest.mark.parametrize(("kind", "refused"), [("sqlite", []), ("memory", ["mailbox-kind"])])
+def test_a_kind_that_the_class_states_is_no_other_one(kind: str, refused: list[str]) -> None:
+    running = replace(RUNNING, declared=declared(a={"use": "x"}))
+    steadfast = actor_class("o")
+    steadfast.mailbox = {"kind": "sqlite"}
+    now = declared(a={"use": "x", "mailbox": {"kind": kind}})
+    assert codes(plan([], cell("/a", steadfast), running=running, declared=now)) == refused
 
 
 # ---- the plan itself ---------------------------------------------------------------------
