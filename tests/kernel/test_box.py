@@ -183,6 +183,19 @@ async def test_with_several_tasks_each_retry_has_its_own_time_and_the_box_goes_o
     assert counts_of(ref.status()) == (22, 22, 0, 0, 0, 0)
 
 
+async def test_a_box_keeps_what_it_has_while_a_retry_is_due(system: ActorSystem) -> None:
+    actor, ref, store = await spawn(system, Store(after=5.0, prefetch=4))
+    actor.failures = {"a": 1}
+    ref.tell_nowait("a")
+    await settle()
+    for number in range(20):
+        ref.tell_nowait(number)
+    await settle(100)
+    assert len(store.line) >= 16
+    await asyncio.sleep(6)
+    assert counts_of(ref.status()) == (21, 21, 0, 0, 0, 0)
+
+
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
 async def test_nothing_is_left_behind_when_max_tasks_changes_while_a_retry_is_due(
     system: ActorSystem, before: int, after: int

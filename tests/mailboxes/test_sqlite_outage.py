@@ -111,3 +111,37 @@ async def test_what_was_handled_is_no_dead_letter_of_an_actor_that_is_removed(
         assert seen == ["handled"]
         assert await it.engine.dead_letters() == ()
         assert it.engine.dead == 0
+
+
+async def test_a_request_behind_a_message_that_is_refused_is_answered(tmp_path: Path) -> None:
+    disk = BadDisk()
+    async with rig(tmp_path, failpoints=disk) as it:
+        ref, seen = await it.keeper()
+        disk.fault = "SQLITE_FULL"
+        told = asyncio.ensure_future(ref.tell("refused by the disk"))
+        asked = asyncio.ensure_future(ref.ask("asked"))
+        with pytest.raises(MailboxUnavailable):
+            await told
+        assert await asked == "asked"
+        assert seen == ["asked"]
+
+
+async def test_while_outcomes_cannot_be_written_only_so_many_are_handled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aplay_host.mailboxes.writer.RETRY_SECONDS", 0.02)
+    monkeypatch.setattr("aplay_host.mailboxes.sqlitebox.MOST_OUTCOMES", 4)
+    monkeypatch.setattr("aplay_host.mailboxes.sqlitebox.SqliteBox.prefetch", 2)
+    disk = BadDisk()
+    async with rig(tmp_path, failpoints=disk) as it:
+        ref, seen = await it.keeper()
+        await ref.stop()
+        for number in range(50):
+            await ref.tell(number)
+        disk.fault = "SQLITE_FULL"
+        await ref.human_start()
+        await until(lambda: disk.hits > 5)
+        assert len(seen) <= 6
+        disk.fault = None
+        await it.settled(ref)
+        assert seen == list(range(50))

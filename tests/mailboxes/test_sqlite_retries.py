@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aplay_host import Actor, MessageTooLarge, Unencodable
+from aplay_host import Actor, ActorSystem, MessageTooLarge, Unencodable
 from aplay_host.mailboxes import EngineSettings, accept
 
 from .rig import QUICK, Keeper, Order, rig, until
@@ -44,6 +44,24 @@ async def test_attempts_are_counted_over_a_restart_of_the_host(tmp_path: Path) -
         ref, seen = await it.keeper(bad=("poison",), max_attempts=3)
         await it.settled(ref)
         assert seen == ["poison"] * 2  # at once, and with the one before
+        assert it.row().retrying == 0
+
+
+async def test_what_is_to_be_tried_again_is_counted_once_when_its_actor_comes_back(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path) as it:
+        ref, _ = await it.keeper(bad=("poison",), retry_base=100.0, retry_cap=100.0)
+        await ref.tell("poison")
+        await until(lambda: it.engine.stats().retries == 1)
+        await it.system.shutdown()
+        assert it.row().retrying == 0
+        async with ActorSystem(mailboxes=it.engine.make_mailbox) as system:
+            kwargs = {"seen": [], "bad": ("poison",)}
+            later = QUICK | {"retry_base": 100.0, "retry_cap": 100.0}
+            await system.spawn(Keeper, "a", kwargs=kwargs, mailbox=later)
+            await until(lambda: it.engine.stats().retries == 2)
+            assert it.row().retrying == 1
 
 
 async def test_a_refusal_is_a_dead_letter_at_once(tmp_path: Path) -> None:

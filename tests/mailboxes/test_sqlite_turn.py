@@ -130,6 +130,72 @@ async def test_a_reply_and_what_is_sent_to_memory_leave_after_the_commit(
         await until(lambda: seen == [7])
 
 
+async def test_a_reply_tells_of_nothing_that_is_not_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aplay_host.mailboxes.writer.RETRY_SECONDS", 0.05)
+    disk = BadDisk()
+    async with _rig(tmp_path, failpoints=disk) as it:
+        ref = await _counter(it)
+        await ref.stop()
+        await ref.tell(7)
+        disk.fault = "SQLITE_FULL"
+        await ref.human_start()
+        reply = asyncio.ensure_future(ref.ask("total", timeout=60))
+        await until(lambda: ref.status().handled == 2)
+        hits = disk.hits
+        await until(lambda: disk.hits > hits + 1)
+        assert not reply.done()
+        disk.fault = None
+        assert await reply == 1
+
+
+async def test_a_send_to_mail_of_another_file_is_kept_there(tmp_path: Path) -> None:
+    async with _rig(tmp_path / "own") as it, _rig(tmp_path / "other") as other:
+        own, its = it.engine.make_mailbox, other.engine.make_mailbox
+        it.system.make_mailbox = lambda address, spec: (its if address == "/k" else own)(
+            address, spec
+        )
+        target, _ = await it.keeper("k")
+        await target.stop()
+        assert await (await _counter(it, target="/k")).ask(7) == 1
+        await other.engine.link.flush()
+        assert len(await other.engine.peek("/k", 9)) == 1
+        assert await it.engine.peek("/k", 9) == ()
+
+
+class Lingerer(Counter):
+    """Tells, and ends later."""
+
+    def __init__(self, told: asyncio.Event, may_end: asyncio.Event) -> None:
+        super().__init__("/k")
+        self.told = told
+        self.may_end = may_end
+
+    async def msg_handler(self, msg: Any) -> Any:
+        await super().msg_handler(msg)
+        self.told.set()
+        await self.may_end.wait()
+
+
+async def test_what_was_told_to_an_actor_that_is_another_one_by_now_reaches_that(
+    tmp_path: Path,
+) -> None:
+    told, may_end = asyncio.Event(), asyncio.Event()
+    async with _rig(tmp_path) as it:
+        before, _ = await it.keeper("k")
+        kwargs = {"told": told, "may_end": may_end}
+        ref = await it.system.spawn(Lingerer, "count", kwargs=kwargs, mailbox=QUICK)
+        await ref.tell(7)
+        await told.wait()
+        await before.remove()
+        after, seen = await it.keeper("k")
+        may_end.set()
+        await it.settled(ref)
+        await until(lambda: seen == [7])
+        await it.settled(after)
+
+
 async def test_a_send_takes_its_place_among_the_later_ones_of_its_sender(tmp_path: Path) -> None:
     async with _rig(tmp_path) as it:
         target, seen = await it.keeper("target")
