@@ -325,6 +325,7 @@ class SqliteEngine:
             self._claimed.difference_update(mine)
 
     async def _revive(self, letters: Sequence[StoredLetter], to: str | None) -> None:
+        self.check()  # it may have been closed since the letters were read
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def end(error: Exception | None) -> None:

@@ -164,3 +164,14 @@ async def test_a_closed_engine_says_so(tmp_path: Path) -> None:
     with pytest.raises(MailboxUnavailable, match="is closed"):
         await engine.dead_letters()
     assert engine.problem is not None
+
+
+async def test_a_replay_that_the_end_of_the_host_overtakes_is_told_so(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        await _dead(it, 1)
+        (letter,) = await it.engine.dead_letters()
+        replay = asyncio.ensure_future(it.engine.replay([letter.id]))
+        await asyncio.sleep(0)  # it has asked for the letter
+        await it.engine.stop()
+        with pytest.raises(MailboxUnavailable, match="closed"):
+            await asyncio.wait_for(replay, 1)
