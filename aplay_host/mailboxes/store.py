@@ -1,11 +1,10 @@
-"""The file of all durable mail, and every statement that is said to it; one thread only."""
+"""Every statement that is said to the file of all durable mail; one thread only."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sqlite3
-import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,18 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import StateDirError, StoreCorrupt, StoreHeld, StoreNewer
 from .failpoint import Failpoints
+from .mailfile import MailFile, is_corrupt
 from .ops import Group
 from .rows import Row, StoredLetter
 from .schema import APPLICATION_ID, SCHEMA, VERSION
 
 SEQ_BITS = 40
 """What a boot may number; the boot itself stands above."""
-CHECK_SECONDS = 5.0
-WAL_PAGES = 4096
-"""Of 4 KiB each: SQLite moves them into the file when a commit leaves more than that."""
-WAL_LIMIT = 16 * 1024 * 1024
 SIZES = (64, 16, 4, 1)
 """Rows of one statement; with few texts SQLite compiles each of them once."""
 
@@ -52,21 +47,12 @@ class Found:
     dead: int = 0
 
 
-class Store:
-    """One connection, exclusive: whoever else opens the file hears that it is locked.
-
-    All methods raise `sqlite3.Error` for what the disk or the file does.
-    """
+class Store(MailFile):
+    """All statements of the engine; each method raises `sqlite3.Error` as the file's do."""
 
     def __init__(self, path: Path, max_bytes: int, failpoints: Failpoints) -> None:
-        self.path = path
-        self._wal = path.with_name(f"{path.name}-wal")
+        super().__init__(path, max_bytes)
         self.failpoints = failpoints
-        self._max_bytes = max_bytes
-        self._db: sqlite3.Connection | None = None
-        self._full = True
-        self._file: tuple[int, int] | None = None
-        self._wal_file: tuple[int, int] | None = None
         self._names: dict[str, int] = {}
         self._unwritten: dict[str, int] = {}
         self._inserts = {n: _insert(n) for n in SIZES}
@@ -87,62 +73,13 @@ class Store:
             return self._begin(made)
         except sqlite3.Error as error:
             self.close()
-            raise self._refusal(error) from error
+            raise self.refusal(error) from error
         except BaseException:
             self.close()
             raise
 
-    def _refusal(self, error: sqlite3.Error) -> Exception:
-        if error.sqlite_errorname in ("SQLITE_BUSY", "SQLITE_LOCKED"):
-            return StoreHeld(f"{self.path} is in use by another process: {error}")
-        if is_corrupt(error) or error.sqlite_errorname == "SQLITE_ERROR":
-            return self.corrupt(str(error))
-        return StateDirError(f"{self.path} cannot be written: {error}; make room, or mend the disk")
-
-    def corrupt(self, why: str) -> StoreCorrupt:
-        """Return the error for a file that cannot be believed."""
-        return StoreCorrupt(
-            f"{self.path} is damaged: {why}; nothing of it was mended. Stop the host, keep a "
-            f"copy, and read out what can be read with: sqlite3 {self.path.name} .recover "
-            "(docs/operating.md has another way for a shell that cannot do that)"
-        )
-
-    def connect(self) -> None:
-        """Connect, as at the start and after the disk had an error."""
-        self._file, self._wal_file = _identity(self.path), None
-        db = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=rw",  # it is never made here: `open` does that
-            uri=True,
-            timeout=0,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=64,
-        )
-        self._db = db
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > VERSION:
-            raise StoreNewer(
-                f"{self.path} is of version {version}, and this aplay-host reads up to {VERSION}; "
-                "install a newer one, nothing of the file was changed"
-            )
-        for pragma in (
-            "auto_vacuum=INCREMENTAL",  # before the journal: in WAL mode it is ignored
-            "locking_mode=EXCLUSIVE",  # before the first read: then there is no -shm file
-            "journal_mode=WAL",
-            f"wal_autocheckpoint={WAL_PAGES}",
-            f"journal_size_limit={WAL_LIMIT}",
-            "temp_store=MEMORY",
-            "trusted_schema=OFF",
-        ):
-            db.execute(f"PRAGMA {pragma}").fetchall()
-        if self._max_bytes:
-            page = db.execute("PRAGMA page_size").fetchone()[0]
-            db.execute(f"PRAGMA max_page_count={max(self._max_bytes // page, 16)}").fetchall()
-        self._full = True
-        db.execute("PRAGMA synchronous=FULL")
-
     def _begin(self, made: bool) -> Found:
-        db = self._connection
+        db = self.connection
         db.execute("BEGIN IMMEDIATE")
         if made or not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
             db.execute("COMMIT")  # auto_vacuum is settled by the first page
@@ -150,7 +87,7 @@ class Store:
             db.execute("BEGIN IMMEDIATE")
         meta = dict(db.execute("SELECT k, v FROM meta"))
         if not meta["clean"]:
-            self._check()
+            self.check()
         boot = meta["boot"] + 1
         db.execute("UPDATE meta SET v = ? WHERE k = 'boot'", (boot,))
         db.execute("UPDATE meta SET v = 0 WHERE k = 'clean'")
@@ -169,48 +106,15 @@ class Store:
         return found
 
     def _create(self) -> None:
-        db = self._connection
+        db = self.connection
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
 
-    def _check(self) -> None:
-        """Look the file over after an unclean end, for some seconds at most."""
-        ends = time.monotonic() + CHECK_SECONDS
-        db = self._connection
-        db.set_progress_handler(lambda: time.monotonic() > ends, 10_000)
-        try:
-            verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_INTERRUPT":
-                raise
-            verdict = "ok"  # as far as it came
-        finally:
-            db.set_progress_handler(None, 0)
-        if verdict != "ok":
-            raise self.corrupt(verdict)
-
-    @property
-    def is_open(self) -> bool:
-        """Tell whether it is connected."""
-        return self._db is not None
-
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        if self._db is None:
-            raise sqlite3.OperationalError("the file is not open")
-        return self._db
-
-    def close(self) -> None:
-        """Let go of the file."""
-        db, self._db = self._db, None
-        if db is not None:
-            db.close()
-
     def end(self) -> None:
         """Note that all is in order, move the log into the file, and let go of it."""
-        self._set_full(True)
-        self._connection.execute("UPDATE meta SET v = 1 WHERE k = 'clean'")
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.set_full(True)
+        self.connection.execute("UPDATE meta SET v = 1 WHERE k = 'clean'")
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self.close()
 
     # ---- groups --------------------------------------------------------------------------
@@ -225,15 +129,15 @@ class Store:
     @contextmanager
     def transaction(self, *, full: bool) -> Iterator[sqlite3.Connection]:
         """Do all of the block or nothing; with `full` it is safe from a power cut at the end."""
-        self._set_full(full)
-        db = self._connection
+        self.set_full(full)
+        db = self.connection
         db.execute("BEGIN IMMEDIATE")
         try:
             yield db
             if self._unwritten:
                 new = [(id_, name) for name, id_ in self._unwritten.items()]
                 db.executemany("INSERT OR IGNORE INTO name VALUES (?, ?)", new)
-            self._see_that_it_is_there()
+            self.check_presence()
             self.failpoints.hit("sqlite.group.before_commit")
             db.execute("COMMIT")
         except BaseException:
@@ -242,28 +146,13 @@ class Store:
             raise
         self._unwritten.clear()
 
-    def _see_that_it_is_there(self) -> None:
-        """Raise `StoreCorrupt` when somebody has taken a file away, which SQLite does not see.
-
-        What is committed is in the -wal at first; that is there from the first transaction on.
-        """
-        wal = _identity(self._wal)
-        self._wal_file = self._wal_file or wal
-        is_there = _identity(self.path) == self._file
-        if not is_there or wal != self._wal_file:
-            file = self._wal if is_there else self.path
-            raise StoreCorrupt(
-                f"{file} was removed or replaced while the host had it open: what is kept "
-                "from now on would be lost. Put it back, and restart the host"
-            )
-
     def commit(self, group: Group) -> None:
         """Do all of `group` in one transaction; on an error nothing of it is done."""
         with self.transaction(full=group.full):
             self._write(group)
 
     def _write(self, group: Group) -> None:
-        db = self._connection
+        db = self.connection
         for chunk in _chunks(group.puts):
             db.execute(self._inserts[len(chunk)], [value for row in chunk for value in row])
         if group.attempts:
@@ -277,27 +166,22 @@ class Store:
         if group.revived:
             db.executemany("DELETE FROM dead WHERE id = ?", [(id_,) for id_ in group.revived])
 
-    def _set_full(self, full: bool) -> None:
-        if full != self._full:
-            self._connection.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
-            self._full = full
-
     def tick(self) -> None:
         """Make what was committed without waiting for the disk safe from a power cut."""
-        self._see_that_it_is_there()
-        self._set_full(True)
-        self._connection.execute("UPDATE meta SET v = v + 1 WHERE k = 'tick'")
+        self.check_presence()
+        self.set_full(True)
+        self.connection.execute("UPDATE meta SET v = v + 1 WHERE k = 'tick'")
 
     def checkpoint(self) -> None:
         """Move the log into the file as far as possible, and give back some free pages."""
-        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        self._connection.execute("PRAGMA incremental_vacuum(256)").fetchall()
+        self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self.connection.execute("PRAGMA incremental_vacuum(256)").fetchall()
 
     # ---- the start -----------------------------------------------------------------------
 
     def present(self, seqs: Iterable[int]) -> dict[int, str]:
         """Return which of these wait, each with its address."""
-        db = self._connection
+        db = self.connection
         ask = "SELECT m.seq, n.s FROM msg m JOIN name n ON n.id = m.box WHERE m.seq = ?"
         found = (db.execute(ask, (seq,)).fetchone() for seq in seqs)
         return dict(row for row in found if row is not None)
@@ -314,7 +198,7 @@ class Store:
         """Return the next messages for an address, first come first, up to a number."""
         ask = f"SELECT {_MSG} FROM msg WHERE box = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
         given = (self.number(address), after, until, count)
-        return [Row(*row) for row in self._connection.execute(ask, given)]
+        return [Row(*row) for row in self.connection.execute(ask, given)]
 
     def letters(self, limit: int | None, ids: Sequence[int] | None = None) -> list[StoredLetter]:
         """Return dead letters, the newest first: `ids` with what is in them, or all without."""
@@ -327,7 +211,7 @@ class Store:
             "JOIN name a ON a.id = d.box JOIN name t ON t.id = d.type"
             f"{where} ORDER BY d.at DESC, d.id DESC LIMIT ?"
         )
-        found = self._connection.execute(ask, (*(ids or ()), -1 if limit is None else limit))
+        found = self.connection.execute(ask, (*(ids or ()), -1 if limit is None else limit))
         return [_letter(*row) for row in found]
 
     def ids_without_handler(self, types: Iterable[str]) -> list[int]:
@@ -336,7 +220,7 @@ class Store:
             "SELECT d.id FROM dead d JOIN name t ON t.id = d.type "
             "WHERE d.reason = 'no_handler' AND t.s = ? ORDER BY d.id"
         )
-        return [row[0] for name in types for row in self._connection.execute(ask, (name,))]
+        return [row[0] for name in types for row in self.connection.execute(ask, (name,))]
 
     def bury_box(self, address: str, label: Callable[[bytes], tuple[str, str]], at: int) -> int:
         """Make dead letters of all that waits for an address, and forget its state.
@@ -364,7 +248,7 @@ class Store:
 
     def trim(self, keep: int) -> int:
         """Forget all but the newest letters; return how many there are."""
-        db = self._connection
+        db = self.connection
         count: int = db.execute("SELECT count(*) FROM dead").fetchone()[0]
         if count > keep:
             db.execute(
@@ -385,28 +269,13 @@ class Store:
             )
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
-            self._connection.execute("VACUUM INTO ?", (str(path),))
+            self.connection.execute("VACUUM INTO ?", (str(path),))
         except BaseException as error:
             path.unlink(missing_ok=True)
             if isinstance(error, sqlite3.Error) and not is_corrupt(error):
                 raise OSError(errno.EIO, str(error), str(path)) from error
             raise
         return path.stat().st_size
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from all others, None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def is_corrupt(error: sqlite3.Error) -> bool:
-    """Tell whether the file itself is wrong."""
-    name = getattr(error, "sqlite_errorname", None) or ""
-    return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
 
 
 def _letter(

@@ -14,8 +14,9 @@ from typing import Literal
 from ..errors import StoreCorrupt
 from .failpoint import Failpoints
 from .gather import gather
+from .mailfile import is_corrupt
 from .ops import Job, Op
-from .store import Store, is_corrupt
+from .store import Store
 
 MOST_OPS = 512
 MOST_BYTES = 4 * 1024 * 1024

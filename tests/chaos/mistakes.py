@@ -41,7 +41,7 @@ MISTAKES = (
     ),
     Mutant(
         "nothing is synced",
-        "mailboxes/store.py",
+        "mailboxes/mailfile.py",
         'db.execute("PRAGMA synchronous=FULL")',
         'db.execute("PRAGMA synchronous=OFF")',
         (POWER,),

@@ -366,7 +366,7 @@ async def test_a_backup_that_fails_is_no_trouble_of_the_mail(
     async with rig(tmp_path / "mail") as it:
         ref, seen = await it.keeper()
         with monkeypatch.context() as patch:
-            patch.setattr(Store, "_connection", Refusing(name))
+            patch.setattr(Store, "connection", Refusing(name))
             with pytest.raises(OSError, match=name):
                 await it.engine.backup(tmp_path / "copy.db")
         assert it.engine.problem is None
