@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aplay_host.mailboxes import Failpoints
-from aplay_host.mailboxes.link import GIVE_WAY_SECONDS
+from aplay_host.mailboxes.link import FULL_BATCH, GIVE_WAY_SECONDS
 
 from .rig import rig
 
@@ -77,3 +77,23 @@ async def test_a_loop_gives_way_no_more_when_nothing_waits(
         while time.perf_counter() < ends:  # noqa: ASYNC110 - it is the loop's turns that are wanted
             await asyncio.sleep(0)
         assert sleeps == []
+
+
+async def test_a_full_batch_is_written_while_the_loop_is_busy(tmp_path: Path) -> None:
+    begun = threading.Event()
+
+    class Told(Failpoints):
+        def hit(self, name: str) -> None:
+            if name == "sqlite.group.before_begin":
+                begun.set()
+
+    async with rig(tmp_path, failpoints=Told()) as it:
+        ref, seen = await it.keeper()
+        for number in range(FULL_BATCH + 1):
+            assert not begun.is_set()
+            ref.tell_nowait(number)
+            if number == FULL_BATCH - 1:
+                assert begun.wait(5)  # the loop has had no turn since
+                begun.clear()
+        await it.settled(ref)
+        assert seen == list(range(FULL_BATCH + 1))

@@ -148,6 +148,14 @@ async def test_after_an_error_of_the_disk_the_file_is_opened_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aplay_host.mailboxes.writer.REOPEN_SECONDS", (0.02,))
+    opened: list[Path] = []
+    connect = Store.connect
+
+    def noted(store: Store) -> None:
+        opened.append(store.path)
+        connect(store)
+
+    monkeypatch.setattr(Store, "connect", noted)
     disk = BadDisk()
     async with rig(tmp_path, failpoints=disk) as it:
         ref, seen = await it.keeper()
@@ -162,6 +170,7 @@ async def test_after_an_error_of_the_disk_the_file_is_opened_anew(
         await ref.tell("after")
         await it.settled(ref)
         assert seen == ["before", "after"]
+        assert len(opened) == 2
 
 
 async def test_after_a_failed_fsync_nothing_is_confirmed_any_more(tmp_path: Path) -> None:

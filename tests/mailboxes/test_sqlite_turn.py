@@ -150,6 +150,39 @@ async def test_a_reply_tells_of_nothing_that_is_not_committed(
         assert await reply == 1
 
 
+class MendsItself(BadDisk):
+    """Fails until it has done so `most` times."""
+
+    most = 0
+
+    def hit(self, name: str) -> None:
+        if self.most and self.hits >= self.most:
+            self.fault = None
+        super().hit(name)
+
+
+@pytest.mark.parametrize("tries", [3, 4])
+@pytest.mark.parametrize("most_ops", [2, 512])
+async def test_of_states_that_waited_for_the_disk_the_last_one_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_ops: int, tries: int
+) -> None:
+    monkeypatch.setattr("aplay_host.mailboxes.writer.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("aplay_host.mailboxes.writer.MOST_OPS", most_ops)
+    disk = MendsItself()
+    async with _rig(tmp_path, failpoints=disk) as it:
+        ref = await _counter(it)
+        await ref.stop()
+        for number in range(5):
+            await ref.tell(number)
+        disk.fault = "SQLITE_FULL"
+        await ref.human_start()
+        await until(lambda: ref.status().handled == 5)
+        disk.most = disk.hits + tries
+        await until(lambda: it.engine.stats().settles == 5)
+    async with _rig(tmp_path) as it:
+        assert await (await _counter(it)).ask("total") == 5
+
+
 async def test_a_send_to_mail_of_another_file_is_kept_there(tmp_path: Path) -> None:
     async with _rig(tmp_path / "own") as it, _rig(tmp_path / "other") as other:
         own, its = it.engine.make_mailbox, other.engine.make_mailbox
