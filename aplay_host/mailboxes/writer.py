@@ -123,12 +123,11 @@ class Writer:
     def _step(self) -> None:
         self._take(self._patience())
         self._look_after()
-        if self._retry_at is not None:
-            self._refuse_what_may_fail()
+        self._refuse_what_may_fail()
         if self._waiting and (self._stops or not self._is_blocked):
             self._work()
+            self._refuse_what_may_fail()  # somebody waits for it
             if self._stops and self._is_blocked:
-                self._refuse_what_may_fail()  # somebody waits for it
                 self._waiting.clear()  # it was the last try
 
     def _take(self, patience: float | None) -> None:
@@ -285,6 +284,8 @@ class Writer:
 
     def _refuse_what_may_fail(self) -> None:
         """While nothing can be written, only outcomes wait; what only looks is done."""
+        if self._retry_at is None:
+            return
         waiting, self._waiting = self._waiting, deque()
         for op in waiting:
             if op.lasting:
