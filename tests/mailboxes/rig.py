@@ -45,6 +45,37 @@ class Keeper(Actor):
         return msg
 
 
+@message("acme-rig:Total@1")
+class Total(msgspec.Struct):
+    """What a `Counter` keeps."""
+
+    count: int = 0
+    seen: list[int] = []
+
+
+class Counter(Actor):
+    """Counts numbers, tells each to `target`, and fails on those in `bad` after it did so."""
+
+    saved_type = Total
+    saved: Total
+
+    def __init__(self, target: str = "", bad: Any = ()) -> None:
+        self.target = target
+        self.bad = list(bad)
+
+    async def msg_handler(self, msg: Any) -> Any:
+        if msg == "total":
+            return self.saved.count
+        self.saved.count += 1
+        self.saved.seen.append(msg)
+        if self.target:
+            await self.ref(self.target).tell(msg)
+        if msg in self.bad:
+            self.bad.remove(msg)
+            raise ValueError(f"no {msg}")
+        return self.saved.count
+
+
 class Stuck(Actor):
     """Tells of each message that it is in hand, and keeps it there until it is cut off."""
 

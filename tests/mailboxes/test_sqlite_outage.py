@@ -13,9 +13,8 @@ import pytest
 from aplay_host import ActorSystem
 from aplay_host.errors import MailboxUnavailable
 
-from .rig import QUICK, Keeper, rig, until
-from .test_sqlite_trouble import BadDisk
-from .test_sqlite_turn import Counter
+from .baddisk import BadDisk
+from .rig import QUICK, Counter, Keeper, rig, until
 
 pytestmark = pytest.mark.real_time
 

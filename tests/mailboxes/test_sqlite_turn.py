@@ -7,47 +7,14 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from aplay_host import Actor, message
 from aplay_host.errors import MailboxUnavailable
 
-from .rig import QUICK, Keeper, Rig, crash_image, rig, until
-from .test_sqlite_trouble import BadDisk
+from .baddisk import BadDisk
+from .rig import QUICK, Counter, Keeper, Rig, Total, crash_image, rig, until
 
 pytestmark = pytest.mark.real_time
-
-
-@message("acme-rig:Total@1")
-class Total(msgspec.Struct):
-    """What a `Counter` keeps."""
-
-    count: int = 0
-    seen: list[int] = []
-
-
-class Counter(Actor):
-    """Counts numbers, tells each to `target`, and fails on those in `bad` after it did so."""
-
-    saved_type = Total
-    saved: Total
-
-    def __init__(self, target: str = "", bad: Any = ()) -> None:
-        self.target = target
-        self.bad = list(bad)
-
-    async def msg_handler(self, msg: Any) -> Any:
-        if msg == "total":
-            return self.saved.count
-        self.saved.count += 1
-        self.saved.seen.append(msg)
-        if self.target:
-            await self.ref(self.target).tell(msg)
-        if msg in self.bad:
-            self.bad.remove(msg)
-            raise ValueError(f"no {msg}")
-        return self.saved.count
 
 
 async def _counter(it: Rig, **kwargs: Any) -> Any:
