@@ -17,6 +17,7 @@ from aplay_host.kernel import HANDLED, Address, MailboxFull, MailboxSpec, Parcel
 from aplay_host.mailboxes import Failpoints, MailRow, SqliteEngine, TypeRegistry
 
 from .rig import Order, Stuck, crash_image, rig, until
+from .test_sqlite_busy import Held
 
 pytestmark = pytest.mark.real_time
 
@@ -303,3 +304,26 @@ async def test_engines_leave_the_interpreter_as_it_was(tmp_path: Path, first: in
     await engines[first].stop()
     await engines[1 - first].stop()
     assert sys.getswitchinterval() == usual
+
+
+async def test_a_request_in_the_box_is_counted_once_when_the_host_drains(tmp_path: Path) -> None:
+    held, begun = Held(), asyncio.Event()
+    async with rig(tmp_path, failpoints=held) as it:
+        ref = await it.system.spawn(
+            Stuck, "a", kwargs={"begun": begun}, mailbox={"kind": "sqlite"}, stop_timeout=0.05
+        )
+        await ref.tell("in hand")
+        await begun.wait()
+        held.go.clear()
+        told = asyncio.ensure_future(ref.tell("is being written"))
+        asked = asyncio.ensure_future(ref.ask("behind it"))
+        try:
+            await asyncio.sleep(0)
+            before = ref.status()
+            assert not await it.system.drain(0.01)
+            after = ref.status()
+        finally:
+            held.go.set()
+        assert (after.accepted, after.pending) == (before.accepted, before.pending) == (3, 2)
+        await told
+        asked.cancel()
