@@ -21,6 +21,7 @@ from ..kernel import (
 )
 from ..plugins import Alarm, ImportTimeout
 from .handover import Before, Handover, ReloadInfo, hand_over, state_of, tell_reload
+from .obstacles import other_kind
 from .refusal import Refused
 from .saved import goes_on, way_back
 from .shape import Shape
@@ -85,6 +86,9 @@ def build(
 ) -> Staged:
     """Make the new behaviour of one actor and give it the state of the old one."""
     spec, watch = _spec(tx, view), Stopwatch(str(view.address))
+    old, new = view.spec.mailbox.kind, spec.mailbox.kind
+    if old != new and view.spec.cls is not Faulty:  # whose class may say more than was known
+        raise Refused(other_kind(view.address, old, new))
     if view.behaviour is not None:
         _see_to_saved(tx, view.behaviour, spec.cls)
 

@@ -73,10 +73,13 @@ def other_mailboxes(
         if cell.address in before and cell.address in now:
             old, new = (_kind(cell, declared[cell.address]) for declared in (before, now))
             if old != new:
-                got = f"{old!r} → {new!r}"
-                yield Refusal(
-                    "mailbox-kind", cell.address, got, "the same kind", "restart the host"
-                )
+                yield other_kind(cell.address, old, new)
+
+
+def other_kind(address: Address, old: str, new: str) -> Refusal:
+    """Return why an actor cannot have another kind of mailbox."""
+    got = f"{old!r} → {new!r}"
+    return Refusal("mailbox-kind", address, got, "the same kind", "restart the host")
 
 
 def _kind(cell: CellView, entry: Mapping[str, Any]) -> str:

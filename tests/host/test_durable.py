@@ -18,7 +18,8 @@ from aplay_host.control import LetterChoice
 from aplay_host.errors import CommandError, StateDirError, StoreHeld, StoreNewer
 from aplay_host.host import Host, check_config
 from aplay_host.host.port import HostPort
-from tests.host.conftest import Make
+from tests.host.conftest import Make, Served
+from tests.host.guests import Guest, reload
 from tests.host.orders import by_me
 from tests.mailboxes.rig import until
 
@@ -428,6 +429,18 @@ async def test_a_reload_changes_the_keys_of_a_mailbox(live: Live, folder: Path) 
         retry = (await port.show("/a")).retry
         assert retry is not None
         assert (retry.attempt, retry.most) == (2, 9)
+
+
+async def test_a_class_that_states_another_kind_of_mailbox_is_refused(
+    plugin: Guest, served: Served
+) -> None:
+    head = "class Plain(Actor):\n"
+    plugin.edit("plain", head, head + '    mailbox = {"kind": "sqlite"}\n')
+    report = await reload(served)
+    assert report.outcome == "refused"
+    assert report.error is not None
+    assert (report.error.code, report.error.place) == ("mailbox-kind", "/plain")
+    assert served.host.system.ref("/plain").status().spec.mailbox.kind == "memory"
 
 
 async def test_the_settings_of_the_file_count_from_the_next_start(live: Live, folder: Path) -> None:
