@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,20 @@ async def test_while_outcomes_cannot_be_written_only_so_many_are_handled(
         disk.fault = None
         await it.settled(ref)
         assert seen == list(range(50))
+
+
+async def test_who_keeps_asking_does_not_put_off_the_next_try_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aplay_host.mailboxes.writer.RETRY_SECONDS", 0.2)
+    disk = BadDisk()
+    async with rig(tmp_path, failpoints=disk) as it:
+        await it.keeper()
+        disk.fault = "SQLITE_FULL"
+        with pytest.raises(MailboxUnavailable):
+            await it.engine.drop([1])
+        async with asyncio.timeout(5):
+            while it.engine.problem is not None:
+                with suppress(MailboxUnavailable):
+                    await it.engine.drop([1])
+                await asyncio.sleep(0.01)
