@@ -271,6 +271,20 @@ async def test_a_closed_engine_takes_the_end_of_a_message_and_does_nothing(tmp_p
         assert it.row("/b").messages == 1
 
 
+async def test_what_was_put_in_the_same_turn_of_the_loop_as_the_end_is_kept(
+    tmp_path: Path,
+) -> None:
+    async with SqliteEngine(tmp_path / "mail", TypeRegistry()) as engine:
+        box = engine.make_mailbox(Address("/a"), MailboxSpec("sqlite"))
+        assert box is not None
+        kept = box.put(Parcel("last"))
+        assert kept is not None
+    async with asyncio.timeout(5):
+        await kept
+    async with SqliteEngine(tmp_path / "mail", TypeRegistry()) as engine:
+        assert len(await engine.peek("/a", 9)) == 1
+
+
 async def test_what_is_told_while_the_file_is_being_closed_is_refused(tmp_path: Path) -> None:
     closing, go_on = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
