@@ -47,12 +47,13 @@ class Handled:
 
     `saved` is what `TurnMailbox.snapshot` returned, None for nothing to write. `sends` were told
     to boxes of the same store, in order; each takes its place with the settle. `then` is to be
-    called on the loop's thread after the commit: it plays the other sends and lets a reply leave.
+    called on the loop's thread, once: with None after the commit, which plays the other sends and
+    lets a reply leave; or with the error for which there never will be one.
     """
 
     saved: Any = None
     sends: tuple[tuple[TurnMailbox, Parcel], ...] = ()
-    then: Callable[[], None] | None = None
+    then: Callable[[Exception | None], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +285,14 @@ class Parcel(Envelope):
             return
         if self.inner is not None:
             self.inner.close()
-            turn.then(partial(self.inner.answer, value))
+            turn.then(partial(self._reply, self.inner, value))
         self.settle(turn.outcome())
+
+    def _reply(self, inner: Envelope, value: Any, error: Exception | None) -> None:
+        if error is None:
+            inner.answer(value)
+        else:
+            inner.bury(error)
 
     def refuse(self, error: BaseException) -> None:
         """Settle it as failed; its `verdict` says what becomes of it."""

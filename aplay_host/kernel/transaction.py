@@ -45,7 +45,7 @@ class Transaction:
         self._behaviour = behaviour
         self._sends: list[tuple[Address, ActorCell | None, Any]] = []
         self._told: dict[ActorCell, int] = {}
-        self._after: list[Callable[[], object]] = []
+        self._after: list[Callable[[Exception | None], object]] = []
         self.saved: Any = None
         self.is_open = True
         cell.system.divert(1)
@@ -109,8 +109,8 @@ class Transaction:
         self._cell.box.turn, self._cell.box.ended = None, ended
         self._cell.system.divert(-1)
 
-    def then(self, call: Callable[[], object]) -> None:
-        """Call this after the commit, too, after all sends."""
+    def then(self, call: Callable[[Exception | None], object]) -> None:
+        """Call this after the commit, after all sends; or with why there never will be one."""
         self._after.append(call)
 
     def outcome(self) -> Handled:
@@ -129,15 +129,17 @@ class Transaction:
             else:
                 plain = message.message if isinstance(message, Parcel) else message
                 later.append(partial(send_late, self.system, address, plain))
-        later += self._after
-        if not later:
+        if not (later or self._after):
             return Handled(self.saved)
         self.system.active += 1
         return Handled(self.saved, tuple(sends), partial(self._go_on, later))
 
-    def _go_on(self, calls: list[Callable[[], object]]) -> None:
-        for call in calls:
-            call()
+    def _go_on(self, sends: list[Callable[[], object]], error: Exception | None) -> None:
+        if error is None:  # else nothing was told, as after an error of the handler
+            for send in sends:
+                send()
+        for call in self._after:
+            call(error)
         self.system.end_activation()
 
 

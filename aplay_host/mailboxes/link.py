@@ -191,7 +191,7 @@ class Link:
     def _tell_done(self, ops: Sequence[Op]) -> None:
         """Deliver what is kept; what is said of one box stays in order."""
         puts: dict[SqliteBox, list[Kept]] = {}
-        after: list[Callable[[], object]] = []
+        after: list[Callable[[None], object]] = []
         for op in ops:
             if isinstance(op, Kept):
                 puts.setdefault(op.box, []).append(op)
@@ -213,7 +213,7 @@ class Link:
                 put.end()
             box.kept(committed)
         for then in after:
-            then()
+            then(None)
 
     def _note_end(self, op: Outcome) -> None:
         self.counted.settles += op.done is not None
@@ -234,6 +234,8 @@ class Link:
                 op.end(None, error)
             elif isinstance(op, Outcome):
                 op.box.ended()
+                if op.then is not None:
+                    op.then(error)
 
 
 def _hand_over(loop: asyncio.AbstractEventLoop, link: weakref.ref[Link], report: Report) -> None:

@@ -54,7 +54,7 @@ class Outcome(Op):
     """What has become of one message: `done` is its number, if it is over with it.
 
     With a turn it takes the state and the sends along, and `then` is called once all of it is
-    committed.
+    committed, or with the error for which it never will be.
     """
 
     box: SqliteBox
@@ -64,7 +64,7 @@ class Outcome(Op):
     saved: bytes | None = None
     crc: int = 0
     sends: tuple[Kept, ...] = ()
-    then: Callable[[], None] | None = None
+    then: Callable[[Exception | None], None] | None = None
 
     @property
     def is_plain(self) -> bool:

@@ -6,6 +6,7 @@ import random
 import zlib
 from collections import deque
 from collections.abc import Awaitable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import MailboxUnavailable, UnreadableRecord
@@ -274,7 +275,7 @@ class SqliteBox:
         if writes or (ending.then is not None and self._ending):
             self._submit(ending)
         elif ending.then is not None:  # all that it may tell of is committed
-            self._engine.link.call_soon(ending.then)
+            self._engine.link.call_soon(partial(ending.then, None))
 
     # ---- the engine's side ---------------------------------------------------------------
 

@@ -310,10 +310,11 @@ def turn(box: TurnMailbox, count: int, other: TurnMailbox) -> Handled:
 
 async def committed(cell: Cell, outcome: Handled, parcel: Parcel | None = None) -> None:
     """Settle the first message, or `parcel`, and wait for the commit to be told."""
-    told = asyncio.Event()
-    end: Outcome = Handled(outcome.saved, outcome.sends, told.set)
+    told: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+    end: Outcome = Handled(outcome.saved, outcome.sends, told.set_result)
     cell.settle(cell.delivered[0] if parcel is None else parcel, end)
     try:
-        await asyncio.wait_for(told.wait(), PATIENCE)
+        error = await asyncio.wait_for(told, PATIENCE)
     except TimeoutError:
         raise AssertionError("`then` of a turn was never called") from None
+    assert error is None, f"`then` of a turn was called with {error!r}"

@@ -212,7 +212,7 @@ class TurnBox:
             box.take(parcel)
         if outcome.then is not None:
             self.store.do(lambda: None)
-            self.store.then(outcome.then)
+            self.store.then(partial(outcome.then, None))
 
     def _delete(self, seq: int, verdict: Verdict) -> None:
         _, text = self.store.rows.pop(seq)

@@ -253,3 +253,19 @@ async def test_a_state_that_has_not_changed_is_not_written_again(tmp_path: Path)
         before = it.engine.stats().commits
         assert await ref.ask("total") == 1
         assert it.engine.stats().commits == before
+
+
+async def test_who_asked_in_a_turn_whose_commit_is_lost_hears_of_it_at_once(
+    tmp_path: Path,
+) -> None:
+    """Nothing that the turn told has left, and the host does not wait for it."""
+    disk = BadDisk()
+    async with _rig(tmp_path, failpoints=disk) as it:
+        memory: list[Any] = []
+        await it.system.spawn(Keeper, "memory", kwargs={"seen": memory})
+        ref = await _counter(it, target="/memory")
+        disk.fault = "SQLITE_IOERR_FSYNC"
+        with pytest.raises(MailboxUnavailable, match="IOERR_FSYNC"):
+            await ref.ask(1, timeout=60)
+        await until(lambda: not it.system.active)
+        assert memory == []
