@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections import deque
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,6 +24,7 @@ from ..kernel import (
     Verdict,
     sender,
 )
+from .asides import Asides
 from .boxoptions import BoxOptions
 from .kept import Kept, now_ms
 from .ops import Letter
@@ -70,7 +70,7 @@ class SqliteBox:
         self._credit = 0
         self._coming: dict[int, Kept] = {}
         self._delivered: dict[int, Kept] = {}
-        self._asides: deque[tuple[int, Parcel]] = deque()
+        self._asides = Asides()
         # In the file only: how many, the number before theirs, how old the first is.
         self._filed = 0
         self._cursor = 0
@@ -125,7 +125,7 @@ class SqliteBox:
         if not parcel.kept:
             if not parcel.exempt:
                 self._messages += 1
-            self._asides.append((self._last, parcel))
+            self._asides.add(parcel, after=self._last)
             self._hand_out(())
             return None
         if self._engine.problem is not None:
@@ -367,10 +367,12 @@ class SqliteBox:
         """Deliver `fresh`, and the requests whose place has come; then ask the file for more."""
         if self._inlet is None:
             return
+        for kept in fresh:
+            self._hand(kept)
         if self._asides:
-            self._deliver(self._with_asides(fresh))
+            self._deliver(self._asides.merge(fresh, self._credit, self._first_missing()))
         elif fresh:
-            self._deliver([self._handed(kept) for kept in fresh])
+            self._deliver([kept.parcel for kept in fresh])
         is_behind = self._filed and self._cursor < self._engine.reach(self)
         has_ended = self._cursor or not self._ending  # else what is over would be read again
         if is_behind and has_ended and not self._reading and self._may_deliver(0):
@@ -378,32 +380,17 @@ class SqliteBox:
             room = max(1, self._credit - len(self._asides))
             self._engine.read(self, self._cursor, min(room, PREFETCH))
 
-    def _with_asides(self, fresh: Iterable[Kept]) -> list[Parcel]:
-        """Put the requests between the messages before and after which they were accepted."""
-        line: list[Parcel] = []
-        for kept in fresh:
-            while self._asides and self._asides[0][0] < kept.seq:
-                line.append(self._asides.popleft()[1])
-            line.append(self._handed(kept))
-        first = self._first_missing()
-        while self._asides and self._credit > len(line):
-            if first is not None and self._asides[0][0] >= first:
-                break
-            line.append(self._asides.popleft()[1])
-        return line
-
     def _first_missing(self) -> int | None:
         """Return the least number that the next message not delivered can have; None for none."""
         if self._filed:
             return self._cursor + 1
         return next(iter(self._coming), None)
 
-    def _handed(self, kept: Kept) -> Parcel:
-        """Note that a message is the cell's from now on; return what it gets."""
+    def _hand(self, kept: Kept) -> None:
+        """Note that a message is the cell's from now on."""
         self._delivered[kept.seq] = kept
         if kept.attempts:
             self._retrying += 1
-        return kept.parcel
 
     def _deliver(self, line: list[Parcel]) -> None:
         if line:
