@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from ..errors import MailboxUnavailable, StoreCorrupt
 from ..kernel import Address, Parcel
+from .backlog import NO_LIMIT
 from .boxoptions import EngineSettings
 from .codec import Codec
 from .failpoint import Failpoints
@@ -22,7 +23,7 @@ from .ledger import Ledger
 from .link import Link
 from .ops import Job, Revival
 from .rows import BoxRow, EngineStats, MailRow, Row, StoredLetter
-from .sqlitebox import NO_LIMIT, SqliteBox
+from .sqlitebox import SqliteBox
 from .store import SEQ_BITS, Found, Store
 from .suspects import plan_boot
 from .trial import Trial

@@ -25,6 +25,7 @@ from ..kernel import (
     sender,
 )
 from .asides import Asides
+from .backlog import Backlog
 from .boxoptions import BoxOptions
 from .kept import Kept, now_ms
 from .ops import Letter
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 PREFETCH = 128
 """How many messages may be in line ahead of their turn."""
-NO_LIMIT = 2**63 - 1
-"""The highest number that a message can have."""
 MOST_OUTCOMES = 512
 """How many may wait for their commit before no more is delivered."""
 
@@ -71,11 +70,7 @@ class SqliteBox:
         self._coming: dict[int, Kept] = {}
         self._delivered: dict[int, Kept] = {}
         self._asides = Asides()
-        # In the file only: how many, the number before theirs, how old the first is.
-        self._filed = 0
-        self._cursor = 0
-        self._filed_at = 0
-        self._reading = False
+        self._backlog = Backlog()
         self._last = 0
         # Outcomes that wait for their commit, and what is counted against the capacity.
         self._ending = 0
@@ -88,8 +83,8 @@ class SqliteBox:
 
     def find(self, messages: int, size: int, oldest: int, last: int) -> None:
         """Take over what the file has for this address at the start; `last` is its last number."""
-        self._filed = self._messages = messages
-        self._bytes, self._filed_at, self._last = size, oldest, last
+        self._backlog.count, self._backlog.oldest = messages, oldest
+        self._messages, self._bytes, self._last = messages, size, last
 
     # ---- the cell's side -----------------------------------------------------------------
 
@@ -215,16 +210,15 @@ class SqliteBox:
         try:
             if removed:
                 await self._engine.bury_box(self)
-            elif self._ending or self._coming or self._reading:
+            elif self._ending or self._coming or self._backlog.is_reading:
                 await self._engine.link.flush()
         finally:  # also when that took too long
-            if self._delivered:
-                self._filed_at = next(iter(self._delivered.values())).at
-            self._filed += len(self._delivered)
-            self._messages = self._filed + len(self._coming)
+            oldest = next((kept.at for kept in self._delivered.values()), 0)
+            self._backlog.give_back(len(self._delivered), oldest)
+            self._messages = self._backlog.count + len(self._coming)
             self._delivered.clear()
             self._asides.clear()
-            self._cursor = self._retrying = 0
+            self._retrying = 0
 
     def buried(self, *, done: bool) -> None:
         """Note that all that came before `close` is dead letters, or is still here if not `done`.
@@ -234,9 +228,9 @@ class SqliteBox:
         self._burying -= 1
         if not done:
             return
-        self._messages -= self._filed + len(self._delivered)
+        self._messages -= self._backlog.count + len(self._delivered)
         self._bytes = sum(len(put.record) for put in self._coming.values())
-        self._filed = self._found = 0
+        self._backlog.count = self._found = 0
         self._delivered.clear()
         self._saved = None
 
@@ -282,17 +276,15 @@ class SqliteBox:
     def kept(self, puts: list[Kept]) -> None:
         """Take what was committed: straight to the cell, or out of memory again."""
         fresh: list[Kept] = []
-        reach = self._engine.reach(self)
+        reach, backlog = self._engine.reach(self), self._backlog
         for put in puts:
             del self._coming[put.seq]
             ahead = len(fresh) + len(self._asides)
-            is_next = not self._filed and not self._reading and put.seq <= reach
-            if not is_next or not self._may_deliver(ahead):
-                self._filed_at = self._filed_at if self._filed else put.at
-                self._filed += 1
-            else:
-                self._cursor = put.seq
+            if backlog.is_passed and put.seq <= reach and self._may_deliver(ahead):
+                backlog.cursor = put.seq
                 fresh.append(put)
+            else:
+                backlog.add(put.at)
         self._hand_out(fresh)
 
     def refused(self, put: Kept, error: Exception) -> None:
@@ -311,33 +303,27 @@ class SqliteBox:
     def ended(self) -> None:
         """Note that an outcome is committed, or never will be."""
         self._ending -= 1
-        if self._filed and not self._reading and self._ending in (0, MOST_OUTCOMES - 1):
+        is_behind = self._backlog.count and not self._backlog.is_reading
+        if is_behind and self._ending in (0, MOST_OUTCOMES - 1):
             self._hand_out(())
 
     def read(self, rows: list[Row], until: int) -> None:
         """Take what was read from the file: the next in line, up to the number `until`."""
-        self._reading = False
+        self._backlog.is_reading = False
         if self._inlet is None:
             return  # it was closed meanwhile: whoever has it next reads them again
-        # A put that was in doubt may be there all the same: it was not counted.
-        self._filed = max(0, self._filed - len(rows))
-        if rows:
-            self._cursor, self._filed_at = rows[-1].seq, rows[-1].at
-        elif until < NO_LIMIT:
-            self._cursor = until
-        else:
-            self._filed = 0
+        self._backlog.take(rows, until)
         fresh = [Kept.of_row(self, row) for row in rows]
         self._hand_out([one for one in fresh if not self._is_spent(one)])
 
     def has_ended(self, seq: int) -> bool:
         """Tell whether a message came to its turn here, and its handler has ended."""
         parcel = self._delivered.get(seq)
-        return self._cursor >= seq and (parcel is None or parcel.attempts > parcel.found)
+        return self._backlog.cursor >= seq and (parcel is None or parcel.attempts > parcel.found)
 
     def stay(self) -> None:
         """Note that the file could not be read: it is read when mail can be kept again."""
-        self._reading = False
+        self._backlog.is_reading = False
 
     @property
     def expects(self) -> bool:
@@ -373,17 +359,18 @@ class SqliteBox:
             self._deliver(self._asides.merge(fresh, self._credit, self._first_missing()))
         elif fresh:
             self._deliver([kept.parcel for kept in fresh])
-        is_behind = self._filed and self._cursor < self._engine.reach(self)
-        has_ended = self._cursor or not self._ending  # else what is over would be read again
-        if is_behind and has_ended and not self._reading and self._may_deliver(0):
-            self._reading = True
+        backlog = self._backlog
+        is_behind = backlog.count and backlog.cursor < self._engine.reach(self)
+        has_ended = backlog.cursor or not self._ending  # else what is over would be read again
+        if is_behind and has_ended and not backlog.is_reading and self._may_deliver(0):
+            backlog.is_reading = True
             room = max(1, self._credit - len(self._asides))
-            self._engine.read(self, self._cursor, min(room, PREFETCH))
+            self._engine.read(self, backlog.cursor, min(room, PREFETCH))
 
     def _first_missing(self) -> int | None:
         """Return the least number that the next message not delivered can have; None for none."""
-        if self._filed:
-            return self._cursor + 1
+        if self._backlog.count:
+            return self._backlog.cursor + 1
         return next(iter(self._coming), None)
 
     def _hand(self, kept: Kept) -> None:
@@ -430,8 +417,11 @@ class SqliteBox:
         if not self._messages:
             return 0.0
         first = next(iter(self._delivered.values()), None)
-        at = first.at if first is not None else self._filed_at if self._filed else None
-        if at is None:
-            coming = next(iter(self._coming.values()), None)
-            at = None if coming is None else coming.at
-        return 0.0 if at is None else max(0.0, (now_ms() - at) / 1000)
+        if first is None and self._backlog.count:
+            return _seconds_since(self._backlog.oldest)
+        first = first or next(iter(self._coming.values()), None)
+        return 0.0 if first is None else _seconds_since(first.at)
+
+
+def _seconds_since(at: int) -> float:
+    return max(0.0, (now_ms() - at) / 1000)
