@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .kept import Kept
-from .ops import Group, Letter, Op, Outcome, Revival
+from .ops import Ending, Group, Letter, Op, Revival
 
 Number = Callable[[str], int]
 """Gives a name its number in the file."""
@@ -24,7 +24,7 @@ def gather(ops: Iterable[Op], number: Number) -> Group:
         group.full = group.full or op.power
         if isinstance(op, Kept):
             puts.append(_put(op, number))
-        elif isinstance(op, Outcome):
+        elif isinstance(op, Ending):
             if op.done is not None:
                 deletes.append(op.done)
             if not op.is_plain:
@@ -35,7 +35,7 @@ def gather(ops: Iterable[Op], number: Number) -> Group:
     return group
 
 
-def _add_more(group: Group, op: Outcome, number: Number) -> None:
+def _add_more(group: Group, op: Ending, number: Number) -> None:
     if op.tried is not None:
         group.attempts.append(op.tried)
     if op.letter is not None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..errors import MailboxUnavailable, StoreCorrupt
 from .failpoint import Failpoints
 from .kept import Kept
-from .ops import Job, Op, Outcome, Revival
+from .ops import Ending, Job, Op, Revival
 from .store import Store
 from .writer import Report, Writer
 
@@ -195,7 +195,7 @@ class Link:
         for op in ops:
             if isinstance(op, Kept):
                 puts.setdefault(op.box, []).append(op)
-            elif isinstance(op, Outcome):
+            elif isinstance(op, Ending):
                 self._note_end(op)
                 for put in op.sends:
                     puts.setdefault(put.box, []).append(put)
@@ -215,7 +215,7 @@ class Link:
         for then in after:
             then(None)
 
-    def _note_end(self, op: Outcome) -> None:
+    def _note_end(self, op: Ending) -> None:
         self.counted.settles += op.done is not None
         self.counted.retries += op.tried is not None
         self.counted.letters += op.letter is not None
@@ -232,7 +232,7 @@ class Link:
                 op.end(error)
             elif isinstance(op, Job):
                 op.end(None, error)
-            elif isinstance(op, Outcome):
+            elif isinstance(op, Ending):
                 op.box.ended()
                 if op.then is not None:
                     op.then(error)

@@ -50,7 +50,7 @@ class Letter:
 
 
 @dataclass(slots=True, eq=False)
-class Outcome(Op):
+class Ending(Op):
     """What has become of one message: `done` is its number, if it is over with it.
 
     With a turn it takes the state and the sends along, and `then` is called once all of it is

@@ -28,8 +28,7 @@ from .asides import Asides
 from .backlog import Backlog
 from .boxoptions import BoxOptions
 from .kept import Kept, now_ms
-from .ops import Letter
-from .ops import Outcome as Ending
+from .ops import Ending, Letter
 from .rows import BoxRow, Row
 from .verdicts import Buried, Fate, Retried, plan_settle
 
