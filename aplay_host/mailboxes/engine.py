@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from .boxoptions import EngineSettings
 from .codec import Codec
 from .failpoint import Failpoints
 from .folder import prepare_folder
+from .kept import now_ms
 from .ledger import Ledger
 from .link import Link
 from .ops import Job, Revival
@@ -216,13 +216,12 @@ class SqliteEngine:
 
         Where the file does not take that, it is mail of nobody.
         """
-        now = time.time_ns() // 1_000_000
 
         def end(count: int | None, error: Exception | None) -> None:
             self._dead += count or 0
             box.buried(done=error is None)
 
-        bury = partial(Store.bury_box, address=box.address, label=self._label, at=now)
+        bury = partial(Store.bury_box, address=box.address, label=self.codec.label, at=now_ms())
         self.link.submit(Job(bury, end, early=False))
         await self.link.flush()
 
@@ -283,7 +282,7 @@ class SqliteEngine:
     async def peek(self, address: str, limit: int) -> tuple[MailRow, ...]:
         """Return the first messages that wait for `address`, first come first."""
         rows = await self.link.ask(lambda store: store.read(address, 0, limit, NO_LIMIT))
-        return tuple(MailRow.of(row, address, *self._label(row.record)) for row in rows)
+        return tuple(MailRow.of(row, address, self.codec.label(row.record)) for row in rows)
 
     async def dead_letters(self, limit: int | None = None) -> tuple[StoredLetter, ...]:
         """Return the dead letters, the newest first, without what is in them."""
@@ -381,10 +380,6 @@ class SqliteEngine:
     async def _replay_quietly(self, ids: Sequence[int]) -> None:
         with suppress(MailboxUnavailable, StoreCorrupt):  # they stay dead letters
             await self.replay(ids)
-
-    def _label(self, record: bytes) -> tuple[str, str]:
-        label = self.codec.label(record)
-        return label.type, label.sender
 
 
 def _size(path: Path) -> int:

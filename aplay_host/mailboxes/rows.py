@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .codec import Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +55,13 @@ class MailRow:
     record: bytes
 
     @classmethod
-    def of(cls, row: Row, address: str, type_: str, sender: str) -> MailRow:
+    def of(cls, row: Row, address: str, label: Label) -> MailRow:
         """Return a row of the file as people see it."""
         return cls(
             id=row.id,
             address=address,
-            type=type_,
-            sender=sender,
+            type=label.type,
+            sender=label.sender,
             at=row.at / 1000,
             attempts=row.attempts,
             crashes=row.crashes,

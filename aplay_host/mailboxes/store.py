@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .failpoint import Failpoints
 from .mailfile import MailFile, is_corrupt
 from .ops import Group
 from .rows import Row, StoredLetter
 from .schema import APPLICATION_ID, SCHEMA, VERSION
+
+if TYPE_CHECKING:
+    from .codec import Label
 
 SEQ_BITS = 40
 """What a boot may number; the boot itself stands above."""
@@ -222,7 +225,7 @@ class Store(MailFile):
         )
         return [row[0] for name in types for row in self.connection.execute(ask, (name,))]
 
-    def bury_box(self, address: str, label: Callable[[bytes], tuple[str, str]], at: int) -> int:
+    def bury_box(self, address: str, label: Callable[[bytes], Label], at: int) -> int:
         """Make dead letters of all that waits for an address, and forget its state.
 
         `label` tells the type and the sender of a record. Returns how many letters that made.
@@ -231,8 +234,9 @@ class Store(MailFile):
         with self.transaction(full=True) as db:
             ask = f"SELECT {_MSG} FROM msg WHERE box = ? ORDER BY seq"
             for row in (Row(*values) for values in db.execute(ask, (box,))):
-                type_, sender = label(row.record)
-                letter = (row.id, box, self.number(type_), sender, at, "removed", None, None)
+                known = label(row.record)
+                why = (at, "removed", None, None)
+                letter = (row.id, box, self.number(known.type), known.sender, *why)
                 more = (row.attempts, row.crashes, row.replays, row.crc, row.record)
                 db.execute(f"INSERT OR REPLACE INTO dead VALUES ({_marks(13)})", (*letter, *more))
                 count += 1
