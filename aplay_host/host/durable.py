@@ -12,12 +12,7 @@ from pathlib import Path
 from ..config import HostConfig, SqliteBoxTable
 from ..errors import StateDirError
 from ..kernel import Actor, MailboxSpec, MakeMailbox, TreeNode, TreePlan, in_memory
-from ..mailboxes import (
-    EngineSettings,
-    SqliteEngine,
-    TypeRegistry,
-    accept,
-)
+from ..mailboxes import EngineSettings, SqliteEngine, TypeRegistry, accept
 from ..plugins import MailboxRegistration
 
 _log = logging.getLogger("aplay_host")

@@ -214,7 +214,7 @@ class SqliteEngine:
     async def bury_box(self, box: SqliteBox) -> None:
         """Make dead letters of all mail of a removed actor, and forget its state.
 
-        Where the file does not take that, it is mail of nobody.
+        If that cannot be written, the mail stays in the file without an actor.
         """
 
         def end(count: int | None, error: Exception | None) -> None:
@@ -313,9 +313,9 @@ class SqliteEngine:
 
     @contextmanager
     def claimed(self, ids: Sequence[int]) -> Iterator[list[int]]:
-        """Have letters for the block: nobody else sends or drops them meanwhile.
+        """Reserve letters for the block: nobody else sends or drops them meanwhile.
 
-        Yields those of `ids` that nobody has already; which of them are there, it does not know.
+        Yields those of `ids` that nobody else has reserved; some of them may not exist.
         """
         mine = [id_ for id_ in dict.fromkeys(ids) if id_ not in self._claimed]
         self._claimed.update(mine)

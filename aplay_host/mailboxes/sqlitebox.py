@@ -103,7 +103,7 @@ class SqliteBox:
         self.power = options.durability == "power"
 
     async def open(self, inlet: Inlet) -> int:
-        """Return how many messages were there before the actor; raises what ails the file."""
+        """Return how many messages were there before the actor; raises why none can be kept."""
         self._engine.check()
         if self._burying:  # of the actor that was here before
             await self._engine.link.flush()

@@ -180,7 +180,7 @@ class Store(MailFile):
         self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         self.connection.execute("PRAGMA incremental_vacuum(256)").fetchall()
 
-    # ---- the start -----------------------------------------------------------------------
+    # ---- what was in hand ----------------------------------------------------------------
 
     def present(self, seqs: Iterable[int]) -> dict[int, str]:
         """Return which of these wait, each with its address."""
@@ -195,13 +195,15 @@ class Store(MailFile):
             charged = [(seq,) for seq in seqs]
             db.executemany("UPDATE msg SET crash = crash + 1 WHERE seq = ?", charged)
 
-    # ---- looking -------------------------------------------------------------------------
+    # ---- reading on ----------------------------------------------------------------------
 
     def read(self, address: str, after: int, count: int, until: int) -> list[Row]:
         """Return the next messages for an address, first come first, up to a number."""
         ask = f"SELECT {_MSG} FROM msg WHERE box = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
         given = (self.number(address), after, until, count)
         return [Row(*row) for row in self.connection.execute(ask, given)]
+
+    # ---- dead letters --------------------------------------------------------------------
 
     def letters(self, limit: int | None, ids: Sequence[int] | None = None) -> list[StoredLetter]:
         """Return dead letters, the newest first: `ids` with what is in them, or all without."""
@@ -261,11 +263,13 @@ class Store(MailFile):
             )
         return min(count, keep)
 
-    def back_up(self, path: Path) -> int:
-        """Write all that is committed into a new file of the owner's; return its bytes.
+    # ---- a copy --------------------------------------------------------------------------
 
-        Raises `OSError` for what the disk of that file does: ours may be sound. So it does for
-        one beside ours: some names there are files that SQLite, or the next start, takes away.
+    def back_up(self, path: Path) -> int:
+        """Write all that is committed into a new file of mode 0600; return its size in bytes.
+
+        Raises `OSError` when that file cannot be written, which says nothing of ours, and when it
+        would be in our folder: SQLite, or the next start, may remove a file there by its name.
         """
         if path.parent.resolve() == self.path.parent.resolve():
             raise OSError(

@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from aplay_host import Actor
-from aplay_host.errors import (
-    MailboxUnavailable,
-)
+from aplay_host.errors import MailboxUnavailable
 from aplay_host.mailboxes import EngineSettings, Failpoints
 from aplay_host.mailboxes.store import Store
 from aplay_host.mailboxes.writer import plan_trouble
