@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Protocol
 
 TAKEN = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-LAST_RESORT = 2.0
+LAST_RESORT = 1.8  # so that it is 2 s for whoever waits
 
 
 class Steered(Protocol):
