@@ -86,11 +86,14 @@ def read_holds(state_dir: Path) -> dict[str, Hold]:
 
 
 def write_holds(state_dir: Path, holds: Mapping[str, Hold]) -> None:
-    """Keep `holds`, by address, whole or not at all."""
+    """Keep `holds`, by address, whole or not at all; raises `OSError`."""
     draft = state_dir / f"{FILE}.{os.getpid()}"
     held = {address: _written(hold) for address, hold in sorted(holds.items())}
-    draft.write_text(json.dumps({"held": held}) + "\n", "utf-8")
-    draft.replace(state_dir / FILE)
+    try:
+        draft.write_text(json.dumps({"held": held}) + "\n", "utf-8")
+        draft.replace(state_dir / FILE)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _read(one: Any) -> Hold:

@@ -318,11 +318,18 @@ class Host:
     def keep_holds(
         self, *, begun: Mapping[str, Hold] | None = None, ended: Iterable[str] = ()
     ) -> None:
-        """Write down which actors a person has stopped and not started since."""
+        """Write down which actors a person has stopped and not started since.
+
+        That the disk takes no file is told in the log: it is when stopping is needed most.
+        """
         over = frozenset(ended)
         holds = self.holds | dict(begun or {})
         self.holds = {address: hold for address, hold in holds.items() if address not in over}
-        write_holds(self.config.host.state_dir, self.holds)
+        try:
+            write_holds(self.config.host.state_dir, self.holds)
+        except OSError as error:
+            told = "who is stopped is not kept over a restart until the next stop or start: %s"
+            _log.error(told, error)
 
     @property
     def info(self) -> HostInfo:

@@ -16,6 +16,7 @@ from aplay_host.control import instance as instance_module
 from aplay_host.control import is_locked
 from aplay_host.errors import CommandError, ConfigError, HostBusy, PluginError, StateDirError
 from aplay_host.host import Ready
+from aplay_host.host.holds import read_holds
 from aplay_host.host.port import HostPort
 from aplay_host.kernel import Started
 from aplay_host.testing import dist
@@ -331,6 +332,23 @@ async def test_an_address_that_is_almost_right_gets_a_suggestion(serve: Serve) -
     with pytest.raises(CommandError) as caught:
         await HostPort(served.host).actors(["/ecoh"])
     assert caught.value.hint == "did you mean /echo?"
+
+
+async def test_actors_can_be_stopped_and_started_while_the_disk_takes_no_file(
+    serve: Serve, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = (await serve(ECHO)).host
+    port, file = HostPort(host), folder / ".aplay" / "held.json"
+    file.mkdir()  # where no file can be put
+    await port.stop(["/echo"], by_me(5.0))
+    assert "who is stopped is not kept over a restart until the next stop or start" in caplog.text
+    assert (host.system.ref("/echo").state, set(host.holds)) == ("stopped", {"/echo"})
+    assert not list(file.parent.glob("held.json.*"))
+    await port.start(["/echo"], by_me(5.0))
+    assert (host.system.ref("/echo").state, set(host.holds)) == ("running", set())
+    file.rmdir()
+    await port.stop(["/echo"], by_me(5.0))
+    assert set(read_holds(file.parent)) == {"/echo"}
 
 
 async def test_an_actor_that_is_stopped_in_its_start_does_not_keep_the_host_from_being_ready(
