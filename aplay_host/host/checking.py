@@ -27,7 +27,7 @@ from ..plugins import (
     PluginSet,
     PluginSettings,
 )
-from .durable import durable_kind
+from .durable import durable_kind, type_faults
 from .installed import installed
 from .machine import check_machine
 from .options import HookOptions
@@ -114,7 +114,8 @@ def check_config(
     if not config.actors:
         faults.append(f"{path.name} names no actor")
     unclaimed = HookOptions(config).unclaimed(plugins.catalog)
-    return CheckReport(str(path), warnings=(*plugins.catalog.warnings, *unclaimed, *faults))
+    warnings = (*plugins.catalog.warnings, *unclaimed, *faults, *type_faults(plan))
+    return CheckReport(str(path), warnings=warnings)
 
 
 def strict_refusals(plugins: PluginSet, plan: TreePlan, *, strict: bool) -> tuple[str, ...]:

@@ -88,12 +88,27 @@ def learn_types(mail: SqliteEngine, types: TypeRegistry, actors: Iterable[type[A
     Dead letters of a type that nobody knew before are mail again. A class whose messages cannot
     be known is told in the log, and goes without.
     """
+    new, faults = _accept_each(types, actors)
+    for fault in faults:
+        _log.error("%s", fault)
+    if new and mail.is_started:
+        mail.types_known(frozenset(new))
+
+
+def type_faults(plan: TreePlan) -> list[str]:
+    """Say which classes of `plan` accept messages that cannot be known, and why."""
+    specs = (node.spec for node in plan.nodes)
+    return _accept_each(TypeRegistry(), (it.cls for it in specs if it is not None))[1]
+
+
+def _accept_each(types: TypeRegistry, actors: Iterable[type[Actor]]) -> tuple[set[str], list[str]]:
+    """Return the names that can be read now and could not before, and what is wrong."""
     new: set[str] = set()
+    faults = []
     for actor in dict.fromkeys(actors):
         try:
             new |= accept(types, actor)
         except Exception as error:  # of a guest's class, which may say anything
             place = f"{actor.__module__}:{actor.__qualname__}"
-            _log.error("%s: what it accepts cannot be kept: %s", place, error)
-    if new and mail.is_started:
-        mail.types_known(frozenset(new))
+            faults.append(f"{place}: what it accepts cannot be kept: {error}")
+    return new, faults

@@ -287,6 +287,15 @@ async def test_two_classes_of_one_name_are_told_and_the_first_one_counts(
         await until(lambda: handled(port) == 1)
 
 
+def test_a_check_warns_of_two_classes_of_one_name(make: Make, folder: Path) -> None:
+    make(TAKER + TAKER.replace("/a", "/b").replace("Taker", "Rival"))
+    report = check_config(folder / "aplay.toml", "1.0", import_plugins=True)
+    (warning,) = report.warnings
+    assert "Rival: what it accepts cannot be kept: two classes are named" in warning
+    by_name = check_config(folder / "aplay.toml", "1.0", import_plugins=False)
+    assert (by_name.errors, by_name.warnings) == ((), ())
+
+
 # ---- what is wrong with the file -----------------------------------------------------------
 
 
