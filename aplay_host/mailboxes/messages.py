@@ -80,18 +80,26 @@ def upcast(base: str, old: int, new: int) -> Callable[[F], F]:
 
 def parse_name(name: str) -> TypeName:
     """Take ``dist:Name@major`` apart; raises `BadMessageType`."""
-    base, _, major = str(name).rpartition("@")
-    _check_base(base or str(name))
+    if not isinstance(name, str):
+        raise BadMessageType(
+            f"@message got {name!r}; wanted is a name: @message('acme-shop:Order@2')"
+        )
+    base, at, major = name.rpartition("@")
+    if at:
+        _check_base(base)
     if not _MAJOR.fullmatch(major) or len(name) > _LONGEST:
-        raise BadMessageType(f"{name!r}: wanted is a major version, as in 'acme-shop:Order@2'")
+        raise BadMessageType(
+            f"{name!r}: wanted is the distribution, a name and a major version from 1, in at most "
+            f"{_LONGEST} characters, as in 'acme-shop:Order@2'"
+        )
     return TypeName(base, int(major))
 
 
 def _check_base(base: str) -> None:
     if not _BASE.fullmatch(base):
         raise BadMessageType(
-            f"{base!r}: wanted is the distribution in small letters and a name, as in "
-            "'acme-shop:Order'"
+            f"{base!r}: wanted is the distribution, in small letters and with - for _, and a name, "
+            "as in 'acme-shop:Order'"
         )
     if base.startswith("aplay:"):
         raise BadMessageType(

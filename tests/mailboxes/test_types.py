@@ -91,6 +91,20 @@ def test_a_name_that_is_none_is_refused_where_it_stands(name: str) -> None:
         message(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Order", "'Order': wanted is the distribution, a name and a major version"),
+        ("acme-shop:Order@0", "a major version from 1, in at most 200 characters, as in 'acme-"),
+        ("acme_shop:Order@1", "'acme_shop:Order': wanted is .* in small letters and with - for _"),
+        (Order, "@message got <class .*Order'>; wanted is a name: @message\\('acme-shop:Order@2'"),
+    ],
+)
+def test_a_name_that_is_none_is_told_what_one_is_like(name: Any, told: str) -> None:
+    with pytest.raises(BadMessageType, match=told):
+        message(name)
+
+
 @pytest.mark.parametrize(("old", "new"), [(1, 1), (2, 1), (0, 1), (-1, 2)])
 def test_an_upcast_leads_upwards(old: int, new: int) -> None:
     with pytest.raises(BadMessageType, match="wanted is 0 < old < new"):
