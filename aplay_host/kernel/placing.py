@@ -23,7 +23,8 @@ def in_memory(address: Address, spec: MailboxSpec) -> None:
     Raises `ValueError` for any other kind, and `TypeError` for options, since it has none.
     """
     if spec.kind != "memory":
-        raise ValueError(f'mailbox kind of {address}: got "{spec.kind}", want "memory"')
+        cure = "other kinds are made by what is given as ActorSystem(mailboxes=...)"
+        raise ValueError(f'mailbox kind of {address}: got "{spec.kind}", want "memory"; {cure}')
     if spec.options:
         raise TypeError(f"mailbox of {address}: unknown key {next(iter(spec.options))!r}")
 
