@@ -40,11 +40,12 @@ class Resolver:
         if self._is_safe:
             return Faulty(SAFE_MODE.message)
         message = f'no plugin offers the mailbox kind "{kind}"'
+        known = f"the kinds here: {', '.join(sorted(offers))}"
         rows = self.plugins.rows()
         bad = [one.id for one in rows if one.door == "plugin" and one.state in BAD_STATES]
         if bad:
-            return Faulty(f"{message}; these are not loaded: {', '.join(bad)}")
-        return Unresolved(message, f"the kinds here: {', '.join(sorted(offers))}")
+            return Faulty(f"{message}; {known}; these are not loaded: {', '.join(bad)}")
+        return Unresolved(message, known)
 
     @property
     def _is_safe(self) -> bool:
