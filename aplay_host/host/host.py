@@ -315,6 +315,10 @@ class Host:
                 self._must_fail = True
                 self.stop(f"{address} is failed, and is required")
 
+    def is_held(self, address: str) -> bool:
+        """Tell whether a person has stopped the actor there, also one that is not there now."""
+        return address in self.holds
+
     def keep_holds(
         self, *, begun: Mapping[str, Hold] | None = None, ended: Iterable[str] = ()
     ) -> None:

@@ -65,6 +65,10 @@ class Site(Protocol):
     def commit(self, generation: Generation) -> None:
         """Make `generation` the one that runs; must not fail."""
 
+    def is_held(self, address: str) -> bool:
+        """Tell whether a person has stopped the actor that was here before, if there was one."""
+        ...
+
 
 def running(generation: Generation) -> Running:
     """Return what a plan has to know of the generation that runs now."""

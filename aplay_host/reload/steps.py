@@ -47,7 +47,9 @@ from .transaction import InVain, Stale, Transaction
 from .wording import bad_config, failed_import
 
 if TYPE_CHECKING:
+    from ..kernel import Op
     from ..kernel.cell import ActorCell
+    from .generation import Site
 
 
 async def run(tx: Transaction) -> ReloadReport:
@@ -145,7 +147,7 @@ async def plan(tx: Transaction) -> ReloadPlan:
     digests = {name: file.digest for name, file in tx.disk.items() if file is not None}
     tx.attempt += tuple((it.kind, it.path, digests.get(it.module)) for it in changes)
     graph = tx.imports.graph(plugins.finder.located.values())
-    cells = [CellView.of(cell) for cell in tx.site.system.cells()]
+    cells = [CellView.of(cell) for cell in tx.site.system.cells() if not _leaves(cell)]
     found = plan_reload(now, changes, graph, cells, declared=declared)
     steps = (*found.plugins, *_tried_again(tx))
     users = users_of(tx.base, [it.id for it in steps if it.step == "retry"])
@@ -177,7 +179,7 @@ def plan_back(tx: Transaction, former: Former) -> ReloadPlan:
     tx.located = frozenset(plugins.finder.located)
     tx.tree = former.generation.tree
     tx.specs = {node.address: node.spec for node in tx.tree.nodes if node.spec is not None}
-    cells = [CellView.of(cell) for cell in tx.site.system.cells()]
+    cells = [CellView.of(cell) for cell in tx.site.system.cells() if not _leaves(cell)]
     changes = [
         FileChange("edited" if module else "deleted", name, now.modules[name].path or name)
         for name, module in former.staged.modules.items()
@@ -335,25 +337,56 @@ def begin(tx: Transaction, found: ReloadPlan) -> None:
     """After the commit: start what is new or had failed, end what is gone."""
     system = tx.site.system
     for step in found.cells:
-        ref = system.ref(step.address)
+        cell = system.cell_at(step.address)
+        if cell is None or _leaves(cell):
+            continue
         if step.action == "remove":
-            _leave_mail(system.cell_at(step.address))
-            ref.remove()
-        elif step.action == "start" and ref.state != "removed" and not ref.held:
-            ref.start()
-    new = frozenset(it.address for it in found.cells if system.cell_at(it.address) is None)
-    nodes = tuple(node for node in tx.tree.nodes if node.address in new)
-    if nodes:
-        system.create_task(system.plant(TreePlan(nodes)), "starts what is new in aplay.toml")
+            _leave_mail(cell)
+            system.ref(step.address).remove()
+        elif step.action == "start" and not cell.held:
+            system.ref(step.address).start()
+    _plant(tx.site, frozenset(it.address for it in found.cells))
 
 
-def _leave_mail(cell: ActorCell | None) -> None:
+def _plant(site: Site, addresses: frozenset[Address]) -> None:
+    """Make those of `addresses` that are declared and not there, and start who is not held.
+
+    Where one that was there before is still about to end, that is waited for.
+    """
+    system = site.system
+    nodes = [node for node in site.current.tree.nodes if node.address in addresses]
+    there = {cell.address: cell for cell in system.cells()}
+    nodes = [node for node in nodes if node.address not in there or _leaves(there[node.address])]
+    wanted = {above for node in nodes for above in (*node.address.ancestors(), node.address)}
+    leaving = [system.ref(it).remove() for it in wanted if it in there and _leaves(there[it])]
+    if leaving:
+        system.create_task(_plant_after(leaving, site, addresses), "waits for who is removed")
+    elif nodes:
+        planting = system.plant(TreePlan(tuple(nodes)))
+        for node in nodes:
+            if site.is_held(node.address):
+                system.ref(node.address).stop()
+        system.create_task(planting, "starts what is new in aplay.toml")
+
+
+async def _plant_after(leaving: Iterable[Op], site: Site, addresses: frozenset[Address]) -> None:
+    for end in leaving:
+        await end
+    if not site.system.stopping:
+        _plant(site, addresses)
+
+
+def _leaves(cell: ActorCell) -> bool:
+    """Tell whether an actor has been removed and has not ended yet."""
+    return cell.wanted == "gone"
+
+
+def _leave_mail(cell: ActorCell) -> None:
     """Leave durable mail of an actor and of those below it for when they are declared again."""
-    if cell is not None:
-        if cell.box is not None:
-            cell.box.stays = True
-        for child in (cell.children or {}).values():
-            _leave_mail(child)
+    if cell.box is not None:
+        cell.box.stays = True
+    for child in (cell.children or {}).values():
+        _leave_mail(child)
 
 
 def _still_failed(tx: Transaction, found: ReloadPlan) -> ReloadTrouble | None:

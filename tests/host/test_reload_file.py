@@ -9,11 +9,13 @@ import pytest
 
 from aplay_host.config import load_config
 from aplay_host.errors import ConfigError
+from aplay_host.host.port import HostPort
 from aplay_host.kernel import Started
 from aplay_host.reload import disk, settle
 
 from .conftest import Served
 from .guests import Guest, ask, reload, rewrite
+from .orders import by_me
 
 
 async def test_the_file_starts_removes_and_changes_actors(
@@ -42,6 +44,38 @@ async def test_the_file_starts_removes_and_changes_actors(
     assert await ask(served, "seen") == ["old a"]
     assert system.ref("/plain").state == "removed"
     assert set(served.host.origins) == {"/tail", "/more"}
+
+
+PLAIN = 'actors."/plain".use = "guest.plain:Plain"\n'
+TAIL = 'actors."/tail".use'
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("stopped", [True, False])
+async def test_an_actor_that_the_file_has_again_is_there_and_stopped_if_a_person_had_stopped_it(
+    plugin: Guest, served: Served, folder: Path, at_once: bool, stopped: bool
+) -> None:
+    """Also where the one from before has not ended yet."""
+    port, system = HostPort(served.host), served.host.system
+    if stopped:
+        await port.stop(["/plain"], by_me(5.0))
+    rewrite(folder, PLAIN, "")
+    assert (await reload(served, config=True)).outcome == "committed"
+    before = system.ref("/plain").remove()
+    if not at_once:
+        await before
+    rewrite(folder, TAIL, PLAIN + TAIL)
+    report = await reload(served, config=True)
+    assert report.plan is not None
+    assert [(it.action, it.address) for it in report.plan.cells] == [("start", "/plain")]
+    await before
+    end = "stopped" if stopped else "running"
+    async with asyncio.timeout(60):
+        while system.ref("/plain").state != end:  # noqa: ASYNC110 - of virtual time
+            await asyncio.sleep(0.01)
+    assert system.ref("/plain").held == stopped
+    await port.start(["/plain"], by_me(5.0))
+    assert await ask(served, "x", "/plain") == "x"
 
 
 async def test_the_file_and_the_code_commit_together_or_not_at_all(
