@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..errors import PluginError, Problem
-from ..kernel import Actor, ActorSpec, Address, MailboxSpec, class_settings
+from ..kernel import MEMORY, Actor, ActorSpec, Address, MailboxSpec, class_settings
 from .document import Mistake, key_of
 from .keypath import KeyPath
 from .load import HostConfig
@@ -16,8 +16,6 @@ from .options import check_options
 from .render import told
 from .resolved import Faulty, Known, Unresolved
 from .schema import MailboxTable
-
-IN_MEMORY = MailboxSpec().kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ def plan_mailbox(
         case Unresolved(message, hint):
             return box, where.problems("kind", "unknown-mailbox", message, hint, box.kind)
         case ResolvedKind(model):
-            if box.kind != IN_MEMORY and box.overflow not in ("reject", "wait"):
+            if box.kind != MEMORY.kind and box.overflow not in ("reject", "wait"):
                 message = f'got {told(box.overflow)}, want "reject" or "wait" with {told(box.kind)}'
                 return box, where.problems("overflow", "bad-value", message, "", box.overflow)
             if model is None:
@@ -64,7 +62,7 @@ def plan_mailbox(
 def unknown_defaults(config: HostConfig, resolve: ResolveKind) -> tuple[Problem, ...]:
     """Return the own keys in ``[defaults]`` of a kind that has none, whoever may use them."""
     table = config.defaults.mailbox
-    found = resolve.mailbox(table.kind or IN_MEMORY)
+    found = resolve.mailbox(table.kind or MEMORY.kind)
     if not isinstance(found, ResolvedKind) or found.options is not None:
         return ()
     at = ("defaults", "mailbox")

@@ -11,14 +11,13 @@ from pathlib import Path
 
 from ..config import HostConfig, SqliteBoxTable
 from ..errors import StateDirError
-from ..kernel import Actor, MailboxSpec, MakeMailbox, TreeNode, TreePlan, in_memory
+from ..kernel import MEMORY, Actor, MailboxSpec, MakeMailbox, TreeNode, TreePlan, in_memory
 from ..mailboxes import EngineSettings, SqliteEngine, TypeRegistry, accept
 from ..plugins import MailboxRegistration
 
 _log = logging.getLogger("aplay_host")
 
 KIND = "sqlite"
-IN_MEMORY = MailboxSpec().kind
 FOLDER = "mail"
 """Where in the state directory the mail is."""
 WATCH_SECONDS = 1.0
@@ -52,7 +51,7 @@ def keep_on(plan: TreePlan, mail: SqliteEngine) -> TreePlan:
 
 def _kept_on(node: TreeNode, mail: SqliteEngine) -> TreeNode:
     box = node.mailbox
-    if node.fault is None or box.kind != IN_MEMORY or mail.existing(node.address) is None:
+    if node.fault is None or box.kind != MEMORY.kind or mail.existing(node.address) is None:
         return node
     overflow = box.overflow if box.overflow == "wait" else "reject"
     return replace(node, mailbox=MailboxSpec(KIND, box.capacity, overflow))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ..control import InHandRow, RestartRow, Why
 from ..errors import BadAddress
-from ..kernel import ActorStatus, Address, Wait
+from ..kernel import MEMORY, ActorStatus, Address, Wait
 from ..reload import ReloadTrouble
 from .actorview import ActorView
 from .wording import brief, count, short_place, since, span, told, when
@@ -258,7 +258,7 @@ def _behind(view: ActorView) -> Why | None:
     if not (pending and (is_full or is_old)):
         return None
     text = f"is behind: {pending} of {box.capacity} messages wait"
-    if is_old and box.kind == "memory":  # which keeps no times
+    if is_old and box.kind == MEMORY.kind:  # which keeps no times
         text += f", there has been one for {span(view.status.oldest_s)}"
     elif is_old:
         text += f", the oldest for {span(view.status.oldest_s)}"

@@ -289,7 +289,7 @@ class Host:
         self.planted = True
         self.holds = read_holds(self.config.host.state_dir)
         for ref in self.system.select("/**"):
-            if ref.address in self.holds or ref.address in kept_out:
+            if self.is_held(ref.address) or ref.address in kept_out:
                 ref.stop()
         await planting
         await settled(self.system, self.config.actors)
@@ -390,7 +390,7 @@ class Host:
 
     def _make_mailbox(self, address: Address, spec: MailboxSpec) -> Mailbox | None:
         cell = self.system.cell_at(address)
-        if cell is not None and spec.kind == KIND:  # one that code has made is in no plan
+        if spec.kind == KIND and cell is not None and not cell.planned:  # made by code
             learn_types(self.mail, self.types, [cell.spec.cls])
         return make_mailbox(self.plugins, address, spec)
 

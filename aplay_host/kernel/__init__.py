@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from .placing import in_memory as in_memory
     from .quiesce import Quiesce as Quiesce
     from .ref import ActorRef as ActorRef
+    from .spec import MEMORY as MEMORY
     from .spec import SETTINGS as SETTINGS
     from .spec import ActorSpec as ActorSpec
     from .spec import MailboxSpec as MailboxSpec
@@ -180,7 +181,15 @@ HOMES = {
     "placing": ("in_memory",),
     "quiesce": ("Quiesce",),
     "ref": ("ActorRef",),
-    "spec": ("ActorSpec", "MailboxSpec", "SETTINGS", "TreeNode", "TreePlan", "class_settings"),
+    "spec": (
+        "ActorSpec",
+        "MEMORY",
+        "MailboxSpec",
+        "SETTINGS",
+        "TreeNode",
+        "TreePlan",
+        "class_settings",
+    ),
     "status": ("ActorStatus", "Failure", "ShutdownReport", "State"),
     "system": ("ActorSystem",),
     "turn": ("sender",),

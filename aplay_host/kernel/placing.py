@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .boxline import BoxLine, text_of
 from .mailbox import Mailbox, MakeMailbox
+from .spec import MEMORY
 from .watch import Notice
 
 if TYPE_CHECKING:
@@ -22,9 +23,11 @@ def in_memory(address: Address, spec: MailboxSpec) -> None:
 
     Raises `ValueError` for any other kind, and `TypeError` for options, since it has none.
     """
-    if spec.kind != "memory":
+    if spec.kind != MEMORY.kind:
         cure = "other kinds are made by what is given as ActorSystem(mailboxes=...)"
-        raise ValueError(f'mailbox kind of {address}: got "{spec.kind}", want "memory"; {cure}')
+        raise ValueError(
+            f'mailbox kind of {address}: got "{spec.kind}", want "{MEMORY.kind}"; {cure}'
+        )
     if spec.options:
         raise TypeError(f"mailbox of {address}: unknown key {next(iter(spec.options))!r}")
 

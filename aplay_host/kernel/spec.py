@@ -155,7 +155,7 @@ SETTINGS = frozenset(
 
 def _over(before: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
     """Lay one table over another; with another kind of mailbox the keys of the old kind go."""
-    kind = before.get("kind", "memory")
+    kind = before.get("kind", MEMORY.kind)
     if later.get("kind", kind) != kind:
         before = {key: value for key, value in before.items() if key in MAILBOX_KEYS}
     return {**before, **later}

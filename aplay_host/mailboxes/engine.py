@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ..errors import MailboxUnavailable, StoreCorrupt
-from ..kernel import Address, Parcel
+from ..kernel import MEMORY, Address, Parcel
 from .backlog import NO_LIMIT
 from .boxoptions import EngineSettings
 from .codec import Codec
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from .types import TypeRegistry
 
 
-IN_MEMORY = "memory"
 BATCH = 500
 """How many letters become mail again in one transaction."""
 
@@ -165,7 +164,7 @@ class SqliteEngine:
 
         For mail in memory there is none.
         """
-        if spec.kind == IN_MEMORY:
+        if spec.kind == MEMORY.kind:
             return None
         if not self.is_started:
             self._begin(self._open())

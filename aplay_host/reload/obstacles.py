@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..kernel import Address, CellView, MailboxSpec
+from ..kernel import MEMORY, Address, CellView
 from .cells import name_of
 from .declared import Declared
 from .graph import prefixes
@@ -86,4 +86,4 @@ def _kind(cell: CellView, entry: Mapping[str, Any]) -> str:
     """Return the kind that aplay.toml states, else the class, else the usual one."""
     own = getattr(cell.spec.cls, "mailbox", None) or {}
     stated = (entry.get("mailbox") or {}).get("kind") or own.get("kind")
-    return str(stated or MailboxSpec().kind)
+    return str(stated or MEMORY.kind)

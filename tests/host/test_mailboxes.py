@@ -12,6 +12,7 @@ import pytest
 
 from aplay_host.host import Host, check_config
 from aplay_host.host.port import HostPort
+from aplay_host.kernel import Address
 from aplay_host.testing import dist
 from tests.host.actors import Echo
 from tests.host.conftest import life_of
@@ -102,7 +103,7 @@ async def test_an_actor_whose_kind_a_bad_plugin_may_offer_stands_failed_and_the_
     host = (await serve(RINGED + '[actors.b]\nuse = "tests.host.actors:Echo"\n')).host
     assert host.system.ref("/b").state == "running"
     assert host.system.ref("/echo").state == "failed"
-    fault = host.faults["/echo"]  # type: ignore[index]
+    fault = host.faults[Address("/echo")]
     assert 'kind "loop"; the kinds here: memory, ' in fault
     assert fault.endswith("; these are not loaded: rings/rings")
 

@@ -112,6 +112,14 @@ class Rig:
         )
         return ref, kept
 
+    async def stopped(self, count: int, **given: Any) -> tuple[ActorRef, list[Any]]:
+        """Start a `Keeper`, stop it, and tell it so many numbers; return what `keeper` does."""
+        ref, seen = await self.keeper(**given)
+        await ref.stop()
+        for number in range(count):
+            await ref.tell(number)
+        return ref, seen
+
     async def settled(self, ref: ActorRef) -> None:
         """Wait until all mail of an actor is over, and that is committed."""
         await until(lambda: ref.status().pending == ref.status().in_hand == 0)

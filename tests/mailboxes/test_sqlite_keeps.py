@@ -109,10 +109,7 @@ async def test_a_message_in_hand_at_the_stop_is_back_uncharged(tmp_path: Path) -
 
 async def test_a_full_mailbox_refuses_what_is_told_and_loses_nothing(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
-        ref, seen = await it.keeper(capacity=3)
-        await ref.stop()
-        for number in range(3):
-            await ref.tell(number)
+        ref, seen = await it.stopped(3, capacity=3)
         with pytest.raises(MailboxFull):
             await ref.tell("too much")
         await ref.human_start()
@@ -143,10 +140,7 @@ async def test_numbers_are_never_given_twice(tmp_path: Path) -> None:
 
 async def test_an_image_of_a_killed_host_has_all_that_was_confirmed(tmp_path: Path) -> None:
     async with rig(tmp_path / "mail") as it:
-        ref, _ = await it.keeper()
-        await ref.stop()
-        for number in range(50):
-            await ref.tell(number)
+        ref, _ = await it.stopped(50)
         image = crash_image(tmp_path / "mail", tmp_path / "image")
     async with rig(image) as it:
         ref, seen = await it.keeper()
@@ -170,10 +164,7 @@ async def test_mail_of_an_address_without_an_actor_stays_and_is_shown(tmp_path: 
 
 async def test_the_mail_of_a_removed_actor_becomes_dead_letters(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
-        ref, _ = await it.keeper()
-        await ref.stop()
-        for number in range(3):
-            await ref.tell(number)
+        ref, _ = await it.stopped(3)
         await ref.remove()
         letters = await it.engine.dead_letters()
         assert {letter.reason for letter in letters} == {"removed"}
@@ -219,10 +210,7 @@ async def test_an_actor_that_goes_while_its_mail_is_read_and_comes_back_has_all_
     tmp_path: Path,
 ) -> None:
     async with rig(tmp_path) as it:
-        ref, _ = await it.keeper()
-        await ref.stop()
-        for number in range(300):
-            await ref.tell(number)
+        ref, _ = await it.stopped(300)
     async with rig(tmp_path) as it:
         box = it.engine.make_mailbox(Address("/a"), MailboxSpec("sqlite"))
         assert box is not None

@@ -134,10 +134,7 @@ async def test_while_outcomes_cannot_be_written_only_so_many_are_handled(
     monkeypatch.setattr("aplay_host.mailboxes.sqlitebox.SqliteBox.prefetch", 2)
     disk = BadDisk()
     async with rig(tmp_path, failpoints=disk) as it:
-        ref, seen = await it.keeper()
-        await ref.stop()
-        for number in range(50):
-            await ref.tell(number)
+        ref, seen = await it.stopped(50)
         disk.fault = "SQLITE_FULL"
         await ref.human_start()
         await until(lambda: len(seen) >= 4)  # to look into the file is no writing

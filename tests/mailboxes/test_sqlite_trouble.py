@@ -77,10 +77,7 @@ async def test_outcomes_wait_in_order_while_the_disk_is_full(
     monkeypatch.setattr("aplay_host.mailboxes.writer.RETRY_SECONDS", 0.05)
     disk = BadDisk()
     async with rig(tmp_path, failpoints=disk) as it:
-        ref, seen = await it.keeper()
-        await ref.stop()
-        for number in range(50):
-            await ref.tell(number)
+        ref, seen = await it.stopped(50)
         disk.fault = "SQLITE_FULL"
         await ref.human_start()
         await until(lambda: len(seen) == 50 and disk.hits > 2)
@@ -223,10 +220,7 @@ async def test_mail_that_could_not_be_read_once_is_read_again(
 ) -> None:
     monkeypatch.setattr("aplay_host.mailboxes.writer.REOPEN_SECONDS", (0.01,))
     async with rig(tmp_path) as it:
-        ref, _ = await it.keeper()
-        await ref.stop()
-        for number in range(3):
-            await ref.tell(number)
+        ref, _ = await it.stopped(3)
     async with rig(tmp_path, failpoints=BadRead()) as it:
         ref, seen = await it.keeper()
         await it.settled(ref)
@@ -266,10 +260,7 @@ async def test_mail_of_an_actor_that_is_removed_while_the_disk_is_full_is_there_
     monkeypatch.setattr("aplay_host.mailboxes.writer.RETRY_SECONDS", 0.01)
     disk = BadDisk()
     async with rig(tmp_path, failpoints=disk) as it:
-        ref, _ = await it.keeper()
-        await ref.stop()
-        for number in range(3):
-            await ref.tell(number)
+        ref, _ = await it.stopped(3)
         disk.fault = "SQLITE_FULL"
         await ref.remove()
         disk.fault = None
